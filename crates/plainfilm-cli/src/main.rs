@@ -1,0 +1,3 @@
+//! The program `plainfilm`.
+
+fn main() {}

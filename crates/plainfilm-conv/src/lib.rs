@@ -1,0 +1,1 @@
+//! CPU convolution, forward and backward, as a Burn backend extension.

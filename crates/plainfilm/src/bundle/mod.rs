@@ -1,0 +1,1 @@
+//! The model file: a network, its labels, its preprocessing and its record, in one safetensors file.

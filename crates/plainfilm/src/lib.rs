@@ -1,0 +1,20 @@
+//! plainfilm trains, evaluates and judges chest X-ray classifiers.
+//!
+//! Research and teaching only: nothing here is a medical device.
+//!
+//! Films flow in one direction: [`radiograph`] decodes and preprocesses them, [`dataset`] says
+//! which films exist and how they are split by patient, [`model`] holds the networks, [`train`]
+//! fits one, [`evaluate`] scores it, [`report`] shows the result, and [`bundle`] is the one file
+//! that carries a trained network with everything needed to use it.
+
+pub mod bundle;
+pub mod dataset;
+pub mod evaluate;
+pub mod model;
+pub mod radiograph;
+pub mod report;
+pub mod train;
+
+/// The sentence that every report, page and export carries.
+pub const NOT_A_MEDICAL_DEVICE: &str =
+    "For research and teaching only. plainfilm is not a medical device.";

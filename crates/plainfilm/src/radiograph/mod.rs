@@ -1,0 +1,42 @@
+//! One film: decoded to a single channel, with its bit depth and where it came from.
+
+use serde::{Deserialize, Serialize};
+
+/// A decoded film: one channel, row-major, with a known bit depth.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Radiograph {
+    /// Columns, in pixels.
+    pub width: u32,
+    /// Rows, in pixels.
+    pub height: u32,
+    /// 8 or 16; a pixel lies in `0..=2^bit_depth - 1`.
+    pub bit_depth: u8,
+    /// `width * height` values, row by row.
+    pub pixels: Vec<u16>,
+    /// Where the pixels came from.
+    pub provenance: Provenance,
+}
+
+/// What the file itself said about a film.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// The path or archive entry it was read from.
+    pub name: String,
+    /// File format by content, not by extension: `png`, `jpeg`, `tiff`, `bmp`, `webp`.
+    pub format: String,
+    /// Colour layout as stored, such as `grey 8-bit` or `RGBA 8-bit`.
+    pub colour: String,
+    /// EXIF orientation that was applied, 1 to 8; 1 means none.
+    pub orientation: u8,
+    /// Whether a generator drew this film.
+    pub synthetic: bool,
+}
+
+/// A film fitted and resized: `size` x `size` values in `0.0..=1.0`, row-major, one channel.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plane {
+    /// Columns and rows.
+    pub size: usize,
+    /// `size * size` values, as a fraction of the bit depth's full scale.
+    pub values: Vec<f32>,
+}

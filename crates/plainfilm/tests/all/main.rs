@@ -1,0 +1,3 @@
+//! Tests over the library's public surface, in one binary so that they link once.
+
+mod support;
