@@ -1,6 +1,10 @@
 //! One film: decoded to a single channel, with its bit depth and where it came from.
 
+mod limits;
+
 use serde::{Deserialize, Serialize};
+
+pub use limits::Limits;
 
 /// A decoded film: one channel, row-major, with a known bit depth.
 #[derive(Debug, Clone, PartialEq)]
