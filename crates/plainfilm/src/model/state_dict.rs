@@ -231,7 +231,11 @@ mod tests {
         let other = network(Architecture::DarkCovidNet, 2, &device);
         let loaded = load_state_dict(other.clone(), &tensors).expect("fits");
         assert_eq!(state_dict(&loaded), expected);
-        assert_ne!(state_dict(&other), expected, "the network that came in is unchanged");
+        assert_ne!(
+            state_dict(&other),
+            expected,
+            "the network that came in is unchanged"
+        );
         let films = Tensor::<4>::ones([2, 3, 48, 48], &device) * 0.3;
         assert_eq!(
             loaded.forward(films.clone()).into_data(),
@@ -274,7 +278,8 @@ mod tests {
         let values: Vec<f32> = (0..2 * 3 * side * side)
             .map(|index| ((index * 37 + 11) % 101) as f32 / 101.0)
             .collect();
-        let films = Tensor::<1>::from_floats(values.as_slice(), &device).reshape([2, 3, side, side]);
+        let films =
+            Tensor::<1>::from_floats(values.as_slice(), &device).reshape([2, 3, side, side]);
         network.seed_dropout(key);
         let logits = network.forward(films);
         let loss = (logits - 1.0).powf_scalar(2.0).mean();
@@ -285,7 +290,7 @@ mod tests {
     #[test]
     fn training_goes_on_from_a_record_as_if_it_had_not_stopped() {
         let device = Device::flex().autodiff();
-        let optimiser = || ModuleOptimizer::from(AdamConfig::new());
+        let optimiser = || AdamConfig::new().init();
         let mut first = optimiser();
         let mut network_a = network(Architecture::PlantsCnn, 1, &device);
         network_a = step(network_a, &mut first, 1);
@@ -308,7 +313,7 @@ mod tests {
         settings.freeze_backbone = true;
         let fresh = Network::new(&settings, 1, &device).expect("good settings");
         let before = state_dict(&fresh);
-        let mut optimiser = ModuleOptimizer::from(AdamConfig::new());
+        let mut optimiser = AdamConfig::new().init();
         let after = state_dict(&step(fresh, &mut optimiser, 1));
         for (old, new) in before.iter().zip(&after) {
             let backbone = old.name.starts_with("stage");
