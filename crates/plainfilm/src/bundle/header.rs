@@ -1,0 +1,141 @@
+//! What a model file says about itself.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::BundleError;
+use crate::model::NetworkSettings;
+
+/// The layout of [`ModelHeader`] that this program reads and writes.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// The operating point: above which probability of the positive label a film is called positive.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Threshold {
+    /// A probability, 0 to 1.
+    pub value: f64,
+    /// How it was chosen, in words, such as `default` or `Youden's J on the validation films`.
+    pub chosen: String,
+}
+
+/// The films that a network was fitted on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DatasetRecord {
+    /// The name of the folder, manifest or archive, without its path.
+    pub name: String,
+    /// The data set's fingerprint.
+    pub fingerprint: String,
+    /// How many films each label has.
+    pub films_per_label: BTreeMap<String, u64>,
+    /// How the films were split, in words.
+    pub split: String,
+    /// Whether no patient has films in more than one part.
+    pub patients_grouped: bool,
+    /// Whether a generator drew the films.
+    pub synthetic: bool,
+}
+
+/// Everything about a trained network except its tensors. It holds no time and no path, so the same
+/// training gives the same bytes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelHeader {
+    /// [`SCHEMA_VERSION`] when it was written.
+    pub schema_version: u32,
+    /// The plainfilm that wrote it.
+    pub plainfilm_version: String,
+    /// Architecture and shapes.
+    pub network: NetworkSettings,
+    /// Labels in the order of the network's outputs.
+    pub labels: Vec<String>,
+    /// How a film becomes the network's input.
+    pub preprocessing: serde_json::Value,
+    /// The label that counts as a finding, one of `labels`; `None` where no label does.
+    pub positive_label: Option<String>,
+    /// The operating point for `positive_label`.
+    pub threshold: Threshold,
+    /// What logits are divided by before softmax (Guo et al. 2017); 1 leaves them as they are.
+    pub calibration_temperature: f64,
+    /// The resolved training settings.
+    pub training: serde_json::Value,
+    /// The seed of the training.
+    pub seed: u64,
+    /// The films that it was fitted on.
+    pub dataset: DatasetRecord,
+    /// The figures that were measured, by part of the split.
+    pub metrics: serde_json::Value,
+    /// The licence of the weights.
+    pub licence: String,
+    /// What the network is for, and what not.
+    pub intended_use: String,
+    /// [`crate::NOT_A_MEDICAL_DEVICE`].
+    pub not_a_medical_device: String,
+}
+
+impl ModelHeader {
+    /// Checks what the types cannot: that the parts agree with one another.
+    pub(super) fn check(&self, name: &str) -> Result<(), BundleError> {
+        let refuse = |field: &'static str, expected: String, found: String| {
+            Err(BundleError::Field {
+                name: name.to_owned(),
+                field,
+                expected,
+                found,
+            })
+        };
+        if self.schema_version != SCHEMA_VERSION {
+            return Err(BundleError::SchemaVersion {
+                name: name.to_owned(),
+                found: u64::from(self.schema_version),
+                expected: SCHEMA_VERSION,
+            });
+        }
+        if self.labels.len() != self.network.classes {
+            return refuse(
+                "labels",
+                format!("{} labels, one per output", self.network.classes),
+                format!("{}", self.labels.len()),
+            );
+        }
+        for (index, label) in self.labels.iter().enumerate() {
+            if label.is_empty() || self.labels[..index].contains(label) {
+                return refuse(
+                    "labels",
+                    "names that are neither empty nor repeated".to_owned(),
+                    format!("`{label}`"),
+                );
+            }
+        }
+        if let Some(label) = &self.positive_label
+            && !self.labels.contains(label)
+        {
+            return refuse(
+                "positive_label",
+                format!("one of {}", self.labels.join(", ")),
+                format!("`{label}`"),
+            );
+        }
+        if !(0.0..=1.0).contains(&self.threshold.value) {
+            return refuse(
+                "threshold",
+                "a probability".to_owned(),
+                self.threshold.value.to_string(),
+            );
+        }
+        if !(self.calibration_temperature.is_finite() && self.calibration_temperature > 0.0) {
+            return refuse(
+                "calibration_temperature",
+                "a number above 0".to_owned(),
+                self.calibration_temperature.to_string(),
+            );
+        }
+        if self.not_a_medical_device != crate::NOT_A_MEDICAL_DEVICE {
+            return refuse(
+                "not_a_medical_device",
+                format!("`{}`", crate::NOT_A_MEDICAL_DEVICE),
+                format!("`{}`", self.not_a_medical_device),
+            );
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,151 @@
+//! What can go wrong when a network is described, built or filled.
+
+use thiserror::Error;
+
+/// How many tensor names one error lists of each kind.
+const LISTED: usize = 10;
+
+/// A network that cannot be built or filled as asked.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// The name is none of [`Architecture::all`](super::Architecture::all).
+    #[error(
+        "unknown model `{found}`: expected one of {expected}{}",
+        hint(suggestion)
+    )]
+    UnknownArchitecture {
+        /// The name as given.
+        found: String,
+        /// The known names, comma-separated.
+        expected: String,
+        /// The known name nearest to `found`, where one is near.
+        suggestion: Option<&'static str>,
+    },
+    /// The film is too small: a layer's map would be empty.
+    #[error(
+        "{architecture}: films of {size} x {size} pixels are too small: the map at `{layer}` would \
+         be empty; hint: the paper's size is {default_size}"
+    )]
+    SizeTooSmall {
+        /// The network's name.
+        architecture: &'static str,
+        /// Side in pixels, as asked for.
+        size: usize,
+        /// The first layer whose map would be empty.
+        layer: String,
+        /// The paper's side in pixels.
+        default_size: usize,
+    },
+    /// A setting lies outside its range.
+    #[error("{architecture}: `{setting}` is {found}: expected {minimum} to {maximum}")]
+    OutOfRange {
+        /// The network's name.
+        architecture: &'static str,
+        /// The field of [`NetworkSettings`](super::NetworkSettings).
+        setting: &'static str,
+        /// Its value.
+        found: usize,
+        /// The least allowed value.
+        minimum: usize,
+        /// The greatest allowed value.
+        maximum: usize,
+    },
+    /// The tensors are not those of the architecture.
+    #[error(
+        "the tensors do not fit {architecture}:{}",
+        describe(missing, extra, misshapen, unfit)
+    )]
+    Tensors {
+        /// The network's name.
+        architecture: &'static str,
+        /// Names that the network has and the tensors lack.
+        missing: Vec<String>,
+        /// Names that the network does not have, or that come twice.
+        extra: Vec<String>,
+        /// Tensors whose shape is not the network's.
+        misshapen: Vec<Misshapen>,
+        /// Tensors that hold a value no network can work with, such as NaN.
+        unfit: Vec<String>,
+    },
+}
+
+/// A tensor whose shape is not the one that the network has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misshapen {
+    /// The tensor's name.
+    pub name: String,
+    /// The network's shape.
+    pub expected: Vec<usize>,
+    /// The shape that came.
+    pub found: Vec<usize>,
+}
+
+fn hint(suggestion: &Option<&'static str>) -> String {
+    suggestion.map_or_else(String::new, |name| {
+        format!("; hint: did you mean `{name}`?")
+    })
+}
+
+fn describe(
+    missing: &[String],
+    extra: &[String],
+    misshapen: &[Misshapen],
+    unfit: &[String],
+) -> String {
+    let shapes: Vec<String> = misshapen
+        .iter()
+        .map(|tensor| {
+            format!(
+                "{} (expected {:?}, found {:?})",
+                tensor.name, tensor.expected, tensor.found
+            )
+        })
+        .collect();
+    [
+        ("missing", missing),
+        ("not in the network", extra),
+        ("wrong shape", &shapes),
+        ("not finite", unfit),
+    ]
+    .into_iter()
+    .filter(|(_, names)| !names.is_empty())
+    .map(|(kind, names)| format!(" {} {kind}: {};", names.len(), listed(names)))
+    .collect::<String>()
+    .trim_end_matches(';')
+    .to_owned()
+}
+
+fn listed(names: &[String]) -> String {
+    let shown = names[..names.len().min(LISTED)].join(", ");
+    match names.len().saturating_sub(LISTED) {
+        0 => shown,
+        rest => format!("{shown} and {rest} more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tensor_error_lists_every_kind_and_at_most_ten_of_each() {
+        let names = |count: usize| (0..count).map(|n| format!("t{n}")).collect::<Vec<_>>();
+        let error = ModelError::Tensors {
+            architecture: "vgg16",
+            missing: names(12),
+            extra: vec!["other".into()],
+            misshapen: vec![Misshapen {
+                name: "w".into(),
+                expected: vec![2, 3],
+                found: vec![3, 2],
+            }],
+            unfit: vec![],
+        };
+        assert_eq!(
+            error.to_string(),
+            "the tensors do not fit vgg16: 12 missing: t0, t1, t2, t3, t4, t5, t6, t7, t8, t9 and \
+             2 more; 1 not in the network: other; 1 wrong shape: w (expected [2, 3], found [3, 2])"
+        );
+    }
+}

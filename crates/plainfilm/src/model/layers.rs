@@ -1,0 +1,335 @@
+//! The building blocks that all networks share.
+
+use burn::module::{Flag, Module, Param, ParamId, RunningState};
+use burn::tensor::module::{avg_pool2d, batch_norm, batch_norm_train, conv2d, max_pool2d};
+use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
+use burn::tensor::{Device, Tensor, TensorData, activation};
+
+use super::draws::dropout_mask;
+use super::plan::{ConvPlan, DensePlan, TensorPlan};
+
+/// Added to a variance before its square root, as in PyTorch.
+const EPSILON: f64 = 1e-5;
+/// Weight of the newest batch in the running statistics, as in PyTorch.
+const MOMENTUM: f64 = 0.1;
+
+/// What a layer does to each value.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Activation {
+    /// Nothing.
+    Identity,
+    /// max(x, 0).
+    Relu,
+    /// x above 0, slope · x below.
+    LeakyRelu(f32),
+}
+
+impl Activation {
+    /// Applies it.
+    pub fn forward<const D: usize>(self, values: Tensor<D>) -> Tensor<D> {
+        match self {
+            Self::Identity => values,
+            Self::Relu => activation::relu(values),
+            Self::LeakyRelu(slope) => activation::leaky_relu(values, f64::from(slope)),
+        }
+    }
+}
+
+/// Hands out the tensors of a plan in order, as parameters with fixed identities.
+///
+/// Identities are positions in the plan, counted from 1: an optimiser's record, which is keyed by
+/// them, fits every network with the same settings, in this process or another.
+pub(crate) struct Supply<'a> {
+    device: &'a Device,
+    tensors: std::iter::Enumerate<std::vec::IntoIter<(TensorPlan, Vec<f32>)>>,
+    flags: u64,
+}
+
+impl<'a> Supply<'a> {
+    /// `tensors` are the plan's, in its order, with their values.
+    pub fn new(tensors: Vec<(TensorPlan, Vec<f32>)>, device: &'a Device) -> Self {
+        Self {
+            device,
+            tensors: tensors.into_iter().enumerate(),
+            flags: 0,
+        }
+    }
+
+    fn next<const D: usize>(&mut self) -> (ParamId, Tensor<D>, bool) {
+        let (position, (plan, values)) = self
+            .tensors
+            .next()
+            .expect("layers take exactly the tensors that their plan lists");
+        let tensor = Tensor::from_data(TensorData::new(values, plan.shape), self.device);
+        (ParamId::from(position as u64 + 1), tensor, plan.trainable)
+    }
+
+    fn parameter<const D: usize>(&mut self) -> Param<Tensor<D>> {
+        let (id, tensor, trainable) = self.next();
+        // Also on a plain device, where it decides what `Module::train` switches on later.
+        Param::initialized(id, tensor).set_require_grad(trainable)
+    }
+
+    fn running(&mut self) -> RunningState<Tensor<1>> {
+        let (id, tensor, _) = self.next();
+        RunningState::with_id(id, tensor)
+    }
+
+    fn flag(&mut self, value: bool) -> Param<Flag> {
+        self.flags += 1;
+        // Counted from the far end, so that no tensor has the same identity.
+        Param::initialized(ParamId::from(u64::MAX - self.flags), Flag::new(value))
+    }
+}
+
+/// Batch normalisation (Ioffe and Szegedy 2015) with PyTorch's bookkeeping.
+///
+/// Burn's own layer mixes the *biased* batch variance into the running variance; PyTorch, and so
+/// the published networks, mix in the unbiased one (n / (n - 1) times as large, n = values per
+/// channel in the batch). Hence this layer.
+#[derive(Module, Debug)]
+pub(crate) struct BatchNorm {
+    weight: Param<Tensor<1>>,
+    bias: Param<Tensor<1>>,
+    running_mean: RunningState<Tensor<1>>,
+    running_var: RunningState<Tensor<1>>,
+    training: Param<Flag>,
+}
+
+impl BatchNorm {
+    fn new(trainable: bool, supply: &mut Supply<'_>) -> Self {
+        Self {
+            weight: supply.parameter(),
+            bias: supply.parameter(),
+            running_mean: supply.running(),
+            running_var: supply.running(),
+            training: supply.flag(trainable),
+        }
+    }
+
+    /// Normalises by the batch's statistics on a device that records gradients, unless frozen; by
+    /// the running ones otherwise.
+    fn forward(&self, maps: Tensor<4>) -> Tensor<4> {
+        if !(maps.device().is_autodiff() && self.training.is_enabled()) {
+            return batch_norm(
+                maps,
+                self.weight.val(),
+                self.bias.val(),
+                self.running_mean.value(),
+                self.running_var.value(),
+                EPSILON,
+            );
+        }
+        let [films, _, height, width] = maps.dims();
+        let count = (films * height * width) as f64;
+        let batch = batch_norm_train(maps, self.weight.val(), self.bias.val(), EPSILON);
+        // One value per channel has no unbiased variance; PyTorch refuses it, here it counts as 0.
+        let unbiased = batch.variance * (count / (count - 1.0).max(1.0));
+        mix(&self.running_mean, batch.mean);
+        mix(&self.running_var, unbiased);
+        batch.output
+    }
+}
+
+fn mix(running: &RunningState<Tensor<1>>, batch: Tensor<1>) {
+    let old = running.value_sync().to_device(&batch.device());
+    running.update((old * (1.0 - MOMENTUM) + batch.detach() * MOMENTUM).detach());
+    // An update waits until the next look at it; looking now keeps `value` never out of date.
+    running.value_sync();
+}
+
+/// A convolution with what follows it: batch norm, activation, 2x2 max-pooling.
+#[derive(Module, Debug)]
+pub(crate) struct ConvBlock {
+    weight: Param<Tensor<4>>,
+    bias: Option<Param<Tensor<1>>>,
+    norm: Option<BatchNorm>,
+    norm_last: bool,
+    padding: usize,
+    #[module(skip)]
+    activation: Activation,
+    pool: bool,
+}
+
+impl ConvBlock {
+    /// Takes this block's tensors from the supply.
+    pub fn new(plan: &ConvPlan, supply: &mut Supply<'_>) -> Self {
+        Self {
+            weight: supply.parameter(),
+            bias: plan.bias.then(|| supply.parameter()),
+            norm: plan
+                .norm
+                .is_some()
+                .then(|| BatchNorm::new(plan.trainable, supply)),
+            norm_last: plan.norm_last,
+            padding: plan.padding,
+            activation: plan.activation,
+            pool: plan.pool,
+        }
+    }
+
+    /// `[films, inputs, side, side]` to `[films, outputs, side', side']`.
+    pub fn forward(&self, maps: Tensor<4>) -> Tensor<4> {
+        let maps = conv2d(
+            maps,
+            self.weight.val(),
+            self.bias.as_ref().map(Param::val),
+            ConvOptions::new([1, 1], [self.padding; 2], [1, 1], 1),
+        );
+        let maps = match &self.norm {
+            None => self.activation.forward(maps),
+            Some(norm) if self.norm_last => norm.forward(self.activation.forward(maps)),
+            Some(norm) => self.activation.forward(norm.forward(maps)),
+        };
+        if self.pool {
+            max_pool2d(maps, MaxPoolOptions::new([2, 2]))
+        } else {
+            maps
+        }
+    }
+}
+
+/// A linear layer, its weight `[outputs, inputs]` as in PyTorch, and an activation.
+#[derive(Module, Debug)]
+pub(crate) struct Dense {
+    weight: Param<Tensor<2>>,
+    bias: Param<Tensor<1>>,
+    #[module(skip)]
+    activation: Activation,
+}
+
+impl Dense {
+    /// Takes this layer's tensors from the supply.
+    pub fn new(plan: &DensePlan, supply: &mut Supply<'_>) -> Self {
+        Self {
+            weight: supply.parameter(),
+            bias: supply.parameter(),
+            activation: plan.activation,
+        }
+    }
+
+    /// `[films, inputs]` to `[films, outputs]`.
+    pub fn forward(&self, vectors: Tensor<2>) -> Tensor<2> {
+        let sums = vectors.matmul(self.weight.val().transpose()) + self.bias.val().unsqueeze();
+        self.activation.forward(sums)
+    }
+}
+
+/// Average over squares, stride equal to their side.
+#[derive(Module, Debug)]
+pub(crate) struct AveragePool {
+    /// Side of the squares.
+    pub size: usize,
+}
+
+impl AveragePool {
+    /// `[films, channels, side, side]` to `[films, channels, side / size, side / size]`.
+    pub fn forward(&self, maps: Tensor<4>) -> Tensor<4> {
+        avg_pool2d(maps, AvgPoolOptions::new([self.size; 2]))
+    }
+}
+
+/// Dropout (Srivastava et al. 2014) whose mask is a function of a key and the layer alone.
+///
+/// Burn's own layer draws from one generator per process, so its masks would depend on every other
+/// draw and thread.
+#[derive(Module, Debug)]
+pub(crate) struct Dropout {
+    rate: f64,
+    active: bool,
+    layer: u64,
+    key: u64,
+}
+
+impl Dropout {
+    /// `layer` tells the dropout layers of one network apart.
+    pub fn new(rate: f64, active: bool, layer: u64, key: u64) -> Self {
+        Self {
+            rate,
+            active,
+            layer,
+            key,
+        }
+    }
+
+    /// Sets the key of the masks to come.
+    pub fn seed(&mut self, key: u64) {
+        self.key = key;
+    }
+
+    /// Drops values on a device that records gradients; passes everything through otherwise.
+    pub fn forward<const D: usize>(&self, values: Tensor<D>) -> Tensor<D> {
+        let device = values.device();
+        if !(self.active && device.is_autodiff()) {
+            return values;
+        }
+        let shape = values.dims();
+        let mask = dropout_mask(self.key, self.layer, self.rate, shape.iter().product());
+        values * Tensor::from_data(TensorData::new(mask, shape), &device)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn norm(device: &Device) -> BatchNorm {
+        let tensors = ["weight", "bias", "running_mean", "running_var"]
+            .into_iter()
+            .zip([1.0, 0.0, 0.0, 1.0])
+            .map(|(name, value)| {
+                let plan = TensorPlan {
+                    name: name.to_owned(),
+                    shape: vec![1],
+                    start: super::super::plan::Start::Constant(value),
+                    parameter: true,
+                    trainable: true,
+                };
+                (plan, vec![value])
+            })
+            .collect();
+        BatchNorm::new(true, &mut Supply::new(tensors, device))
+    }
+
+    fn scalar(tensor: Tensor<1>) -> f32 {
+        tensor.into_scalar()
+    }
+
+    #[test]
+    fn the_running_variance_takes_in_the_unbiased_batch_variance() {
+        let device = Device::flex().autodiff();
+        let norm = norm(&device);
+        // Mean 3, biased variance 5, unbiased 20/3.
+        let maps = Tensor::<1>::from_floats([0.0, 2.0, 4.0, 6.0], &device).reshape([2, 1, 1, 2]);
+        norm.forward(maps);
+        assert!((scalar(norm.running_mean.value()) - 0.3).abs() < 1e-6);
+        let expected = 0.9 + 0.1 * 20.0 / 3.0;
+        assert!((scalar(norm.running_var.value()) - expected).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_frozen_norm_keeps_its_statistics() {
+        let device = Device::flex().autodiff();
+        let norm = norm(&device).freeze();
+        norm.forward(Tensor::ones([2, 1, 2, 2], &device) * 5.0);
+        assert_eq!(scalar(norm.running_mean.value()), 0.0);
+    }
+
+    #[test]
+    fn dropout_follows_its_key_and_only_while_training() {
+        let mut dropout = Dropout::new(0.5, true, 0, 1);
+        let training = Device::flex().autodiff();
+        let masked = |dropout: &Dropout, device: &Device| {
+            dropout
+                .forward(Tensor::<2>::ones([4, 16], device))
+                .into_data()
+                .try_to_vec::<f32>()
+                .expect("f32 on this device")
+        };
+        let first = masked(&dropout, &training);
+        assert_eq!(first, masked(&dropout, &training));
+        assert_eq!(masked(&dropout, &Device::flex()), vec![1.0; 64]);
+        dropout.seed(2);
+        assert_ne!(first, masked(&dropout, &training));
+    }
+}

@@ -1,0 +1,195 @@
+//! A network that computes: the plan's layers with their weights on a device.
+
+use std::sync::Arc;
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+
+use super::architecture::{Architecture, NetworkSettings};
+use super::draws::starting_values;
+use super::error::ModelError;
+use super::layers::{AveragePool, ConvBlock, Dense, Dropout, Supply};
+use super::plan::{LayerPlan, Placed, Plan, TensorPlan};
+
+/// A layer from maps to maps.
+#[derive(Module, Debug)]
+enum MapLayer {
+    Conv(ConvBlock),
+    AveragePool(AveragePool),
+    Dropout(Dropout),
+}
+
+/// A layer from vectors to vectors.
+#[derive(Module, Debug)]
+enum VectorLayer {
+    Dense(Dense),
+    Dropout(Dropout),
+}
+
+/// One of the published networks, with weights.
+///
+/// On a device with `autodiff()` it trains: batch norms use the batch and update their running
+/// statistics, dropout drops. `valid()` (from [`Module`]) gives the same network for prediction.
+///
+/// Cloning shares the running statistics of the batch norms (a property of Burn's
+/// `RunningState`): to keep a network as it is while training goes on, keep its
+/// [`state_dict`](super::state_dict) or its `valid()`, not its clone.
+#[derive(Module, Debug)]
+pub struct Network {
+    features: Vec<MapLayer>,
+    head_maps: Vec<MapLayer>,
+    head_vectors: Vec<VectorLayer>,
+    #[module(skip)]
+    plan: Arc<Plan>,
+}
+
+impl Network {
+    /// A fresh network. Every tensor's values are a function of the seed and the tensor's name;
+    /// [each architecture](super) starts as its own library does.
+    ///
+    /// # Errors
+    ///
+    /// When a setting is out of range or the film is too small for the layers.
+    pub fn new(settings: &NetworkSettings, seed: u64, device: &Device) -> Result<Self, ModelError> {
+        let plan = settings.plan()?;
+        let tensors = plan
+            .tensors()
+            .into_iter()
+            .map(|tensor| {
+                let values = starting_values(seed, &tensor);
+                (tensor, values)
+            })
+            .collect();
+        Ok(Self::from_tensors(plan, tensors, device))
+    }
+
+    /// Puts the plan's layers together from its tensors, which have to be in the plan's order.
+    pub(crate) fn from_tensors(
+        plan: Plan,
+        tensors: Vec<(TensorPlan, Vec<f32>)>,
+        device: &Device,
+    ) -> Self {
+        let mut supply = Supply::new(tensors, device);
+        let mut dropouts = 0..;
+        let mut dropout = |rate, active| {
+            let layer = dropouts.next().expect("fewer than 2^64 layers");
+            Dropout::new(rate, active, layer, 0)
+        };
+        let features = map_layers(&plan.features, &mut supply, &mut dropout);
+        let head_maps = map_layers(&plan.head, &mut supply, &mut dropout);
+        let head_vectors = plan
+            .head
+            .iter()
+            .skip_while(|placed| placed.layer != LayerPlan::Flatten)
+            .filter_map(|placed| match &placed.layer {
+                LayerPlan::Dense(dense) => Some(VectorLayer::Dense(Dense::new(dense, &mut supply))),
+                LayerPlan::Dropout { rate, active } => {
+                    Some(VectorLayer::Dropout(dropout(*rate, *active)))
+                }
+                LayerPlan::Flatten | LayerPlan::Conv(_) | LayerPlan::AveragePool { .. } => None,
+            })
+            .collect();
+        Self {
+            features,
+            head_maps,
+            head_vectors,
+            plan: Arc::new(plan),
+        }
+    }
+
+    /// The settings that it was made with.
+    pub fn settings(&self) -> &NetworkSettings {
+        &self.plan.settings
+    }
+
+    /// Which network it is.
+    pub fn architecture(&self) -> Architecture {
+        self.plan.settings.architecture
+    }
+
+    pub(crate) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Fixes the dropout masks of the passes to come.
+    ///
+    /// Masks are a function of this key and the layer, so a training loop sets a new key (from its
+    /// seed and step) before every step; without that, every step drops the same units. Networks
+    /// without dropout ignore it.
+    pub fn seed_dropout(&mut self, key: u64) {
+        for layer in self.features.iter_mut().chain(&mut self.head_maps) {
+            if let MapLayer::Dropout(dropout) = layer {
+                dropout.seed(key);
+            }
+        }
+        for layer in &mut self.head_vectors {
+            if let VectorLayer::Dropout(dropout) = layer {
+                dropout.seed(key);
+            }
+        }
+    }
+
+    /// Films `[films, channels, size, size]` to the backbone's maps `[films, maps, side, side]`:
+    /// what heat maps weigh and a frozen backbone lets one keep.
+    ///
+    /// # Panics
+    ///
+    /// When the films do not have the settings' channels and size.
+    pub fn features(&self, films: Tensor<4>) -> Tensor<4> {
+        let NetworkSettings { channels, size, .. } = self.plan.settings;
+        assert_eq!(
+            films.dims()[1..],
+            [channels, size, size],
+            "films have to be [films, channels, size, size] as in the network's settings"
+        );
+        through(&self.features, films)
+    }
+
+    /// The backbone's maps to logits `[films, classes]`.
+    pub fn head(&self, maps: Tensor<4>) -> Tensor<2> {
+        let maps = through(&self.head_maps, maps);
+        self.head_vectors
+            .iter()
+            .fold(maps.flatten(1, 3), |vectors, layer| match layer {
+                VectorLayer::Dense(dense) => dense.forward(vectors),
+                VectorLayer::Dropout(dropout) => dropout.forward(vectors),
+            })
+    }
+
+    /// Films `[films, channels, size, size]` to logits `[films, classes]`; softmax over the second
+    /// dimension makes probabilities of them.
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::features`].
+    pub fn forward(&self, films: Tensor<4>) -> Tensor<2> {
+        self.head(self.features(films))
+    }
+}
+
+/// The layers before any flattening.
+fn map_layers(
+    layers: &[Placed],
+    supply: &mut Supply<'_>,
+    dropout: &mut impl FnMut(f64, bool) -> Dropout,
+) -> Vec<MapLayer> {
+    layers
+        .iter()
+        .map_while(|placed| match &placed.layer {
+            LayerPlan::Conv(conv) => Some(MapLayer::Conv(ConvBlock::new(conv, supply))),
+            LayerPlan::AveragePool { size } => {
+                Some(MapLayer::AveragePool(AveragePool { size: *size }))
+            }
+            LayerPlan::Dropout { rate, active } => Some(MapLayer::Dropout(dropout(*rate, *active))),
+            LayerPlan::Flatten | LayerPlan::Dense(_) => None,
+        })
+        .collect()
+}
+
+fn through(layers: &[MapLayer], maps: Tensor<4>) -> Tensor<4> {
+    layers.iter().fold(maps, |maps, layer| match layer {
+        MapLayer::Conv(block) => block.forward(maps),
+        MapLayer::AveragePool(pool) => pool.forward(maps),
+        MapLayer::Dropout(dropout) => dropout.forward(maps),
+    })
+}
