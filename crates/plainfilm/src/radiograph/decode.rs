@@ -181,7 +181,10 @@ fn open_source<'a>(
             Box::new(PngDecoder::with_limits(cursor, bounds).map_err(refused)?)
         }
         Format::Bmp => Box::new(BmpDecoder::new(cursor).map_err(refused)?),
-        Format::WebP => Box::new(WebPDecoder::new(cursor).map_err(refused)?),
+        Format::WebP => {
+            check_riff_length(bytes, name)?;
+            Box::new(WebPDecoder::new(cursor).map_err(refused)?)
+        }
     };
     let (width, height) = decoder.dimensions();
     limits.check_size(name, width, height)?;
@@ -198,6 +201,23 @@ fn open_source<'a>(
         stored_size: (width as usize, height as usize),
         source: Source::Image(decoder),
     })
+}
+
+/// Refuses a WebP file shorter than its container says. The decoder would not miss a cut EXIF
+/// block behind the pixels, and the film would lie on its side.
+fn check_riff_length(bytes: &[u8], name: &str) -> Result<(), RadiographError> {
+    let Some(length) = bytes.get(4..8).and_then(|length| length.first_chunk::<4>()) else {
+        return Ok(());
+    };
+    let expected = u64::from(u32::from_le_bytes(*length)) + 8;
+    if (bytes.len() as u64) < expected {
+        return Err(RadiographError::Truncated {
+            name: name.to_owned(),
+            format: Format::WebP,
+            detail: format!("expected {expected} bytes, found {}", bytes.len()),
+        });
+    }
+    Ok(())
 }
 
 /// The colour layout as stored. The decoders expand palettes and low depths before they say what
