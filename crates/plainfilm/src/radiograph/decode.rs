@@ -76,8 +76,9 @@ impl<S> Opened<S> {
 }
 
 enum Source<'a> {
-    Jpeg(JpegSource<'a>),
-    Tiff(TiffSource<'a>),
+    // Boxed: the decoders carry their tables, in JPEG's case tens of kilobytes, by value.
+    Jpeg(Box<JpegSource<'a>>),
+    Tiff(Box<TiffSource<'a>>),
     Image(Box<dyn ImageDecoder + 'a>),
 }
 
@@ -172,8 +173,14 @@ fn open_source<'a>(
     let refused = |error| refused(name, format, error);
     let cursor = Cursor::new(bytes);
     let mut decoder: Box<dyn ImageDecoder + 'a> = match format {
-        Format::Jpeg => return Ok(jpeg::open(bytes, name, limits)?.map(Source::Jpeg)),
-        Format::Tiff => return Ok(tiff::open(bytes, name, limits)?.map(Source::Tiff)),
+        Format::Jpeg => {
+            return Ok(
+                jpeg::open(bytes, name, limits)?.map(|source| Source::Jpeg(Box::new(source)))
+            );
+        }
+        Format::Tiff => {
+            return Ok(tiff::open(bytes, name, limits)?.map(|source| Source::Tiff(Box::new(source))));
+        }
         Format::Png => {
             // Bounds what compressed text and colour profiles may unpack to; pixels come later.
             let mut bounds = image::Limits::no_limits();
