@@ -76,8 +76,9 @@ impl<S> Opened<S> {
 }
 
 enum Source<'a> {
-    Jpeg(JpegSource<'a>),
-    Tiff(TiffSource<'a>),
+    // Boxed: the decoders carry their tables, in JPEG's case tens of kilobytes, by value.
+    Jpeg(Box<JpegSource<'a>>),
+    Tiff(Box<TiffSource<'a>>),
     Image(Box<dyn ImageDecoder + 'a>),
 }
 
@@ -172,8 +173,14 @@ fn open_source<'a>(
     let refused = |error| refused(name, format, error);
     let cursor = Cursor::new(bytes);
     let mut decoder: Box<dyn ImageDecoder + 'a> = match format {
-        Format::Jpeg => return Ok(jpeg::open(bytes, name, limits)?.map(Source::Jpeg)),
-        Format::Tiff => return Ok(tiff::open(bytes, name, limits)?.map(Source::Tiff)),
+        Format::Jpeg => {
+            return Ok(
+                jpeg::open(bytes, name, limits)?.map(|source| Source::Jpeg(Box::new(source)))
+            );
+        }
+        Format::Tiff => {
+            return Ok(tiff::open(bytes, name, limits)?.map(|source| Source::Tiff(Box::new(source))));
+        }
         Format::Png => {
             // Bounds what compressed text and colour profiles may unpack to; pixels come later.
             let mut bounds = image::Limits::no_limits();
@@ -181,7 +188,10 @@ fn open_source<'a>(
             Box::new(PngDecoder::with_limits(cursor, bounds).map_err(refused)?)
         }
         Format::Bmp => Box::new(BmpDecoder::new(cursor).map_err(refused)?),
-        Format::WebP => Box::new(WebPDecoder::new(cursor).map_err(refused)?),
+        Format::WebP => {
+            check_riff_length(bytes, name)?;
+            Box::new(WebPDecoder::new(cursor).map_err(refused)?)
+        }
     };
     let (width, height) = decoder.dimensions();
     limits.check_size(name, width, height)?;
@@ -198,6 +208,23 @@ fn open_source<'a>(
         stored_size: (width as usize, height as usize),
         source: Source::Image(decoder),
     })
+}
+
+/// Refuses a WebP file shorter than its container says. The decoder would not miss a cut EXIF
+/// block behind the pixels, and the film would lie on its side.
+fn check_riff_length(bytes: &[u8], name: &str) -> Result<(), RadiographError> {
+    let Some(length) = bytes.get(4..8).and_then(|length| length.first_chunk::<4>()) else {
+        return Ok(());
+    };
+    let expected = u64::from(u32::from_le_bytes(*length)) + 8;
+    if (bytes.len() as u64) < expected {
+        return Err(RadiographError::Truncated {
+            name: name.to_owned(),
+            format: Format::WebP,
+            detail: format!("expected {expected} bytes, found {}", bytes.len()),
+        });
+    }
+    Ok(())
 }
 
 /// The colour layout as stored. The decoders expand palettes and low depths before they say what

@@ -2,7 +2,8 @@
 //!
 //! The decoder is asked to be strict, because a lenient one fills what it cannot decode with grey
 //! and says nothing. The one leniency that is kept is stray bytes between header segments, which
-//! libjpeg skips too.
+//! libjpeg skips too. What cannot be told, here as in libjpeg: a film whose data stop early but
+//! which someone closed with an end-of-image marker.
 
 use image::metadata::Orientation;
 use zune_jpeg::JpegDecoder;

@@ -42,8 +42,11 @@ pub(super) struct Area {
 /// `area` of a film with rows of `stride` pixels, resized to `columns` x `rows` and expressed on
 /// the full 16-bit scale. `scale` brings a pixel to that scale: 257 for 8-bit films, 1 for 16-bit.
 ///
-/// Filters run on 16-bit integers, rows first and columns second, each pass rounded and clipped.
-/// Pillow does the same on 8-bit integers, so the two differ by its rounding alone.
+/// Filters run along rows first and along columns second, each pass rounded and clipped. Between
+/// the passes an 8-bit film is rounded to its own 8 bits, as in Pillow up to version 12; the result
+/// is not, so the two differ by half a level of 255, or by up to one where the first pass met a tie.
+/// Pillow 13 chooses the order of the passes by size; where a filter overshoots black or white, the
+/// order can be seen.
 pub(super) fn resize(
     pixels: &[u16],
     stride: usize,
@@ -77,13 +80,26 @@ pub(super) fn resize(
     for row in 0..area.height {
         wide.extend(source(row).iter().map(|&pixel| U16::new(pixel * scale)));
     }
-    let whole = "the buffer was filled with this many pixels";
-    let wide = TypedImage::from_pixels(area.width as u32, area.height as u32, wide).expect(whole);
-    let mut resized = TypedImage::<U16>::new(columns as u32, rows as u32);
+    let (width, height) = (area.width as u32, area.height as u32);
+    let wide = TypedImage::from_pixels(width, height, wide)
+        .expect("the buffer was filled with this many pixels");
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter));
-    Resizer::new()
-        .resize_typed(&wide, &mut resized, &options)
-        .expect("without a crop box there is nothing that resizing can refuse");
+    let mut resizer = Resizer::new();
+    let mut pass = |from: &TypedImage<U16>, columns: u32, rows: u32| {
+        let mut to = TypedImage::<U16>::new(columns, rows);
+        resizer
+            .resize_typed(from, &mut to, &options)
+            .expect("without a crop box there is nothing that resizing can refuse");
+        to
+    };
+    let mut narrow = pass(&wide, columns as u32, height);
+    if scale > 1 {
+        let scale = u32::from(scale);
+        for pixel in narrow.pixels_mut() {
+            pixel.0 = ((u32::from(pixel.0) + scale / 2) / scale * scale) as u16;
+        }
+    }
+    let resized = pass(&narrow, columns as u32, rows as u32);
     resized.pixels().iter().map(|pixel| pixel.0).collect()
 }
 

@@ -1,1 +1,3 @@
 //! The training loop and what feeds it.
+
+pub mod augment;

@@ -1,5 +1,8 @@
 //! Tests over the library's public surface, in one binary so that they link once.
 
+mod augmentation;
 mod dataset;
+mod decode;
 mod metrics;
+mod resampling;
 mod support;
