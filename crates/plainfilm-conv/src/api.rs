@@ -8,7 +8,7 @@ use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
 use burn::tensor::{DType, Tensor, activation, module};
 
 use crate::extension::{ConvBackend, FoldedConvBackend};
-use crate::fused::Activation;
+use crate::fused::{Activation, BlockSettings};
 use crate::geometry::{ConvGeometry, GeometryError};
 
 static ENABLED: AtomicBool = AtomicBool::new(true);
@@ -143,10 +143,12 @@ pub fn conv_bn_act(
             weight.into_dispatch(),
             gamma.into_dispatch(),
             beta.into_dispatch(),
-            geometry,
-            epsilon,
-            activation,
-            pool,
+            BlockSettings {
+                geometry,
+                epsilon,
+                activation,
+                pool,
+            },
         );
         return (
             Tensor::from_dispatch(output),

@@ -37,19 +37,12 @@ pub trait ConvBackend: Backend {
     ) -> FloatTensor<Self>;
 
     /// The training block: output, batch mean, unbiased batch variance.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the macro takes no argument struct"
-    )]
     fn fast_conv_bn_act(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         gamma: FloatTensor<Self>,
         beta: FloatTensor<Self>,
-        geometry: ConvGeometry,
-        epsilon: f64,
-        activation: Activation,
-        pool: bool,
+        settings: BlockSettings,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 }
 
@@ -158,17 +151,8 @@ impl ConvBackend for Flex {
         weight: FlexTensor,
         gamma: FlexTensor,
         beta: FlexTensor,
-        geometry: ConvGeometry,
-        epsilon: f64,
-        activation: Activation,
-        pool: bool,
+        settings: BlockSettings,
     ) -> (FlexTensor, FlexTensor, FlexTensor) {
-        let settings = BlockSettings {
-            geometry,
-            epsilon,
-            activation,
-            pool,
-        };
         let (output, mean, variance, _) = block(x, weight, gamma, beta, &settings);
         (output, mean, variance)
     }
@@ -366,17 +350,8 @@ impl<C: CheckpointStrategy> ConvBackend for Autodiff<Flex, C> {
         weight: FloatTensor<Self>,
         gamma: FloatTensor<Self>,
         beta: FloatTensor<Self>,
-        geometry: ConvGeometry,
-        epsilon: f64,
-        activation: Activation,
-        pool: bool,
+        settings: BlockSettings,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        let settings = BlockSettings {
-            geometry,
-            epsilon,
-            activation,
-            pool,
-        };
         let nodes = [x.node(), weight.node(), gamma.node(), beta.node()];
         let step = BlockStep.prepare::<C>(nodes).compute_bound().stateful();
         let run = |x: FloatTensor<Self>, weight: FloatTensor<Self>| {
@@ -393,7 +368,7 @@ impl<C: CheckpointStrategy> ConvBackend for Autodiff<Flex, C> {
             OpsKind::Tracked(mut step) => {
                 let (x_node, weight_node) = (step.checkpoint(&x), step.checkpoint(&weight));
                 let (output, mean, variance, saved) = run(x, weight);
-                let state = (x_node, weight_node, geometry, saved);
+                let state = (x_node, weight_node, settings.geometry, saved);
                 (step.finish(state, output), mean, variance)
             }
             OpsKind::UnTracked(step) => {

@@ -37,5 +37,5 @@ mod matrix;
 
 pub use api::{conv_bias_act, conv_bn_act, conv2d, enabled, fold_batch_norm, set_enabled};
 pub use extension::{ConvBackend, FoldedConvBackend};
-pub use fused::Activation;
+pub use fused::{Activation, BlockSettings};
 pub use geometry::{ConvGeometry, GeometryError};

@@ -29,10 +29,14 @@ pub enum Activation {
 
 /// What a training block does besides its tensors.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct BlockSettings {
+pub struct BlockSettings {
+    /// How the kernel moves.
     pub geometry: ConvGeometry,
+    /// Added to the variance before its root.
     pub epsilon: f64,
+    /// What follows the normalisation.
     pub activation: Activation,
+    /// Whether a 2x2 max-pool follows.
     pub pool: bool,
 }
 
