@@ -1,0 +1,283 @@
+//! The training block: convolution, batch normalisation with the batch's own statistics,
+//! activation, and an optional 2x2 max-pool; forward and backward.
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::kernels::{
+    Channel, Correction, PooledSums, activate, activate_pool, gradient_sums, normalised_gradient,
+    pooled_gradient, pooled_gradient_sums, unused_gradient,
+};
+use super::statistics::Moments;
+use super::{Activation, BlockSettings, Curve};
+use crate::backward::{self, OutputGradient, Wanted};
+use crate::forward::convolve_tiles;
+use crate::geometry::Shape;
+
+/// What the backward pass needs again, shared so that a graph can be cloned.
+#[derive(Clone, Debug)]
+pub(crate) struct Saved {
+    /// The convolution's output before normalisation.
+    z: Arc<Vec<f32>>,
+    /// Which of four values was the largest; empty without a pool.
+    index: Arc<Vec<u8>>,
+    /// Per channel.
+    channels: Arc<Vec<Channel>>,
+    /// Per channel, `1 / sqrt(variance + epsilon)`.
+    inverse_deviation: Arc<Vec<f32>>,
+    activation: Activation,
+}
+
+/// What a forward pass gives.
+pub(crate) struct Forward {
+    /// `[films, channels, height, width]`, halved under a pool.
+    pub output: Vec<f32>,
+    /// The batch's mean, per channel.
+    pub mean: Vec<f32>,
+    /// The batch's unbiased variance, per channel.
+    pub variance: Vec<f32>,
+    /// For the backward pass.
+    pub saved: Saved,
+}
+
+/// Height and width after an optional 2x2 max-pool.
+fn pooled(shape: &Shape, pool: bool) -> [usize; 2] {
+    shape.output.map(|side| if pool { side / 2 } else { side })
+}
+
+/// The block's forward pass, with the statistics of this batch.
+///
+/// `gamma` and `beta` have one value per output channel.
+pub(crate) fn forward(
+    input: &[f32],
+    weight: &[f32],
+    gamma: &[f32],
+    beta: &[f32],
+    shape: &Shape,
+    settings: &BlockSettings,
+) -> Forward {
+    let BlockSettings {
+        epsilon,
+        activation,
+        pool,
+        ..
+    } = *settings;
+    let plane = shape.output_plane();
+    let channels_out = shape.channels_out();
+    let mut z = vec![0.0; shape.films * shape.output_film()];
+    let tiles = convolve_tiles(input, weight, shape, &mut z, |tile| {
+        let moments = (0..shape.outputs).map(|channel| Moments::of(tile.out.row(channel)));
+        (tile.group, moments.collect::<Vec<_>>())
+    });
+    let mut moments = vec![Moments::default(); channels_out];
+    for (group, tile) in tiles {
+        for (total, part) in moments[group * shape.outputs..].iter_mut().zip(tile) {
+            *total = total.merge(part);
+        }
+    }
+    let inverse_deviation: Vec<f32> = moments
+        .iter()
+        .map(|m| (1.0 / (m.biased_variance() + epsilon).sqrt()) as f32)
+        .collect();
+    let channels: Vec<Channel> = (0..channels_out)
+        .map(|c| Channel {
+            mean: moments[c].mean() as f32,
+            scale: gamma[c] * inverse_deviation[c],
+            shift: beta[c],
+        })
+        .collect();
+
+    let curve = activation.curve();
+    let [height, width] = pooled(shape, pool);
+    let pooled_plane = height * width;
+    let mut output = vec![0.0; shape.films * channels_out * pooled_plane];
+    let mut index = vec![0; if pool { output.len() } else { 0 }];
+    if pool {
+        output
+            .par_chunks_mut(pooled_plane)
+            .zip(index.par_chunks_mut(pooled_plane))
+            .zip(z.par_chunks(plane))
+            .enumerate()
+            .for_each(|(at, ((y, index), z))| {
+                let channel = channels[at % channels_out];
+                let rows = y.chunks_exact_mut(width).zip(index.chunks_exact_mut(width));
+                for (row, (y, index)) in rows.enumerate() {
+                    activate_pool(row_pair(z, row, shape), channel, curve, y, index);
+                }
+            });
+    } else {
+        output
+            .par_chunks_mut(plane)
+            .zip(z.par_chunks(plane))
+            .enumerate()
+            .for_each(|(at, (y, z))| activate(z, channels[at % channels_out], curve, y));
+    }
+    Forward {
+        output,
+        mean: moments.iter().map(|m| m.mean() as f32).collect(),
+        variance: moments
+            .iter()
+            .map(|m| m.unbiased_variance() as f32)
+            .collect(),
+        saved: Saved {
+            z: Arc::new(z),
+            index: Arc::new(index),
+            channels: Arc::new(channels),
+            inverse_deviation: Arc::new(inverse_deviation),
+            activation,
+        },
+    }
+}
+
+/// The two rows of a plane that pooled row `row` covers.
+pub(super) fn row_pair<'a>(z: &'a [f32], row: usize, shape: &Shape) -> [&'a [f32]; 2] {
+    let width = shape.output[1];
+    let pair = &z[2 * row * width..2 * (row + 1) * width];
+    let (upper, lower) = pair.split_at(width);
+    [upper, lower]
+}
+
+/// The gradients of the block.
+pub(crate) struct BlockGradients {
+    /// Of the input, where wanted.
+    pub input: Option<Vec<f32>>,
+    /// Of the weight, where wanted.
+    pub weight: Option<Vec<f32>>,
+    /// Of gamma.
+    pub gamma: Vec<f32>,
+    /// Of beta.
+    pub beta: Vec<f32>,
+}
+
+/// The block's backward pass (Ioffe and Szegedy 2015, section 3), given the output's gradient.
+pub(crate) fn backward(
+    input: &[f32],
+    weight: &[f32],
+    saved: &Saved,
+    gradient: &[f32],
+    shape: &Shape,
+    wanted: Wanted,
+) -> BlockGradients {
+    let channels_out = shape.channels_out();
+    let curve = saved.activation.curve();
+    let pool = !saved.index.is_empty();
+    let [height, width] = pooled(shape, pool);
+    let plane = height * width;
+    let sums: Vec<(f32, f32)> = gradient
+        .par_chunks(plane)
+        .zip(saved.z.par_chunks(shape.output_plane()))
+        .enumerate()
+        .map(|(at, (dy, z))| {
+            let channel = saved.channels[at % channels_out];
+            if !pool {
+                return gradient_sums(dy, z, channel, curve);
+            }
+            let index = &saved.index[at * plane..][..plane];
+            let mut totals = PooledSums::new();
+            for row in 0..height {
+                let (dy, index) = (&dy[row * width..][..width], &index[row * width..][..width]);
+                let rows = row_pair(z, row, shape);
+                pooled_gradient_sums(dy, index, rows, channel, curve, &mut totals);
+            }
+            totals.total()
+        })
+        .collect();
+    let mut totals = vec![(0.0f64, 0.0f64); channels_out];
+    for (at, (sum, product)) in sums.into_iter().enumerate() {
+        let total = &mut totals[at % channels_out];
+        total.0 += f64::from(sum);
+        total.1 += f64::from(product);
+    }
+    let count = (shape.films * shape.output_plane()) as f64;
+    let corrections = (0..channels_out)
+        .map(|c| {
+            let (channel, inverse) = (saved.channels[c], f64::from(saved.inverse_deviation[c]));
+            let scale = f64::from(channel.scale);
+            Correction {
+                slope: (scale * inverse * inverse * totals[c].1 / count) as f32,
+                offset: (scale * totals[c].0 / count) as f32,
+            }
+        })
+        .collect();
+    let source = BlockGradient {
+        gradient,
+        saved,
+        corrections,
+        curve,
+        shape,
+        pooled: [height, width],
+        pool,
+    };
+    let rebuild = |film: usize, out: &mut [f32]| source.film(film, out);
+    let gradient = OutputGradient::Rebuilt(&rebuild);
+    let gradients = backward::backward(input, weight, gradient, shape, wanted);
+    BlockGradients {
+        input: gradients.input,
+        weight: gradients.weight,
+        gamma: totals
+            .iter()
+            .zip(&*saved.inverse_deviation)
+            .map(|(total, &inverse)| (total.1 * f64::from(inverse)) as f32)
+            .collect(),
+        beta: totals.iter().map(|total| total.0 as f32).collect(),
+    }
+}
+
+/// The gradient of the convolution's output inside the block, rebuilt film by film in a thread's
+/// memory: storing it for the batch costs more than computing it.
+struct BlockGradient<'a> {
+    gradient: &'a [f32],
+    saved: &'a Saved,
+    corrections: Vec<Correction>,
+    curve: Curve,
+    shape: &'a Shape,
+    pooled: [usize; 2],
+    pool: bool,
+}
+
+impl BlockGradient<'_> {
+    /// One film, `[channels, plane]`.
+    fn film(&self, film: usize, out: &mut [f32]) {
+        let plane = self.shape.output_plane();
+        let first = film * self.shape.channels_out();
+        for (c, dz) in out.chunks_exact_mut(plane).enumerate() {
+            let z = &self.saved.z[(first + c) * plane..][..plane];
+            self.plane(first + c, c, z, dz);
+        }
+    }
+
+    /// One plane: number `at` of the batch, channel `c`.
+    fn plane(&self, at: usize, c: usize, z: &[f32], dz: &mut [f32]) {
+        let (channel, correction) = (self.saved.channels[c], self.corrections[c]);
+        let [height, width] = self.pooled;
+        let dy = &self.gradient[at * height * width..][..height * width];
+        if !self.pool {
+            return normalised_gradient(dy, z, channel, correction, self.curve, dz);
+        }
+        let index = &self.saved.index[at * height * width..][..height * width];
+        let full_width = self.shape.output[1];
+        let rows = z
+            .chunks_exact(full_width)
+            .zip(dz.chunks_exact_mut(full_width));
+        for (row, (z, dz)) in rows.enumerate() {
+            let pooled_row = row / 2;
+            if pooled_row >= height {
+                unused_gradient(z, channel, correction, dz);
+                continue;
+            }
+            let (used, odd) = dz.split_at_mut(2 * width);
+            pooled_gradient(
+                &dy[pooled_row * width..][..width],
+                &index[pooled_row * width..][..width],
+                (row % 2 * 2) as u8,
+                z,
+                channel,
+                correction,
+                self.curve,
+                used,
+            );
+            unused_gradient(&z[2 * width..], channel, correction, odd);
+        }
+    }
+}

@@ -1,0 +1,411 @@
+//! What a convolution does to shapes: stride, padding, dilation, groups, and the checks.
+
+use std::ops::Range;
+
+use thiserror::Error;
+
+/// How a convolution kernel moves over a film: `[vertical, horizontal]` throughout.
+///
+/// The same four settings, with the same meaning, as PyTorch's `Conv2d`; padding is with zeros,
+/// the same on both sides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ConvGeometry {
+    /// Step between neighbouring outputs, at least 1.
+    pub stride: [usize; 2],
+    /// Zeros added on each side.
+    pub padding: [usize; 2],
+    /// Distance between neighbouring kernel taps, at least 1.
+    pub dilation: [usize; 2],
+    /// Number of independent groups of channels; divides both channel counts.
+    pub groups: usize,
+}
+
+impl Default for ConvGeometry {
+    /// Stride 1, no padding, dilation 1, one group.
+    fn default() -> Self {
+        Self {
+            stride: [1, 1],
+            padding: [0, 0],
+            dilation: [1, 1],
+            groups: 1,
+        }
+    }
+}
+
+impl ConvGeometry {
+    /// Stride 1, dilation 1, one group, and this padding on all four sides.
+    pub fn padded(padding: usize) -> Self {
+        Self {
+            padding: [padding, padding],
+            ..Self::default()
+        }
+    }
+
+    /// The output size `[height, width]` for an input and a kernel of this size:
+    /// `floor((input + 2 padding - dilation (kernel - 1) - 1) / stride) + 1` in each direction.
+    ///
+    /// # Errors
+    /// [`GeometryError`] when a setting is zero or the kernel does not fit into the padded input.
+    pub fn output_size(
+        &self,
+        input: [usize; 2],
+        kernel: [usize; 2],
+    ) -> Result<[usize; 2], GeometryError> {
+        if self.stride.contains(&0) || self.dilation.contains(&0) || self.groups == 0 {
+            return Err(GeometryError::ZeroSetting { geometry: *self });
+        }
+        if input.contains(&0) || kernel.contains(&0) {
+            return Err(GeometryError::EmptyMap { input, kernel });
+        }
+        let mut output = [0; 2];
+        for axis in 0..2 {
+            let reach = self.dilation[axis] * (kernel[axis] - 1) + 1;
+            let padded = input[axis] + 2 * self.padding[axis];
+            if reach > padded {
+                return Err(GeometryError::KernelTooLarge {
+                    axis: ["height", "width"][axis],
+                    reach,
+                    padded,
+                });
+            }
+            output[axis] = (padded - reach) / self.stride[axis] + 1;
+        }
+        Ok(output)
+    }
+
+    /// Checks an input `[films, channels, height, width]` against a weight
+    /// `[out channels, in channels / groups, kernel height, kernel width]` and gives the output's
+    /// shape `[films, out channels, height, width]`.
+    ///
+    /// The functions of this crate panic with the same message where this would give an error, as
+    /// Burn's own tensor operations do; call this first where shapes come from a user.
+    ///
+    /// # Errors
+    /// [`GeometryError`], naming what was expected and what was found.
+    pub fn output_shape(
+        &self,
+        input: [usize; 4],
+        weight: [usize; 4],
+    ) -> Result<[usize; 4], GeometryError> {
+        let output = self.output_size([input[2], input[3]], [weight[2], weight[3]])?;
+        if input[0] == 0 || input[1] == 0 || weight[0] == 0 {
+            return Err(GeometryError::NoChannels { input, weight });
+        }
+        if weight[1] * self.groups != input[1] || !weight[0].is_multiple_of(self.groups) {
+            return Err(GeometryError::Channels {
+                input: input[1],
+                weight: [weight[0], weight[1]],
+                groups: self.groups,
+            });
+        }
+        Ok([input[0], weight[0], output[0], output[1]])
+    }
+}
+
+/// Why a convolution cannot be computed for these shapes.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum GeometryError {
+    /// Stride, dilation or groups is zero.
+    #[error("stride, dilation and groups must be at least 1, found {geometry:?}")]
+    ZeroSetting {
+        /// The settings found.
+        geometry: ConvGeometry,
+    },
+    /// The input or the kernel has no pixel.
+    #[error("expected at least one pixel, found input {input:?} and kernel {kernel:?}")]
+    EmptyMap {
+        /// Input height and width.
+        input: [usize; 2],
+        /// Kernel height and width.
+        kernel: [usize; 2],
+    },
+    /// The dilated kernel is larger than the padded input.
+    #[error("expected a kernel that fits into the padded {axis} of {padded}, found {reach}")]
+    KernelTooLarge {
+        /// `height` or `width`.
+        axis: &'static str,
+        /// What the dilated kernel covers.
+        reach: usize,
+        /// Input plus padding.
+        padded: usize,
+    },
+    /// No film, or a layer without channels.
+    #[error("expected at least one film and one channel, found input {input:?}, weight {weight:?}")]
+    NoChannels {
+        /// Shape of the input.
+        input: [usize; 4],
+        /// Shape of the weight.
+        weight: [usize; 4],
+    },
+    /// Channel counts of input, weight and groups disagree.
+    #[error(
+        "expected {} input channels (weight {weight:?} in {groups} groups, which must divide \
+         both), found {input}",
+        weight[1] * groups
+    )]
+    Channels {
+        /// Channels of the input.
+        input: usize,
+        /// Output channels, and input channels per group, of the weight.
+        weight: [usize; 2],
+        /// Number of groups.
+        groups: usize,
+    },
+    /// A 2x2 max-pool was asked for on a map that is less than two pixels high or wide.
+    #[error("expected a map of at least 2x2 to pool, found {0:?}")]
+    TooSmallToPool([usize; 2]),
+}
+
+/// The sizes of one convolution, with channels counted per group.
+///
+/// Padding is signed: the gradient with respect to the input is itself a convolution, whose
+/// padding is negative where the forward pass padded by more than its kernel reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shape {
+    pub films: usize,
+    pub groups: usize,
+    /// Input channels of one group.
+    pub inputs: usize,
+    /// Output channels of one group.
+    pub outputs: usize,
+    pub input: [usize; 2],
+    pub output: [usize; 2],
+    pub kernel: [usize; 2],
+    pub stride: [usize; 2],
+    pub padding: [isize; 2],
+    pub dilation: [usize; 2],
+}
+
+/// Floats in one thread's column buffer: half a mebibyte, which stays in the second-level cache.
+const COLUMN_FLOATS: usize = 128 * 1024;
+/// Fewest output pixels in a tile (unless the map is smaller): below this the matrix product
+/// spends its time on packing the weights.
+const TILE_PIXELS: usize = 192;
+
+impl Shape {
+    /// The sizes for an input and a weight, checked.
+    pub fn new(
+        input: [usize; 4],
+        weight: [usize; 4],
+        geometry: &ConvGeometry,
+    ) -> Result<Self, GeometryError> {
+        let [films, outputs, height, width] = geometry.output_shape(input, weight)?;
+        Ok(Self {
+            films,
+            groups: geometry.groups,
+            inputs: weight[1],
+            outputs: outputs / geometry.groups,
+            input: [input[2], input[3]],
+            output: [height, width],
+            kernel: [weight[2], weight[3]],
+            stride: geometry.stride,
+            padding: geometry.padding.map(|p| p as isize),
+            dilation: geometry.dilation,
+        })
+    }
+
+    /// Kernel taps per input channel.
+    pub fn taps(&self) -> usize {
+        self.kernel[0] * self.kernel[1]
+    }
+
+    /// Rows of the column matrix: input channels of a group times kernel taps.
+    pub fn patch(&self) -> usize {
+        self.inputs * self.taps()
+    }
+
+    /// Pixels of one input channel.
+    pub fn input_plane(&self) -> usize {
+        self.input[0] * self.input[1]
+    }
+
+    /// Pixels of one output channel.
+    pub fn output_plane(&self) -> usize {
+        self.output[0] * self.output[1]
+    }
+
+    /// Values of one input film, all groups.
+    pub fn input_film(&self) -> usize {
+        self.groups * self.inputs * self.input_plane()
+    }
+
+    /// Values of one output film, all groups.
+    pub fn output_film(&self) -> usize {
+        self.groups * self.outputs * self.output_plane()
+    }
+
+    /// Output channels of all groups.
+    pub fn channels_out(&self) -> usize {
+        self.groups * self.outputs
+    }
+
+    /// Values of the whole weight.
+    pub fn weights(&self) -> usize {
+        self.groups * self.group_weights()
+    }
+
+    /// Values of one group's weight.
+    pub fn group_weights(&self) -> usize {
+        self.outputs * self.patch()
+    }
+
+    /// True where the input is its own column matrix: 1x1, stride 1, no padding.
+    pub fn pointwise(&self) -> bool {
+        self.kernel == [1, 1] && self.stride == [1, 1] && self.padding == [0, 0]
+    }
+
+    /// Splits the output rows into tiles whose column matrix stays in cache. The split depends on
+    /// the sizes only, never on the number of threads.
+    pub fn tiles(&self) -> impl ExactSizeIterator<Item = Range<usize>> + use<> {
+        self.tiles_for(self.patch())
+    }
+
+    /// As [`tiles`](Self::tiles), for a column matrix of `patch` rows only.
+    pub fn tiles_for(&self, patch: usize) -> impl ExactSizeIterator<Item = Range<usize>> + use<> {
+        let [height, width] = self.output;
+        let rows = (COLUMN_FLOATS / (patch * width))
+            .max(TILE_PIXELS.div_ceil(width))
+            .clamp(1, height);
+        (0..height.div_ceil(rows)).map(move |tile| tile * rows..((tile + 1) * rows).min(height))
+    }
+
+    /// The convolution that takes the output's gradient to the input's gradient: inputs and
+    /// outputs swapped, padding turned inside out. Only for stride 1; kernels must be rotated.
+    pub fn transposed(&self) -> Option<Self> {
+        let flipped = |axis: usize| {
+            (self.dilation[axis] * (self.kernel[axis] - 1)) as isize - self.padding[axis]
+        };
+        (self.stride == [1, 1]).then(|| Self {
+            inputs: self.outputs,
+            outputs: self.inputs,
+            input: self.output,
+            output: self.input,
+            padding: [flipped(0), flipped(1)],
+            ..*self
+        })
+    }
+
+    /// The outputs along `axis` whose tap number `tap` lies inside the input, and the input
+    /// position of the first of them.
+    pub fn inside(&self, axis: usize, tap: usize) -> (Range<usize>, usize) {
+        let stride = self.stride[axis] as isize;
+        // Output `o` reads input `o * stride + shift`.
+        let shift = (tap * self.dilation[axis]) as isize - self.padding[axis];
+        let size = self.input[axis] as isize;
+        let outputs = self.output[axis] as isize;
+        let first = if shift >= 0 {
+            0
+        } else {
+            (-shift + stride - 1) / stride
+        };
+        let end = if size > shift {
+            (size - shift - 1) / stride + 1
+        } else {
+            0
+        };
+        let (first, end) = (first.min(outputs), end.min(outputs));
+        if first >= end {
+            return (0..0, 0);
+        }
+        (
+            first as usize..end as usize,
+            (first * stride + shift) as usize,
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn output_sizes_follow_the_formula() {
+        let cases = [
+            // (input, kernel, stride, padding, dilation, output)
+            ([224, 224], [3, 3], [1, 1], [1, 1], [1, 1], [224, 224]),
+            ([56, 56], [1, 1], [1, 1], [1, 1], [1, 1], [58, 58]),
+            ([7, 9], [3, 2], [2, 3], [1, 0], [1, 1], [4, 3]),
+            ([9, 9], [3, 3], [1, 1], [0, 0], [2, 2], [5, 5]),
+            ([1, 1], [1, 1], [4, 4], [0, 0], [1, 1], [1, 1]),
+            ([5, 5], [2, 2], [4, 4], [0, 0], [1, 1], [1, 1]),
+        ];
+        for (input, kernel, stride, padding, dilation, expected) in cases {
+            let geometry = ConvGeometry {
+                stride,
+                padding,
+                dilation,
+                groups: 1,
+            };
+            assert_eq!(geometry.output_size(input, kernel), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn errors_name_expected_and_found() {
+        let plain = ConvGeometry::default();
+        assert_eq!(
+            plain.output_size([2, 2], [3, 3]).unwrap_err().to_string(),
+            "expected a kernel that fits into the padded height of 2, found 3"
+        );
+        let grouped = ConvGeometry { groups: 2, ..plain };
+        let error = grouped
+            .output_shape([1, 3, 5, 5], [4, 2, 3, 3])
+            .unwrap_err();
+        assert!(error.to_string().contains("expected 4 input channels"));
+        let stuck = ConvGeometry {
+            stride: [0, 1],
+            ..plain
+        };
+        assert!(matches!(
+            stuck.output_size([5, 5], [3, 3]),
+            Err(GeometryError::ZeroSetting { .. })
+        ));
+        assert!(plain.output_shape([0, 3, 5, 5], [4, 3, 3, 3]).is_err());
+    }
+
+    #[test]
+    fn tiles_cover_every_row_once() {
+        for (height, width, channels) in [(224, 224, 3), (1, 1, 1), (13, 7, 512), (300, 1, 64)] {
+            let shape = Shape::new(
+                [1, channels, height, width],
+                [4, channels, 3, 3],
+                &ConvGeometry::padded(1),
+            )
+            .unwrap();
+            let rows: Vec<usize> = shape.tiles().flatten().collect();
+            assert_eq!(rows, (0..height).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn inside_agrees_with_counting() {
+        for (size, kernel, stride, padding, dilation) in [
+            (5, 3, 1, 1, 1),
+            (5, 3, 2, 1, 2),
+            (1, 1, 1, 3, 1),
+            (4, 2, 5, 0, 1),
+            (6, 3, 3, 4, 3),
+        ] {
+            let geometry = ConvGeometry {
+                stride: [stride; 2],
+                padding: [padding; 2],
+                dilation: [dilation; 2],
+                groups: 1,
+            };
+            let shape = Shape::new([1, 1, size, size], [1, 1, kernel, kernel], &geometry).unwrap();
+            for tap in 0..kernel {
+                let counted: Vec<usize> = (0..shape.output[0])
+                    .filter(|o| {
+                        let position = (o * stride + tap * dilation) as isize - padding as isize;
+                        (0..size as isize).contains(&position)
+                    })
+                    .collect();
+                let (range, first) = shape.inside(0, tap);
+                assert_eq!(range.clone().collect::<Vec<_>>(), counted);
+                if let Some(o) = counted.first() {
+                    assert_eq!(first, o * stride + tap * dilation - padding);
+                }
+            }
+        }
+    }
+}
