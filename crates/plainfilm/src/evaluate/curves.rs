@@ -187,7 +187,8 @@ mod tests {
 
     #[test]
     fn areas_of_small_cases_by_hand() {
-        let cases: [(&[bool], &[f64], Option<f64>, Option<f64>); 6] = [
+        type Case = (&'static [bool], &'static [f64], Option<f64>, Option<f64>);
+        let cases: [Case; 6] = [
             (
                 &[false, false, true, true],
                 &[0.4, 0.4, 0.8, 0.4],

@@ -17,6 +17,7 @@ pub use curves::{
     PrecisionRecallCurve, RocCurve, auroc, average_precision, precision_recall_curve, roc_curve,
 };
 pub use figure::Figure;
+pub(crate) use metrics::against_the_rest;
 pub use metrics::{CALIBRATION_BINS, PartMetrics, evaluate, positive_label};
 
 /// One film with its true label and the probabilities that a network gave it.

@@ -1,0 +1,186 @@
+//! Everything that a report is made from: owned, plain data.
+
+use crate::dataset::{Part, PatientOrigin, SetAside};
+use crate::evaluate::{PartMetrics, ScoredFilm};
+
+/// One trained network's record, as the report shows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReportInput {
+    /// Heading of the page.
+    pub title: String,
+    /// Label names in the order of the network's outputs; at least one.
+    pub labels: Vec<String>,
+    /// Index of the label whose presence is the finding
+    /// (see [`crate::evaluate::positive_label`]).
+    pub positive: usize,
+    /// One row per epoch, in order; empty when nothing was trained.
+    pub history: Vec<EpochRow>,
+    /// The epoch whose weights were kept and evaluated, as in [`EpochRow::epoch`].
+    pub kept_epoch: Option<usize>,
+    /// Figures of the parts that were evaluated, in the order in which they are shown.
+    pub metrics: Vec<(Part, PartMetrics)>,
+    /// The test films with their probabilities.
+    pub scored: Vec<ScoredFilm>,
+    /// Test films to show; the picture holds the first 16.
+    pub test_samples: Vec<TestSample>,
+    /// Training films to show.
+    pub training_samples: Vec<TrainingSample>,
+    /// What the data set is and how it was split.
+    pub data: DataSummary,
+    /// The resolved settings, as TOML.
+    pub settings: String,
+    /// The network.
+    pub model: ModelFacts,
+    /// How it was run.
+    pub run: RunFacts,
+    /// What the reader must know before the figures, most important first.
+    pub notices: Vec<Notice>,
+}
+
+/// One row of `history.csv`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct EpochRow {
+    /// Counted from 1.
+    pub epoch: usize,
+    /// Mean loss over the epoch's training films, in nats.
+    pub train_loss: f64,
+    /// Share of the epoch's training films predicted right.
+    pub train_accuracy: f64,
+    /// Mean loss over the validation films, where there are some.
+    pub validation_loss: Option<f64>,
+    /// Share of the validation films predicted right, where there are some.
+    pub validation_accuracy: Option<f64>,
+    /// At the end of the epoch.
+    pub learning_rate: f64,
+    /// Wall-clock time of the epoch.
+    pub seconds: f64,
+}
+
+/// A small grey picture of a film.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Thumbnail {
+    /// Columns.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// `width * height` grey values, row by row.
+    pub pixels: Vec<u8>,
+}
+
+/// A test film with what the network said.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TestSample {
+    /// Path as in [`crate::dataset::Film::path`].
+    pub path: String,
+    /// Index of the true label.
+    pub truth: usize,
+    /// Index of the predicted label.
+    pub predicted: usize,
+    /// Probability of the predicted label.
+    pub probability: f64,
+    /// How it looks.
+    pub thumbnail: Thumbnail,
+}
+
+/// A training film.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrainingSample {
+    /// Path as in [`crate::dataset::Film::path`].
+    pub path: String,
+    /// Index of its label.
+    pub label: usize,
+    /// How it looks.
+    pub thumbnail: Thumbnail,
+}
+
+/// What the data set is and how it was split.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DataSummary {
+    /// The folder, manifest or archive, as the user named it.
+    pub origin: String,
+    /// For each label, in label order: training, validation and test films.
+    pub counts: Vec<[usize; 3]>,
+    /// Patients with films in training, validation and test.
+    pub patients: [usize; 3],
+    /// Different patients in all.
+    pub patients_in_all: usize,
+    /// How films were assigned to patients.
+    pub patient_origin: PatientOrigin,
+    /// Each source (hospital or collection) with its films by label, in label order; empty when no
+    /// source is known.
+    pub sources: Vec<(String, Vec<usize>)>,
+    /// One sentence: how the split was made.
+    pub split_method: String,
+    /// Whether the split keeps each patient's films together.
+    pub grouped: bool,
+    /// Test films with a patient who has films in training too.
+    pub shared_test_films: usize,
+    /// What was found and not used.
+    pub set_aside: Vec<SetAside>,
+    /// Whether a generator drew the films.
+    pub synthetic: bool,
+}
+
+/// The network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelFacts {
+    /// As users know it, such as `DarkCovidNet`.
+    pub name: String,
+    /// Values in it.
+    pub parameters: u64,
+    /// Of these, fitted in training.
+    pub trainable: u64,
+    /// Floating-point operations for one film, where known.
+    pub flops: Option<u64>,
+    /// Input channels, rows and columns.
+    pub input: [usize; 3],
+}
+
+/// How the network was run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunFacts {
+    /// Such as `cpu` or `vulkan:0`.
+    pub device: String,
+    /// Threads on the CPU.
+    pub threads: usize,
+    /// Wall-clock time of training.
+    pub seconds: f64,
+    /// Training films seen per second, where anything was trained.
+    pub films_per_second: Option<f64>,
+    /// Seed of every random draw.
+    pub seed: u64,
+    /// Version of plainfilm.
+    pub version: String,
+    /// Start of the run, as text.
+    pub started: String,
+}
+
+/// Something that the reader must know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// How much it matters.
+    pub severity: Severity,
+    /// One or two sentences.
+    pub text: String,
+}
+
+/// How much a notice matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Good to know.
+    Note,
+    /// The figures may mislead.
+    Warning,
+    /// The figures must not be relied on.
+    Problem,
+}
+
+impl ReportInput {
+    /// Figures of one part, where it was evaluated.
+    pub fn part(&self, part: Part) -> Option<&PartMetrics> {
+        self.metrics
+            .iter()
+            .find(|(found, _)| *found == part)
+            .map(|(_, metrics)| metrics)
+    }
+}

@@ -1,0 +1,195 @@
+//! Lines over two axes: training curves and ROC curves.
+
+use super::canvas::{Anchor, Canvas, Ink, SERIES, Theme, shortened, text_width};
+use super::scale::Scale;
+
+const WIDTH: f64 = 480.0;
+const PLOT_LEFT: f64 = 58.0;
+const PLOT_RIGHT: f64 = 464.0;
+const TEXT: f64 = 13.0;
+const LEGEND_ROW: f64 = 22.0;
+
+/// One line of a chart.
+pub(crate) struct Series {
+    pub(crate) name: String,
+    /// Points in the units of the axes, left to right.
+    pub(crate) points: Vec<(f64, f64)>,
+}
+
+/// A chart; `draw` turns it into SVG.
+pub(crate) struct Chart {
+    pub(crate) title: String,
+    pub(crate) description: String,
+    pub(crate) x_name: &'static str,
+    pub(crate) y_name: String,
+    pub(crate) x: Scale,
+    pub(crate) y: Scale,
+    pub(crate) y_tick: fn(f64) -> String,
+    pub(crate) x_tick: fn(f64) -> String,
+    /// At most [`SERIES`] have a colour of their own; further ones differ by their dashes.
+    pub(crate) series: Vec<Series>,
+    /// A value of `x` to point out, and what to call it.
+    pub(crate) mark: Option<(f64, String)>,
+    /// The line from corner to corner that guessing gives.
+    pub(crate) chance: bool,
+    /// Height of the plotting area.
+    pub(crate) height: f64,
+}
+
+/// Dashes set lines apart for those who do not see the colours, and on a grey print.
+fn dash(index: usize) -> &'static str {
+    ["", "7 4", "2 3", "9 3 2 3", "12 5", "4 2"][(index + index / SERIES) % 6]
+}
+
+impl Chart {
+    pub(crate) fn draw(&self, theme: Theme) -> String {
+        let legend = self.legend_rows();
+        let top = 40.0 + legend.len() as f64 * LEGEND_ROW;
+        let bottom = top + self.height;
+        let mut canvas = Canvas::new(theme, WIDTH, bottom + 48.0);
+        let across = |x: f64| PLOT_LEFT + self.x.position(x) * (PLOT_RIGHT - PLOT_LEFT);
+        let up = |y: f64| bottom - self.y.position(y) * self.height;
+
+        let title = shortened(&self.title, 16.0, WIDTH - 24.0);
+        canvas.text((16.0, 26.0), 16.0, Ink::Text, Anchor::Start, &title);
+        for (row, entries) in legend.iter().enumerate() {
+            let middle = 48.0 + row as f64 * LEGEND_ROW;
+            for (index, left, name) in entries {
+                let sample = [(*left, middle), (left + 28.0, middle)];
+                canvas.line(&sample, Ink::Series(*index), 2.5, dash(*index));
+                let at = (left + 34.0, middle + 4.5);
+                canvas.text(at, TEXT, Ink::Text, Anchor::Start, name);
+            }
+        }
+
+        for tick in &self.y.ticks {
+            let y = up(*tick);
+            canvas.line(&[(PLOT_LEFT, y), (PLOT_RIGHT, y)], Ink::Grid, 1.0, "");
+            let at = (PLOT_LEFT - 8.0, y + 4.5);
+            canvas.text(at, TEXT, Ink::Muted, Anchor::End, &(self.y_tick)(*tick));
+        }
+        for tick in &self.x.ticks {
+            let x = across(*tick);
+            canvas.line(&[(x, bottom), (x, bottom + 5.0)], Ink::Muted, 1.0, "");
+            let at = (x, bottom + 19.0);
+            canvas.text(at, TEXT, Ink::Muted, Anchor::Middle, &(self.x_tick)(*tick));
+        }
+        canvas.line(
+            &[(PLOT_LEFT, bottom), (PLOT_RIGHT, bottom)],
+            Ink::Muted,
+            1.0,
+            "",
+        );
+        let middle = (PLOT_LEFT + PLOT_RIGHT) / 2.0;
+        canvas.text(
+            (middle, bottom + 39.0),
+            TEXT,
+            Ink::Muted,
+            Anchor::Middle,
+            self.x_name,
+        );
+        let at = (14.0, top + self.height / 2.0);
+        canvas.turned_text(at, -90.0, TEXT, Ink::Muted, Anchor::Middle, &self.y_name);
+
+        if self.chance {
+            let corners = [(PLOT_LEFT, bottom), (PLOT_RIGHT, top)];
+            canvas.line(&corners, Ink::Muted, 1.0, "3 4");
+            let at = (PLOT_RIGHT - 92.0, top + 112.0);
+            canvas.text(at, 12.0, Ink::Muted, Anchor::Start, "guessing");
+        }
+        if let Some((value, name)) = &self.mark {
+            let x = across(*value);
+            canvas.line(&[(x, top), (x, bottom)], Ink::Text, 1.2, "3 3");
+            // The name stands on the side that has room.
+            let (x, anchor) = if x > middle {
+                (x - 6.0, Anchor::End)
+            } else {
+                (x + 6.0, Anchor::Start)
+            };
+            canvas.text((x, bottom - 8.0), TEXT, Ink::Text, anchor, name);
+        }
+        for (index, series) in self.series.iter().enumerate() {
+            let points: Vec<(f64, f64)> = series
+                .points
+                .iter()
+                .map(|(x, y)| (across(*x), up(*y)))
+                .collect();
+            canvas.line(&points, Ink::Series(index), 2.5, dash(index));
+            // A line of few points shows where they are; a single one would not show at all.
+            if points.len() <= 2 && !self.chance {
+                for point in points {
+                    canvas.dot(point, 4.0, Ink::Series(index));
+                }
+            }
+        }
+        canvas.finish(&self.title, &self.description)
+    }
+
+    /// Rows of legend entries: series, left edge, name.
+    fn legend_rows(&self) -> Vec<Vec<(usize, f64, String)>> {
+        let room = PLOT_RIGHT - 16.0;
+        let mut rows = vec![Vec::new()];
+        let mut left = 16.0;
+        for (index, series) in self.series.iter().enumerate() {
+            let name = shortened(&series.name, TEXT, room - 40.0);
+            let width = 34.0 + text_width(&name, TEXT) + 20.0;
+            if left > 16.0 && left + width > PLOT_RIGHT + 20.0 {
+                rows.push(Vec::new());
+                left = 16.0;
+            }
+            if let Some(row) = rows.last_mut() {
+                row.push((index, left, name));
+            }
+            left += width;
+        }
+        rows
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chart(series: Vec<Series>) -> Chart {
+        Chart {
+            title: "Loss".into(),
+            description: "two lines".into(),
+            x_name: "epoch",
+            y_name: "loss".into(),
+            x: Scale::whole(1.0, 3.0, 6),
+            y: Scale::linear(0.0, 1.0, 4, true),
+            x_tick: |tick| format!("{tick}"),
+            y_tick: |tick| format!("{tick:.1}"),
+            series,
+            mark: Some((2.0, "kept".into())),
+            chance: false,
+            height: 220.0,
+        }
+    }
+
+    #[test]
+    fn points_lie_where_the_axes_say() {
+        let svg = chart(vec![Series {
+            name: "training".into(),
+            points: vec![(1.0, 1.0), (2.0, 0.5), (3.0, 0.0)],
+        }])
+        .draw(Theme::Paper);
+        assert!(svg.contains("58.0,62.0 261.0,172.0 464.0,282.0"), "{svg}");
+        assert!(svg.contains(">kept</text>"));
+    }
+
+    #[test]
+    fn a_legend_takes_as_many_rows_as_it_needs() {
+        let names = ["a long name for a label", "another long name for one", "c"];
+        let chart = chart(
+            names
+                .map(|name| Series {
+                    name: name.into(),
+                    points: vec![(1.0, 0.5)],
+                })
+                .into(),
+        );
+        let rows = chart.legend_rows();
+        assert_eq!(rows.iter().map(Vec::len).collect::<Vec<_>>(), [1, 2]);
+    }
+}

@@ -1,0 +1,162 @@
+//! The confusion matrix as a heat map.
+
+use super::canvas::{Anchor, Canvas, Ink, Theme, shortened, text_width};
+use crate::evaluate::ConfusionMatrix;
+
+const WIDTH: f64 = 480.0;
+const TEXT: f64 = 13.0;
+
+/// Rows are the truth, columns the prediction. A cell is the darker, the larger its share of its row;
+/// hits and misses have hues of their own, and every cell its count and share in print.
+pub(crate) fn draw(
+    theme: Theme,
+    title: &str,
+    labels: &[String],
+    matrix: &ConfusionMatrix,
+) -> String {
+    let longest = labels
+        .iter()
+        .map(|label| text_width(label, TEXT))
+        .fold(0.0, f64::max);
+    let left = 34.0 + longest.min(120.0) + 10.0;
+    let cell = (WIDTH - 16.0 - left) / labels.len() as f64;
+    let cell_height = cell.min(110.0);
+    // Column names that do not fit above each other's cells are turned.
+    let turned = longest > cell - 8.0;
+    let names = if turned {
+        longest.min(120.0) * 0.72 + 24.0
+    } else {
+        26.0
+    };
+    let top = 44.0;
+    let bottom = top + cell_height * labels.len() as f64;
+    let mut canvas = Canvas::new(theme, WIDTH, bottom + names + 24.0);
+    let shown_title = shortened(title, 16.0, WIDTH - 24.0);
+    canvas.text((16.0, 26.0), 16.0, Ink::Text, Anchor::Start, &shown_title);
+
+    let mut sentences = Vec::new();
+    for (truth, row) in matrix.rows().iter().enumerate() {
+        let y = top + truth as f64 * cell_height;
+        let support = matrix.support(truth);
+        for (predicted, count) in row.iter().enumerate() {
+            let x = left + predicted as f64 * cell;
+            let share = if support == 0 {
+                0.0
+            } else {
+                *count as f64 / support as f64
+            };
+            let ink = if truth == predicted {
+                Ink::Hit
+            } else {
+                Ink::Miss
+            };
+            let inside = [x + 1.0, y + 1.0, cell - 2.0, cell_height - 2.0];
+            canvas.rectangle(inside, ink, 0.05 + 0.9 * share);
+            let ink = if share > 0.5 { Ink::OnCell } else { Ink::Text };
+            let size = (cell_height * 0.3).min(cell * 0.26).clamp(7.0, 24.0);
+            let (middle, centre) = (x + cell / 2.0, y + cell_height / 2.0);
+            let with_share = cell_height >= 44.0 && support > 0;
+            let baseline = centre + if with_share { 0.0 } else { size * 0.36 };
+            canvas.text(
+                (middle, baseline),
+                size,
+                ink,
+                Anchor::Middle,
+                &count.to_string(),
+            );
+            if with_share {
+                let share = format!("{:.1} %", share * 100.0);
+                let size = (size * 0.6).max(9.0).min(TEXT);
+                canvas.text(
+                    (middle, centre + size + 6.0),
+                    size,
+                    ink,
+                    Anchor::Middle,
+                    &share,
+                );
+            }
+            if *count > 0 {
+                sentences.push(format!(
+                    "{count} of {support} {} predicted as {}",
+                    labels[truth], labels[predicted]
+                ));
+            }
+        }
+        let name = shortened(&labels[truth], TEXT, 120.0);
+        let at = (left - 8.0, y + cell_height / 2.0 + 4.5);
+        canvas.text(at, TEXT, Ink::Text, Anchor::End, &name);
+    }
+    for (predicted, label) in labels.iter().enumerate() {
+        let middle = left + (predicted as f64 + 0.5) * cell;
+        let name = shortened(label, TEXT, 120.0);
+        if turned {
+            let at = (middle + 4.0, bottom + 16.0);
+            canvas.turned_text(at, -40.0, TEXT, Ink::Text, Anchor::End, &name);
+        } else {
+            canvas.text(
+                (middle, bottom + 19.0),
+                TEXT,
+                Ink::Text,
+                Anchor::Middle,
+                &name,
+            );
+        }
+    }
+    let at = (16.0, (top + bottom) / 2.0);
+    canvas.turned_text(at, -90.0, TEXT, Ink::Muted, Anchor::Middle, "true label");
+    let at = ((left + WIDTH - 16.0) / 2.0, bottom + names + 14.0);
+    canvas.text(at, TEXT, Ink::Muted, Anchor::Middle, "predicted label");
+    canvas.finish(title, &sentences.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evaluate::ScoredFilm;
+
+    #[test]
+    fn every_cell_has_its_count_and_share() {
+        let film = |truth, first| ScoredFilm {
+            path: String::new(),
+            truth,
+            probabilities: vec![first, 1.0 - first],
+        };
+        let scored = [
+            film(0, 0.9),
+            film(0, 0.8),
+            film(0, 0.7),
+            film(0, 0.1),
+            film(1, 0.2),
+        ];
+        let labels = ["Covid-19".to_owned(), "No_findings".to_owned()];
+        let matrix = ConfusionMatrix::count(2, &scored);
+        let svg = draw(Theme::Paper, "Confusion matrix", &labels, &matrix);
+        for text in [
+            ">3<",
+            ">75.0 %<",
+            ">1<",
+            ">25.0 %<",
+            ">100.0 %<",
+            ">0<",
+            ">0.0 %<",
+        ] {
+            assert!(svg.contains(text), "{text}");
+        }
+        assert!(svg.contains("1 of 4 Covid-19 predicted as No_findings"));
+    }
+
+    #[test]
+    fn labels_without_films_and_many_labels_are_drawn() {
+        for count in [1, 2, 14] {
+            let labels: Vec<String> = (0..count).map(|index| format!("label {index}")).collect();
+            let svg = draw(
+                Theme::Page,
+                "none",
+                &labels,
+                &ConfusionMatrix::count(count, &[]),
+            );
+            assert_eq!(svg.matches(">0</text>").count(), count * count);
+            assert!(!svg.contains("NaN"));
+        }
+    }
+}
