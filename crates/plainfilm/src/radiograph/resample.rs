@@ -93,7 +93,8 @@ pub(super) fn resize(
             .resize_typed(from, &mut to, &options)
             .expect("without a crop box there is nothing that resizing can refuse");
         for pixel in to.pixels_mut() {
-            pixel.0 = (pixel.0 + 0.5).floor().clamp(0.0, full);
+            // Truncation is rounding down here, and unlike `floor` it is one instruction.
+            pixel.0 = f32::from((pixel.0 + 0.5).clamp(0.0, full) as u16);
         }
         to
     };
