@@ -179,7 +179,9 @@ fn open_source<'a>(
             );
         }
         Format::Tiff => {
-            return Ok(tiff::open(bytes, name, limits)?.map(|source| Source::Tiff(Box::new(source))));
+            return Ok(
+                tiff::open(bytes, name, limits)?.map(|source| Source::Tiff(Box::new(source)))
+            );
         }
         Format::Png => {
             // Bounds what compressed text and colour profiles may unpack to; pixels come later.

@@ -234,24 +234,20 @@ impl Preprocessing {
                 size,
             ),
         };
-        // 255 * 257 = 65,535: an 8-bit value keeps its exact fraction of full scale.
-        let scale = if film.bit_depth == 16 { 1 } else { 257 };
-        let resized = resize(
+        let full = if film.bit_depth == 16 { u16::MAX } else { 255 };
+        let mut values = resize(
             &film.pixels,
             width,
             area,
-            scale,
+            full,
             (columns, rows),
             self.resampling,
         );
-        let fraction = |value: u16| f32::from(value) / 65_535.0;
-        let values = match self.inversion {
-            Inversion::None => resized.into_iter().map(fraction).collect(),
-            Inversion::Invert => resized
-                .into_iter()
-                .map(|value| fraction(65_535 - value))
-                .collect(),
-        };
+        if self.inversion == Inversion::Invert {
+            for value in &mut values {
+                *value = 1.0 - *value;
+            }
+        }
         Plane {
             size,
             values: pad(values, columns, rows, size),

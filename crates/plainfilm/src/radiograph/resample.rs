@@ -1,7 +1,7 @@
 //! Changing a film's size, to within rounding of what Pillow gives for the same filter.
 
 use fast_image_resize::images::TypedImage;
-use fast_image_resize::pixels::U16;
+use fast_image_resize::pixels::F32;
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use serde::{Deserialize, Serialize};
 
@@ -39,22 +39,22 @@ pub(super) struct Area {
     pub(super) height: usize,
 }
 
-/// `area` of a film with rows of `stride` pixels, resized to `columns` x `rows` and expressed on
-/// the full 16-bit scale. `scale` brings a pixel to that scale: 257 for 8-bit films, 1 for 16-bit.
+/// `area` of a film with rows of `stride` pixels, resized to `columns` x `rows`, as fractions of
+/// `full`, the film's greatest possible value.
 ///
-/// Filters run along rows first and along columns second, each pass rounded and clipped. Between
-/// the passes an 8-bit film is rounded to its own 8 bits, as in Pillow up to version 12; the result
-/// is not, so the two differ by half a level of 255, or by up to one where the first pass met a tie.
+/// Filters run in single precision, along rows first and along columns second, and each pass is
+/// clipped and rounded to the film's own depth, as in Pillow up to version 12: 8-bit films equal
+/// Pillow's but for ties, which its fixed-point weights may round the other way, by one level.
 /// Pillow 13 chooses the order of the passes by size; where a filter overshoots black or white, the
 /// order can be seen.
 pub(super) fn resize(
     pixels: &[u16],
     stride: usize,
     area: Area,
-    scale: u16,
+    full: u16,
     (columns, rows): (usize, usize),
     resampling: Resampling,
-) -> Vec<u16> {
+) -> Vec<f32> {
     let source = |row: usize| {
         let start = (area.top + row) * stride + area.left;
         &pixels[start..start + area.width]
@@ -62,13 +62,15 @@ pub(super) fn resize(
     if columns == 0 || rows == 0 {
         return Vec::new();
     }
+    let full = f32::from(full);
     let filter = match resampling {
         Resampling::Nearest => {
             let from_columns = nearest_indices(area.width, columns);
             let mut resized = Vec::with_capacity(columns * rows);
             for row in nearest_indices(area.height, rows) {
                 let row = source(row);
-                resized.extend(from_columns.iter().map(|&column| row[column] * scale));
+                let nearest = from_columns.iter().map(|&column| row[column]);
+                resized.extend(nearest.map(|pixel| f32::from(pixel) / full));
             }
             return resized;
         }
@@ -76,31 +78,33 @@ pub(super) fn resize(
         Resampling::Bicubic => FilterType::CatmullRom,
         Resampling::Lanczos => FilterType::Lanczos3,
     };
-    let mut wide = Vec::with_capacity(area.width * area.height);
+    let mut cut = Vec::with_capacity(area.width * area.height);
     for row in 0..area.height {
-        wide.extend(source(row).iter().map(|&pixel| U16::new(pixel * scale)));
+        cut.extend(source(row).iter().map(|&pixel| F32::new(f32::from(pixel))));
     }
     let (width, height) = (area.width as u32, area.height as u32);
-    let wide = TypedImage::from_pixels(width, height, wide)
+    let cut = TypedImage::from_pixels(width, height, cut)
         .expect("the buffer was filled with this many pixels");
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter));
     let mut resizer = Resizer::new();
-    let mut pass = |from: &TypedImage<U16>, columns: u32, rows: u32| {
-        let mut to = TypedImage::<U16>::new(columns, rows);
+    let mut pass = |from: &TypedImage<F32>, columns: u32, rows: u32| {
+        let mut to = TypedImage::<F32>::new(columns, rows);
         resizer
             .resize_typed(from, &mut to, &options)
             .expect("without a crop box there is nothing that resizing can refuse");
+        for pixel in to.pixels_mut() {
+            // Truncation is rounding down here, and unlike `floor` it is one instruction.
+            pixel.0 = f32::from((pixel.0 + 0.5).clamp(0.0, full) as u16);
+        }
         to
     };
-    let mut narrow = pass(&wide, columns as u32, height);
-    if scale > 1 {
-        let scale = u32::from(scale);
-        for pixel in narrow.pixels_mut() {
-            pixel.0 = ((u32::from(pixel.0) + scale / 2) / scale * scale) as u16;
-        }
-    }
+    let narrow = pass(&cut, columns as u32, height);
     let resized = pass(&narrow, columns as u32, rows as u32);
-    resized.pixels().iter().map(|pixel| pixel.0).collect()
+    resized
+        .pixels()
+        .iter()
+        .map(|value| value.0 / full)
+        .collect()
 }
 
 /// The source index of each of `to` pixels out of `from`: the one that contains the centre of the
@@ -158,9 +162,11 @@ mod tests {
         for &resampling in Resampling::ALL {
             let pixels = vec![200; 8];
             for size in [(1, 1), (2, 2), (4, 2), (9, 7)] {
-                let resized = resize(&pixels, 4, WHOLE, 257, size, resampling);
+                let resized = resize(&pixels, 4, WHOLE, 255, size, resampling);
                 assert_eq!(resized.len(), size.0 * size.1);
-                let flat = resized.iter().all(|&pixel| pixel.abs_diff(200 * 257) <= 1);
+                let flat = resized
+                    .iter()
+                    .all(|&value| (value - 200.0 / 255.0).abs() < 1e-6);
                 assert!(flat, "{resampling} to {size:?}: {resized:?}");
             }
         }
@@ -184,8 +190,8 @@ mod tests {
         };
         for &resampling in Resampling::ALL {
             assert_eq!(
-                resize(&pixels, 4, area, 257, (3, 3), resampling),
-                resize(&cut, 2, alone, 257, (3, 3), resampling),
+                resize(&pixels, 4, area, 255, (3, 3), resampling),
+                resize(&cut, 2, alone, 255, (3, 3), resampling),
                 "{resampling}"
             );
         }

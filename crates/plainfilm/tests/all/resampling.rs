@@ -71,7 +71,7 @@ impl Differences {
         for (group, most) in &self.0 {
             eprintln!("{what}, {group}: largest difference {most:.3} levels of 255");
             let is_exact = group.starts_with("nearest") && !group.contains("16-bit");
-            let allowed = if is_exact { 1e-4 } else { 1.0 };
+            let allowed = if is_exact { 1e-4 } else { 1.001 };
             assert!(*most <= allowed, "{what}, {group}: {most}");
         }
     }
@@ -157,6 +157,6 @@ fn films_are_resampled_as_in_pillow() {
     png.check("PNG films");
     for (resampling, most) in jpeg {
         eprintln!("JPEG films, {resampling}: largest difference {most:.3} levels of 255");
-        assert!(most <= 3.0, "JPEG films, {resampling}: {most}");
+        assert!(most <= 2.0, "JPEG films, {resampling}: {most}");
     }
 }
