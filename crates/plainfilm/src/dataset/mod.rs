@@ -1,8 +1,35 @@
 //! Which films there are, which label and patient each has, and how they are split.
+//!
+//! A data set is a folder with one sub-folder per label, a manifest (CSV or Parquet, one row per
+//! film), or a zip archive of either. [`Dataset::open`] lists the films and finds their patients;
+//! it decodes nothing, unless near-duplicate groups must stand in for patients.
+//!
+//! Every file that looks like an input is a film or [set aside](Dataset::set_aside) with a reason;
+//! other files are [noted](Dataset::ignored).
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+
+mod archive;
+mod error;
+mod folder;
+mod labels;
+mod listing;
+mod manifest;
+mod near_duplicates;
+mod open;
+mod patients;
+mod root;
+mod split;
+mod table;
+mod walk;
+
+pub use error::DatasetError;
+pub use split::{Fold, Split, SplitMethod, SplitOptions};
+
+use crate::radiograph::Limits;
 
 /// Where a film's bytes are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,8 +87,20 @@ pub struct SetAside {
     pub reason: String,
 }
 
+/// How a data set is opened.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DatasetOptions {
+    /// Labels to use, in the order of the network's outputs; all of them, sorted, when `None`.
+    pub labels: Option<Vec<String>>,
+    /// A regular expression with one capture group that finds the patient in a file name (or else
+    /// in the path), for films to which the manifest gives no `patient_id`.
+    pub patient_pattern: Option<String>,
+    /// Limits that a film's file must keep.
+    pub limits: Limits,
+}
+
 /// A labelled collection of films.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Dataset {
     /// The folder, manifest or archive it was opened from.
     pub origin: PathBuf,
@@ -69,12 +108,18 @@ pub struct Dataset {
     pub labels: Vec<String>,
     /// Films in a fixed order: sorted by path.
     pub films: Vec<Film>,
-    /// What was found and could not be used.
+    /// What looks like an input and could not be used, sorted by path.
     pub set_aside: Vec<SetAside>,
+    /// What was found and is no input, with the reason, sorted by path: hidden files, notes, mask
+    /// folders, folders without pictures. Empty for a manifest, which alone says what the inputs
+    /// are.
+    pub ignored: Vec<SetAside>,
     /// How patients were found.
     pub patients: PatientOrigin,
-    /// Whether a generator drew the films.
+    /// Whether a generator drew the films: the manifest says so of at least one.
     pub synthetic: bool,
+    limits: Limits,
+    archive: Option<Arc<archive::Archive>>,
 }
 
 /// The part of a split that a film belongs to.

@@ -1,0 +1,192 @@
+//! What can be wrong with a data set as a whole. What is wrong with one film is a
+//! [`SetAside`](super::SetAside), never an error.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why a data set could not be opened, read or split.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DatasetError {
+    /// A file or folder could not be opened, listed or read.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was being done: `open`, `read`, `write`.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The path is none of the forms a data set can have.
+    #[error(
+        "{} is not a data set: expected a folder, a .csv or .parquet manifest, or a .zip, found {found}",
+        path.display()
+    )]
+    NotADataset {
+        /// What was given.
+        path: PathBuf,
+        /// What it is instead.
+        found: String,
+    },
+    /// A manifest lacks a column that it must have.
+    #[error(
+        "{manifest}: expected columns `path` and `label`, found no {}; columns found: {}",
+        quoted(missing),
+        quoted(found)
+    )]
+    MissingColumns {
+        /// The manifest.
+        manifest: String,
+        /// The required columns that are not there.
+        missing: Vec<String>,
+        /// The columns that are.
+        found: Vec<String>,
+    },
+    /// A manifest cannot be read as a table at all.
+    #[error("{manifest}: {reason}")]
+    Manifest {
+        /// The manifest.
+        manifest: String,
+        /// What was expected and what was found.
+        reason: String,
+    },
+    /// A zip archive is refused as a whole.
+    #[error("{}: archive refused: {reason}", archive.display())]
+    Archive {
+        /// The archive.
+        archive: PathBuf,
+        /// What was expected and what was found.
+        reason: String,
+    },
+    /// A label was asked for that the data does not have.
+    #[error(
+        "no film has the label `{asked}`; labels found: {}{}",
+        quoted(known), hint(suggestion.as_deref().map(|name| format!("did you mean `{name}`?")))
+    )]
+    UnknownLabel {
+        /// The label asked for.
+        asked: String,
+        /// The labels there are.
+        known: Vec<String>,
+        /// The label that is spelt most like it, if one is.
+        suggestion: Option<String>,
+    },
+    /// A label was asked for twice.
+    #[error("the label `{0}` is asked for twice; expected each label once")]
+    RepeatedLabel(String),
+    /// There is nothing to use.
+    #[error(
+        "{}: no usable film found ({set_aside} set aside{}){}",
+        origin.display(),
+        first_reason.as_ref().map(|reason| format!(", the first because: {reason}")).unwrap_or_default(),
+        hint((*set_aside == 0).then(|| "expected one sub-folder of pictures per label, or a manifest.csv with columns path,label".into()))
+    )]
+    NoFilms {
+        /// The folder, manifest or archive.
+        origin: PathBuf,
+        /// How many films were found but could not be used.
+        set_aside: usize,
+        /// The first of the reasons.
+        first_reason: Option<String>,
+    },
+    /// The pattern for patients cannot be used.
+    #[error("patient pattern `{pattern}`: {reason}")]
+    PatientPattern {
+        /// The regular expression.
+        pattern: String,
+        /// What was expected and what was found.
+        reason: String,
+    },
+    /// A film's bytes could not be read.
+    #[error("{path}: {reason}")]
+    Film {
+        /// As in [`Film::path`](super::Film::path).
+        path: String,
+        /// What was expected and what was found.
+        reason: String,
+    },
+    /// The settings of a split make no sense.
+    #[error("split: {0}")]
+    SplitSettings(String),
+    /// A label has too few patients to be in every part.
+    #[error(
+        "label `{label}` has {patients} patient(s), expected at least {parts}: one for each part of the split{}",
+        hint(Some("use fewer folds or parts, leave the label out, or split at random (patients are then shared between parts)".into()))
+    )]
+    TooFewPatients {
+        /// The label.
+        label: String,
+        /// Its patients.
+        patients: usize,
+        /// The parts that each need one.
+        parts: usize,
+    },
+    /// A split file and the data do not name the same films.
+    #[error("split file {}: {reason}", path.display())]
+    SplitFile {
+        /// The file.
+        path: PathBuf,
+        /// What was expected and what was found.
+        reason: String,
+    },
+}
+
+/// Names in back quotes, separated by commas.
+pub(super) fn quoted(names: &[String]) -> String {
+    if names.is_empty() {
+        return "none".into();
+    }
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    quoted.join(", ")
+}
+
+fn hint(text: Option<String>) -> String {
+    text.map(|text| format!("\nhint: {text}"))
+        .unwrap_or_default()
+}
+
+/// Up to five of `names` in back quotes, and how many more there are.
+pub(super) fn first_five(names: &[String]) -> String {
+    let shown = quoted(&names[..names.len().min(5)]);
+    match names.len().saturating_sub(5) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_name_what_was_expected_and_what_was_found() {
+        let error = DatasetError::MissingColumns {
+            manifest: "films.csv".into(),
+            missing: vec!["label".into()],
+            found: vec!["path".into(), "finding".into()],
+        };
+        assert_eq!(
+            error.to_string(),
+            "films.csv: expected columns `path` and `label`, found no `label`; columns found: `path`, `finding`"
+        );
+        let error = DatasetError::UnknownLabel {
+            asked: "covid".into(),
+            known: vec!["Covid-19".into()],
+            suggestion: Some("Covid-19".into()),
+        };
+        assert!(
+            error
+                .to_string()
+                .ends_with("\nhint: did you mean `Covid-19`?")
+        );
+    }
+
+    #[test]
+    fn long_lists_are_cut_after_five() {
+        let names: Vec<String> = (0..7).map(|index| index.to_string()).collect();
+        assert_eq!(first_five(&names), "`0`, `1`, `2`, `3`, `4` and 2 more");
+        assert_eq!(first_five(&names[..1]), "`0`");
+        assert_eq!(first_five(&[]), "none");
+    }
+}

@@ -1,0 +1,142 @@
+//! A folder with one sub-folder per label.
+//!
+//! What counts as a film: a file whose name ends in a known picture extension or has no extension
+//! at all, and any other file whose first bytes are those of a picture. All of these become films
+//! (the decoder goes by content and sets aside what it cannot read). Everything else, such as
+//! notes, tables, hidden files and mask folders, is listed in
+//! [`Dataset::ignored`](super::Dataset::ignored) with the reason.
+
+use std::collections::BTreeMap;
+
+use super::DatasetError;
+use super::listing::{Listed, Listing};
+use super::root::Root;
+
+/// Extensions of files that are meant as films, whether or not the decoder knows the format.
+const PICTURE_EXTENSIONS: [&str; 20] = [
+    "avif", "bmp", "dcm", "dib", "dicom", "gif", "heic", "j2k", "jfif", "jp2", "jpe", "jpeg",
+    "jpg", "pgm", "png", "ppm", "tga", "tif", "tiff", "webp",
+];
+
+/// Names without an extension that are never films.
+const TEXT_NAMES: [&str; 6] = [
+    "authors",
+    "changelog",
+    "copying",
+    "licence",
+    "license",
+    "readme",
+];
+
+/// Why a file or folder of this name is not looked at, if so.
+pub(super) fn is_left_out(name: &str, folder: bool) -> Option<&'static str> {
+    let lower = name.to_lowercase();
+    if name.starts_with('.') {
+        return Some("hidden");
+    }
+    if folder && lower == "__macosx" {
+        return Some("macOS archive metadata");
+    }
+    let mask = ["mask", "masks"].iter().any(|word| {
+        lower
+            .strip_suffix(word)
+            .is_some_and(|before| before.is_empty() || before.ends_with(['_', '-', ' ']))
+    });
+    (folder && mask).then_some("a folder of masks, not of films")
+}
+
+/// Whether the file at `path` is meant as a film.
+fn is_film(root: &Root, path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path).to_lowercase();
+    match name.rsplit_once('.') {
+        Some((_, extension)) if PICTURE_EXTENSIONS.contains(&extension) => true,
+        None if !TEXT_NAMES.contains(&name.as_str()) => true,
+        _ => image::guess_format(&root.peek(path, 32)).is_ok(),
+    }
+}
+
+/// Lists the films below `root`, with the name of the first folder as the label.
+///
+/// A single folder that holds nothing but folders is entered, as archives often have one; a name
+/// in `wanted` is never entered, because it was asked for as a label.
+pub(super) fn list(
+    root: &Root,
+    wanted: Option<&[String]>,
+) -> Result<(Root, Listing), DatasetError> {
+    let mut root = root.clone();
+    loop {
+        let mut listing = Listing::default();
+        let files = root.files(&mut listing)?;
+        if let Some(name) = only_wrapper(&files, wanted) {
+            root = root.join(&name);
+            if let Some(listing) = super::manifest::list_if_there(&root)? {
+                return Ok((root, listing));
+            }
+            continue;
+        }
+        label_files(&root, files, &mut listing)?;
+        return Ok((root, listing));
+    }
+}
+
+/// The one folder that everything is in, if that folder itself holds no file but perhaps a manifest
+/// or text.
+fn only_wrapper(files: &[String], wanted: Option<&[String]>) -> Option<String> {
+    let (first, _) = files.first()?.split_once('/')?;
+    if wanted.is_some_and(|labels| labels.iter().any(|label| label == first)) {
+        return None;
+    }
+    let inside: Option<Vec<&str>> = files
+        .iter()
+        .map(|file| file.strip_prefix(first)?.strip_prefix('/'))
+        .collect();
+    let inside = inside?;
+    let has_manifest = inside
+        .iter()
+        .any(|file| super::manifest::NAMES.contains(file));
+    let direct_films = inside.iter().any(|file| {
+        let extension = file.rsplit_once('.').map(|(_, extension)| extension);
+        !file.contains('/')
+            && extension.is_none_or(|extension| {
+                PICTURE_EXTENSIONS.contains(&extension.to_lowercase().as_str())
+            })
+    });
+    let nested = inside.iter().any(|file| file.contains('/'));
+    (has_manifest || (nested && !direct_films)).then(|| first.to_owned())
+}
+
+fn label_files(root: &Root, files: Vec<String>, listing: &mut Listing) -> Result<(), DatasetError> {
+    let mut films_in: BTreeMap<String, usize> = BTreeMap::new();
+    for path in files {
+        let film = is_film(root, &path);
+        let Some((label, _)) = path.split_once('/') else {
+            if film {
+                listing.reject(
+                    &path,
+                    None,
+                    "expected inside a label's folder, found beside them",
+                );
+            } else {
+                listing.ignore(&path, "not a picture");
+            }
+            continue;
+        };
+        let label = label.to_owned();
+        let films = films_in.entry(label.clone()).or_default();
+        if !film {
+            listing.ignore(&path, "not a picture");
+            continue;
+        }
+        *films += 1;
+        match root.locate(&path) {
+            Ok((location, _)) => listing.films.push(Listed::new(path, location, label)),
+            Err(reason) => listing.reject(&path, Some(&label), reason),
+        }
+    }
+    for (folder, films) in films_in {
+        if films == 0 {
+            listing.ignore(&folder, "a folder without pictures is not a label");
+        }
+    }
+    Ok(())
+}

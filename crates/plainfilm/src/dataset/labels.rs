@@ -1,0 +1,156 @@
+//! Which labels there are, which of them were asked for, and in which order.
+
+use std::collections::BTreeSet;
+
+use super::DatasetError;
+use super::listing::Listing;
+
+/// The labels of the data set, in the order of the network's outputs: those asked for in their
+/// order, else all that have a film, sorted by name.
+pub(super) fn choose(
+    listing: &Listing,
+    asked: Option<&[String]>,
+) -> Result<Vec<String>, DatasetError> {
+    let known: BTreeSet<&str> = listing
+        .films
+        .iter()
+        .map(|film| film.label.as_str())
+        .collect();
+    let Some(asked) = asked else {
+        return Ok(known.into_iter().map(str::to_owned).collect());
+    };
+    for (index, label) in asked.iter().enumerate() {
+        if !known.contains(label.as_str()) {
+            return Err(DatasetError::UnknownLabel {
+                asked: label.clone(),
+                suggestion: nearest(label, &known),
+                known: known.into_iter().map(str::to_owned).collect(),
+            });
+        }
+        if asked[..index].contains(label) {
+            return Err(DatasetError::RepeatedLabel(label.clone()));
+        }
+    }
+    if asked.is_empty() {
+        return Err(DatasetError::UnknownLabel {
+            asked: String::new(),
+            suggestion: None,
+            known: known.into_iter().map(str::to_owned).collect(),
+        });
+    }
+    Ok(asked.to_vec())
+}
+
+/// The known label that needs the fewest edits to become `asked`, case and punctuation aside, if
+/// those are at most a third of its length or one begins the other.
+fn nearest(asked: &str, known: &BTreeSet<&str>) -> Option<String> {
+    let plain = |text: &str| -> Vec<char> {
+        text.to_lowercase()
+            .chars()
+            .filter(|character| character.is_alphanumeric())
+            .collect()
+    };
+    let asked = plain(asked);
+    known
+        .iter()
+        .map(|label| {
+            let label_plain = plain(label);
+            let begins = asked.len() >= 3
+                && (label_plain.starts_with(&asked) || asked.starts_with(&label_plain));
+            let edits = edit_distance(&asked, &label_plain);
+            let near = begins || edits * 3 <= label_plain.len().max(asked.len());
+            (near, edits, label)
+        })
+        .filter(|(near, ..)| *near)
+        .min_by_key(|(_, edits, _)| *edits)
+        .map(|(.., label)| (*label).to_owned())
+}
+
+/// Levenshtein's distance: insertions, deletions and substitutions.
+fn edit_distance(a: &[char], b: &[char]) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.iter().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, to) in b.iter().enumerate() {
+            let substituted = diagonal + usize::from(from != to);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(row[j] + 1).min(row[j + 1] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::Location;
+    use crate::dataset::listing::Listed;
+
+    fn listing(labels: &[&str]) -> Listing {
+        let films = labels
+            .iter()
+            .map(|label| {
+                Listed::new(
+                    format!("{label}/a.png"),
+                    Location::File("a.png".into()),
+                    (*label).into(),
+                )
+            })
+            .collect();
+        Listing {
+            films,
+            ..Listing::default()
+        }
+    }
+
+    #[test]
+    fn all_labels_are_sorted_and_asked_ones_keep_their_order() {
+        let listing = listing(&["b", "a", "c", "b"]);
+        assert_eq!(choose(&listing, None).unwrap(), ["a", "b", "c"]);
+        let asked = ["c".to_owned(), "a".to_owned()];
+        assert_eq!(choose(&listing, Some(&asked)).unwrap(), asked);
+    }
+
+    #[test]
+    fn an_unknown_label_is_an_error_with_the_nearest_known_one() {
+        let listing = listing(&["Covid-19", "No_findings", "Pneumonia"]);
+        let cases = [
+            ("covid19", Some("Covid-19")),
+            ("Covid", Some("Covid-19")),
+            ("no findings", Some("No_findings")),
+            ("Pneumona", Some("Pneumonia")),
+            ("fracture", None),
+            ("", None),
+        ];
+        for (asked, expected) in cases {
+            match choose(&listing, Some(&[asked.to_owned()])) {
+                Err(DatasetError::UnknownLabel {
+                    suggestion, known, ..
+                }) => {
+                    assert_eq!(suggestion.as_deref(), expected, "{asked}");
+                    assert_eq!(known.len(), 3);
+                }
+                other => panic!("{asked}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_repeated_label_is_an_error() {
+        let asked = ["a".to_owned(), "a".to_owned()];
+        assert!(matches!(
+            choose(&listing(&["a"]), Some(&asked)),
+            Err(DatasetError::RepeatedLabel(label)) if label == "a"
+        ));
+    }
+
+    #[test]
+    fn edit_distances() {
+        let cases = [("", "", 0), ("kitten", "sitting", 3), ("abc", "", 3)];
+        for (a, b, expected) in cases {
+            let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+            assert_eq!(edit_distance(&a, &b), expected);
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! What a folder, manifest or archive lists, before labels are chosen and patients found.
+
+use super::{Location, SetAside};
+
+/// A film as its source lists it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Listed {
+    pub path: String,
+    pub location: Location,
+    pub label: String,
+    pub patient_id: Option<String>,
+    pub source: Option<String>,
+    pub view: Option<String>,
+    pub sex: Option<String>,
+    pub age: Option<f32>,
+    pub synthetic: bool,
+}
+
+impl Listed {
+    /// A film of which only path and label are known.
+    pub fn new(path: String, location: Location, label: String) -> Self {
+        Self {
+            path,
+            location,
+            label,
+            patient_id: None,
+            source: None,
+            view: None,
+            sex: None,
+            age: None,
+            synthetic: false,
+        }
+    }
+}
+
+/// Something that looks like an input and cannot be used.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Rejected {
+    pub path: String,
+    /// The label it would have had, where one is known: a film of a label that nobody asked for
+    /// is no loss.
+    pub label: Option<String>,
+    pub reason: String,
+}
+
+/// Everything a source holds.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Listing {
+    pub films: Vec<Listed>,
+    pub rejected: Vec<Rejected>,
+    pub ignored: Vec<SetAside>,
+}
+
+impl Listing {
+    pub fn reject(&mut self, path: &str, label: Option<&str>, reason: impl Into<String>) {
+        self.rejected.push(Rejected {
+            path: path.into(),
+            label: label.map(str::to_owned),
+            reason: reason.into(),
+        });
+    }
+
+    pub fn ignore(&mut self, path: &str, reason: impl Into<String>) {
+        self.ignored.push(SetAside {
+            path: path.into(),
+            reason: reason.into(),
+        });
+    }
+}

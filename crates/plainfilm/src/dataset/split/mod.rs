@@ -1,0 +1,451 @@
+//! Splitting a data set into training, validation and test part, once or in folds.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{Dataset, DatasetError, Part, PatientOrigin};
+
+mod file;
+mod grouped;
+
+/// How films are dealt to the parts.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum SplitMethod {
+    /// Every patient entirely in one part; labels in the same proportions in each part, as near as
+    /// the patients allow.
+    #[default]
+    Grouped,
+    /// Films shuffled and cut, without regard to patient or label, as scikit-learn's
+    /// `train_test_split` and `KFold(shuffle=True)` do by default. Patients are shared between
+    /// parts; results on such a split overstate how well a network does on new patients.
+    Random,
+    /// As a file written by [`Split::write_csv`] says.
+    File(PathBuf),
+}
+
+impl From<String> for SplitMethod {
+    fn from(text: String) -> Self {
+        match text.as_str() {
+            "grouped" => Self::Grouped,
+            "random" => Self::Random,
+            _ => Self::File(text.into()),
+        }
+    }
+}
+
+impl From<SplitMethod> for String {
+    fn from(method: SplitMethod) -> Self {
+        method.to_string()
+    }
+}
+
+impl FromStr for SplitMethod {
+    type Err = std::convert::Infallible;
+
+    /// `grouped`, `random`, or else the path of a file.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(text.to_owned().into())
+    }
+}
+
+impl fmt::Display for SplitMethod {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Grouped => out.write_str("grouped"),
+            Self::Random => out.write_str("random"),
+            Self::File(path) => write!(out, "{}", path.display()),
+        }
+    }
+}
+
+/// How a data set is split once.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SplitOptions {
+    /// How films are dealt to the parts.
+    pub method: SplitMethod,
+    /// Same data, method, fractions and seed: same split.
+    pub seed: u64,
+    /// Shares of training, validation and test; they add up to 1. Not used for a file.
+    pub fractions: [f64; 3],
+}
+
+impl Default for SplitOptions {
+    fn default() -> Self {
+        Self {
+            method: SplitMethod::Grouped,
+            seed: 0,
+            fractions: [0.8, 0.1, 0.1],
+        }
+    }
+}
+
+/// Which fold of how many a split is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fold {
+    /// Counted from 0.
+    pub index: usize,
+    /// How many folds there are.
+    pub of: usize,
+}
+
+/// A part for every film of a data set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Split {
+    /// How films were dealt to the parts.
+    pub method: SplitMethod,
+    /// Seed of the draw; 0 for a file.
+    pub seed: u64,
+    /// Which fold this is, in cross-validation.
+    pub fold: Option<Fold>,
+    /// One part per film, in the order of [`Dataset::films`].
+    pub parts: Vec<Part>,
+    /// One number per film; films of one patient have the same.
+    patients: Vec<usize>,
+    patient_origin: PatientOrigin,
+}
+
+impl Split {
+    /// Splits once.
+    ///
+    /// With [`SplitMethod::Grouped`] every part that has a share also has at least one patient of
+    /// every label. With [`SplitMethod::Random`] the sizes are those of scikit-learn applied twice,
+    /// first cutting off validation and test together and then the test part: 625 films give 500,
+    /// 63 and 62.
+    ///
+    /// # Errors
+    ///
+    /// When the fractions are not shares of a whole, a label has too few patients to be in every
+    /// part, or a split file and the data do not name the same films.
+    pub fn make(dataset: &Dataset, options: &SplitOptions) -> Result<Self, DatasetError> {
+        let films = Films::of(dataset);
+        let parts = match &options.method {
+            SplitMethod::File(path) => return Self::read_csv(dataset, path),
+            SplitMethod::Grouped => {
+                check_fractions(&options.fractions)?;
+                let all: Vec<usize> = (0..films.len()).collect();
+                films
+                    .deal_patients(&all, &options.fractions, options.seed, "split", 0)?
+                    .into_iter()
+                    .map(|part| [Part::Train, Part::Validation, Part::Test][part])
+                    .collect()
+            }
+            SplitMethod::Random => {
+                check_fractions(&options.fractions)?;
+                random_parts(films.len(), &options.fractions, options.seed)
+            }
+        };
+        Ok(films.into_split(options.method.clone(), options.seed, None, parts))
+    }
+
+    /// Splits into `folds` splits for cross-validation: in split `i` the test part is fold `i`, and
+    /// `validation_fraction` of the other films is the validation part, drawn by the same method;
+    /// 0 leaves it empty.
+    ///
+    /// # Errors
+    ///
+    /// When there are fewer than 2 folds or fewer films than folds, the fraction is not in
+    /// `0.0..1.0`, the method is a file, or a label has too few patients.
+    pub fn folds(
+        dataset: &Dataset,
+        folds: usize,
+        method: &SplitMethod,
+        seed: u64,
+        validation_fraction: f64,
+    ) -> Result<Vec<Self>, DatasetError> {
+        if folds < 2 || folds > dataset.films.len() {
+            return Err(DatasetError::SplitSettings(format!(
+                "expected 2 to {} folds (the number of films), found {folds}",
+                dataset.films.len()
+            )));
+        }
+        if !(0.0..1.0).contains(&validation_fraction) {
+            return Err(DatasetError::SplitSettings(format!(
+                "expected a validation fraction from 0 to below 1, found {validation_fraction}"
+            )));
+        }
+        let films = Films::of(dataset);
+        let all: Vec<usize> = (0..films.len()).collect();
+        let fold_of = match method {
+            SplitMethod::File(path) => {
+                return Err(DatasetError::SplitSettings(format!(
+                    "expected `grouped` or `random` for folds, found the file {}",
+                    path.display()
+                )));
+            }
+            SplitMethod::Grouped => {
+                let fractions = vec![1.0 / folds as f64; folds];
+                films.deal_patients(&all, &fractions, seed, "folds", 0)?
+            }
+            SplitMethod::Random => random_folds(films.len(), folds, seed),
+        };
+        let mut splits = Vec::with_capacity(folds);
+        for index in 0..folds {
+            let rest: Vec<usize> = (0..films.len())
+                .filter(|film| fold_of[*film] != index)
+                .collect();
+            let in_validation = if validation_fraction == 0.0 {
+                vec![0; rest.len()]
+            } else if *method == SplitMethod::Grouped {
+                let fractions = [1.0 - validation_fraction, validation_fraction];
+                films.deal_patients(&rest, &fractions, seed, "fold validation", index as u64)?
+            } else {
+                random_share(rest.len(), validation_fraction, seed, index as u64)
+            };
+            let mut parts = vec![Part::Test; films.len()];
+            for (film, validation) in rest.iter().zip(in_validation) {
+                parts[*film] = [Part::Train, Part::Validation][validation];
+            }
+            let fold = Fold { index, of: folds };
+            splits.push(
+                films
+                    .clone()
+                    .into_split(method.clone(), seed, Some(fold), parts),
+            );
+        }
+        Ok(splits)
+    }
+
+    /// Films of `part`, as indices into [`Dataset::films`], ascending.
+    pub fn indices(&self, part: Part) -> Vec<usize> {
+        (0..self.parts.len())
+            .filter(|film| self.parts[*film] == part)
+            .collect()
+    }
+
+    /// How many films of `part` have a film of the same patient in training.
+    pub fn shared_with_training(&self, part: Part) -> usize {
+        let training: HashSet<usize> = self
+            .indices(Part::Train)
+            .into_iter()
+            .map(|film| self.patients[film])
+            .collect();
+        self.indices(part)
+            .into_iter()
+            .filter(|film| training.contains(&self.patients[*film]))
+            .count()
+    }
+
+    /// How many test films have a film of the same patient in training.
+    pub fn shared_patients(&self) -> usize {
+        self.shared_with_training(Part::Test)
+    }
+
+    /// Different patients in `part`.
+    pub fn patients_in(&self, part: Part) -> usize {
+        let patients: HashSet<usize> = self
+            .indices(part)
+            .into_iter()
+            .map(|film| self.patients[film])
+            .collect();
+        patients.len()
+    }
+
+    /// One sentence for every output: how the split was made and whether patients are shared.
+    pub fn label_text(&self) -> String {
+        let patients = match self.patient_origin {
+            PatientOrigin::Manifest => "patients",
+            PatientOrigin::Pattern => "patients (by file name)",
+            PatientOrigin::NearDuplicates => {
+                "groups of near-duplicate films (standing in for patients, which are not known)"
+            }
+        };
+        let how = match &self.method {
+            SplitMethod::Grouped => "grouped by patient".to_owned(),
+            SplitMethod::Random => "random".to_owned(),
+            SplitMethod::File(path) => format!("from {}", path.display()),
+        };
+        let seed = match self.method {
+            SplitMethod::File(_) => String::new(),
+            _ => format!(" (seed {})", self.seed),
+        };
+        let fold = self
+            .fold
+            .map(|fold| format!(", fold {} of {}", fold.index + 1, fold.of))
+            .unwrap_or_default();
+        let test = self.indices(Part::Test).len();
+        let shared = match self.shared_patients() {
+            0 => format!("no {patients} shared between training and test"),
+            count => format!(
+                "{patients} shared between parts: {count} of {test} test films have a sibling in training"
+            ),
+        };
+        format!("{how}{seed}{fold}, {shared}")
+    }
+}
+
+/// What splitting needs to know about the films.
+#[derive(Clone)]
+struct Films {
+    labels: Vec<String>,
+    label: Vec<usize>,
+    patient: Vec<usize>,
+    origin: PatientOrigin,
+}
+
+impl Films {
+    fn of(dataset: &Dataset) -> Self {
+        // Numbered in the order of their names, so that the order of films does not matter.
+        let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
+        for film in &dataset.films {
+            numbers.insert(&film.patient_id, 0);
+        }
+        for (number, slot) in numbers.values_mut().enumerate() {
+            *slot = number;
+        }
+        Self {
+            labels: dataset.labels.clone(),
+            label: dataset.films.iter().map(|film| film.label).collect(),
+            patient: dataset
+                .films
+                .iter()
+                .map(|film| numbers[film.patient_id.as_str()])
+                .collect(),
+            origin: dataset.patients,
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.label.len()
+    }
+
+    fn into_split(
+        self,
+        method: SplitMethod,
+        seed: u64,
+        fold: Option<Fold>,
+        parts: Vec<Part>,
+    ) -> Split {
+        Split {
+            method,
+            seed,
+            fold,
+            parts,
+            patients: self.patient,
+            patient_origin: self.origin,
+        }
+    }
+
+    /// A part (an index into `fractions`) for each of `films`, whole patients at a time.
+    fn deal_patients(
+        &self,
+        films: &[usize],
+        fractions: &[f64],
+        seed: u64,
+        purpose: &str,
+        index: u64,
+    ) -> Result<Vec<usize>, DatasetError> {
+        let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for film in films {
+            let counts = groups
+                .entry(self.patient[*film])
+                .or_insert_with(|| vec![0; self.labels.len()]);
+            counts[self.label[*film]] += 1;
+        }
+        let counts: Vec<Vec<usize>> = groups.values().cloned().collect();
+        let mut order: Vec<usize> = (0..counts.len()).collect();
+        order.shuffle(&mut generator(seed, purpose, index));
+        let dealt = grouped::deal(&counts, order, fractions).map_err(|lacking| {
+            DatasetError::TooFewPatients {
+                label: self.labels[lacking.label].clone(),
+                patients: lacking.groups,
+                parts: lacking.parts,
+            }
+        })?;
+        let part_of: BTreeMap<usize, usize> = groups.into_keys().zip(dealt).collect();
+        Ok(films
+            .iter()
+            .map(|film| part_of[&self.patient[*film]])
+            .collect())
+    }
+}
+
+fn check_fractions(fractions: &[f64; 3]) -> Result<(), DatasetError> {
+    let sum: f64 = fractions.iter().sum();
+    let valid = fractions.iter().all(|share| (0.0..=1.0).contains(share))
+        && (sum - 1.0).abs() < 1e-6
+        && fractions[0] > 0.0;
+    if valid {
+        return Ok(());
+    }
+    Err(DatasetError::SplitSettings(format!(
+        "expected three shares of 0 or more that add up to 1, the first above 0, found {fractions:?}"
+    )))
+}
+
+/// Whole films for a share of `count`, rounded up as scikit-learn does. The small amount taken off
+/// keeps `0.1 * 30 = 3.0000000000000004` from becoming 4.
+fn share_of(count: usize, fraction: f64) -> usize {
+    let films = (count as f64 * fraction - 1e-9).ceil().max(0.0);
+    (films as usize).min(count)
+}
+
+fn shuffled(count: usize, seed: u64, purpose: &str, index: u64) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..count).collect();
+    order.shuffle(&mut generator(seed, purpose, index));
+    order
+}
+
+fn random_parts(count: usize, fractions: &[f64; 3], seed: u64) -> Vec<Part> {
+    let held_out_share = fractions[1] + fractions[2];
+    let held_out = share_of(count, held_out_share);
+    let validation = if held_out == 0 {
+        0
+    } else {
+        share_of(held_out, fractions[1] / held_out_share)
+    };
+    let mut parts = vec![Part::Train; count];
+    for (position, film) in shuffled(count, seed, "random split", 0)
+        .into_iter()
+        .enumerate()
+    {
+        if position < validation {
+            parts[film] = Part::Validation;
+        } else if position < held_out {
+            parts[film] = Part::Test;
+        }
+    }
+    parts
+}
+
+/// As scikit-learn's `KFold`: the first `count % folds` folds have one film more.
+fn random_folds(count: usize, folds: usize, seed: u64) -> Vec<usize> {
+    let mut fold_of = vec![0; count];
+    let mut order = shuffled(count, seed, "random folds", 0).into_iter();
+    for fold in 0..folds {
+        let size = count / folds + usize::from(fold < count % folds);
+        for film in order.by_ref().take(size) {
+            fold_of[film] = fold;
+        }
+    }
+    fold_of
+}
+
+/// 1 for a share of the films, 0 for the others.
+fn random_share(count: usize, fraction: f64, seed: u64, index: u64) -> Vec<usize> {
+    let mut chosen = vec![0; count];
+    let order = shuffled(count, seed, "random fold validation", index);
+    for film in order.into_iter().take(share_of(count, fraction)) {
+        chosen[film] = 1;
+    }
+    chosen
+}
+
+/// A generator whose draws depend on nothing but the seed, what they are for, and an index.
+fn generator(seed: u64, purpose: &str, index: u64) -> ChaCha8Rng {
+    let mut hash = Sha256::new();
+    hash.update(b"plainfilm split\0");
+    hash.update(purpose.as_bytes());
+    hash.update(b"\0");
+    hash.update(seed.to_le_bytes());
+    hash.update(index.to_le_bytes());
+    ChaCha8Rng::from_seed(hash.finalize().into())
+}

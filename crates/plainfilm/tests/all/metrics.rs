@@ -1,0 +1,142 @@
+//! Figures of merit against scikit-learn (`reference/metrics`).
+
+use plainfilm::evaluate::{
+    Figure, ScoredFilm, classification_report, evaluate, precision_recall_curve, roc_curve,
+};
+use serde_json::Value;
+
+use crate::support::reference_output;
+
+const TOLERANCE: f64 = 1e-9;
+
+fn numbers(value: &Value) -> Vec<f64> {
+    value
+        .as_array()
+        .expect("an array of numbers")
+        .iter()
+        .map(|number| number.as_f64().expect("a number"))
+        .collect()
+}
+
+fn assert_close(found: Option<f64>, expected: Option<f64>, what: &str) {
+    match (found, expected) {
+        (None, None) => {}
+        (Some(found), Some(expected)) if (found - expected).abs() <= TOLERANCE => {}
+        _ => panic!("{what}: expected {expected:?}, found {found:?}"),
+    }
+}
+
+fn assert_points(found: &[f64], expected: &Value, what: &str) {
+    let expected = numbers(expected);
+    assert_eq!(found.len(), expected.len(), "{what}: number of points");
+    for (found, expected) in found.iter().zip(&expected) {
+        assert_close(Some(*found), Some(*expected), what);
+    }
+}
+
+fn for_each_case(check: impl Fn(&str, &Value, &[String], usize, &[ScoredFilm])) {
+    let file = reference_output("metrics").join("expected.json");
+    let text = std::fs::read_to_string(file).expect("the reference output is committed");
+    let cases: Vec<Value> = serde_json::from_str(&text).expect("the reference output is JSON");
+    assert_eq!(cases.len(), 14);
+    for case in &cases {
+        let labels: Vec<String> = serde_json::from_value(case["labels"].clone()).unwrap();
+        let positive = case["positive"].as_u64().unwrap() as usize;
+        let truth: Vec<usize> = serde_json::from_value(case["truth"].clone()).unwrap();
+        let scored: Vec<ScoredFilm> = truth
+            .iter()
+            .zip(case["probabilities"].as_array().unwrap())
+            .enumerate()
+            .map(|(index, (truth, probabilities))| ScoredFilm {
+                path: format!("{index}.png"),
+                truth: *truth,
+                probabilities: numbers(probabilities),
+            })
+            .collect();
+        let name = case["name"].as_str().unwrap();
+        check(name, case, &labels, positive, &scored);
+    }
+}
+
+#[test]
+fn every_figure_equals_scikit_learns() {
+    for_each_case(|name, case, labels, positive, scored| {
+        let metrics = evaluate(labels, positive, scored);
+        assert_eq!(metrics.n as u64, case["n"].as_u64().unwrap());
+        let figures: [(&str, Figure); 7] = [
+            ("loss", metrics.loss),
+            ("accuracy", metrics.accuracy),
+            ("balanced_accuracy", metrics.balanced_accuracy),
+            ("auroc", metrics.auroc),
+            ("auprc", metrics.auprc),
+            ("brier", metrics.brier),
+            ("ece", metrics.ece),
+        ];
+        for (key, figure) in figures {
+            assert_close(
+                figure.value(),
+                case[key].as_f64(),
+                &format!("{name}: {key}"),
+            );
+        }
+        assert_eq!(
+            serde_json::to_value(&metrics.confusion_matrix).unwrap(),
+            case["confusion_matrix"],
+            "{name}"
+        );
+        for (index, (label, found)) in metrics.per_label.iter().enumerate() {
+            let expected = &case["per_label"][index];
+            assert_eq!(label, &labels[index]);
+            for (key, figure) in [
+                ("sensitivity", found.sensitivity),
+                ("specificity", found.specificity),
+                ("precision", found.precision),
+                ("f1", found.f1),
+            ] {
+                let what = format!("{name}: {key} of {label}");
+                assert_close(figure.value(), expected[key].as_f64(), &what);
+            }
+            assert_eq!(found.support, expected["support"].as_u64().unwrap());
+        }
+    });
+}
+
+#[test]
+fn the_classification_report_equals_scikit_learns() {
+    for_each_case(|name, case, labels, positive, scored| {
+        let found = classification_report(&evaluate(labels, positive, scored));
+        let expected = case["classification_report"].as_str().unwrap();
+        assert_eq!(found, expected, "{name}:\n{found}\n{expected}");
+    });
+}
+
+#[test]
+fn the_curves_have_scikit_learns_points() {
+    for_each_case(|name, case, _, positive, scored| {
+        let (truth, scores): (Vec<bool>, Vec<f64>) = scored
+            .iter()
+            .map(|film| (film.truth == positive, film.probabilities[positive]))
+            .unzip();
+        let expected = &case["roc"];
+        match roc_curve(&truth, &scores) {
+            Some(curve) => {
+                let what = format!("{name}: ROC");
+                assert_points(&curve.false_positive_rate, &expected[0], &what);
+                assert_points(&curve.true_positive_rate, &expected[1], &what);
+                assert_eq!(curve.thresholds[0], f64::INFINITY);
+                assert_points(&curve.thresholds[1..], &expected[2], &what);
+            }
+            None => assert!(expected.is_null(), "{name}: ROC"),
+        }
+        let expected = &case["precision_recall"];
+        match precision_recall_curve(&truth, &scores) {
+            Some(curve) => {
+                let what = format!("{name}: precision-recall");
+                assert_points(&curve.precision, &expected[0], &what);
+                assert_points(&curve.recall, &expected[1], &what);
+                assert_points(&curve.thresholds, &expected[2], &what);
+            }
+            None => assert!(expected.is_null(), "{name}: precision-recall"),
+        }
+    });
+}
