@@ -8,6 +8,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData, activation::log_softmax};
 use plainfilm::model::{
     Architecture, NamedTensor, Network, NetworkSettings, load_state_dict, state_dict, summary,
 };
+use plainfilm::radiograph::{Fit, Limits, Preprocessing, Resampling, open};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -100,24 +101,22 @@ fn fill(network: Network) -> Network {
     load_state_dict(network, &tensors).expect("the network's own tensors with other values")
 }
 
-/// A film as 8-bit values, squashed to `size` x `size` by taking the nearest pixel as Pillow does.
+/// A film as 8-bit values, squashed to `size` x `size` by taking the nearest pixel; checked to be
+/// the pixels that Pillow gave.
 fn plane(folder: &Path, film: &Film, size: usize) -> Vec<u8> {
-    let image = image::open(folder.join(&film.path))
-        .expect("a film of the reference data")
-        .to_luma8();
-    let positions = |side: u32| -> Vec<u32> {
-        let step = f64::from(side) / size as f64;
-        // Adding up, not multiplying: Pillow's rounding errors are part of its result.
-        std::iter::successors(Some(step * 0.5), |at| Some(at + step))
-            .take(size)
-            .map(|at| at as u32)
-            .collect()
+    let radiograph =
+        open(&folder.join(&film.path), &Limits::default()).expect("a film of the reference data");
+    let preprocessing = Preprocessing {
+        fit: Fit::Squash,
+        size,
+        resampling: Resampling::Nearest,
+        ..Preprocessing::default()
     };
-    let (columns, rows) = (positions(image.width()), positions(image.height()));
-    let pixels: Vec<u8> = rows
+    let pixels: Vec<u8> = preprocessing
+        .plane(&radiograph)
+        .values
         .iter()
-        .flat_map(|&row| columns.iter().map(move |&column| (column, row)))
-        .map(|(column, row)| image.get_pixel(column, row).0[0])
+        .map(|value| (value * 255.0).round() as u8)
         .collect();
     let digest: String = Sha256::digest(&pixels)
         .iter()
