@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::BundleError;
 use crate::model::NetworkSettings;
+use crate::radiograph::Preprocessing;
 
 /// The layout of [`ModelHeader`] that this program reads and writes.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -49,7 +50,7 @@ pub struct ModelHeader {
     /// Labels in the order of the network's outputs.
     pub labels: Vec<String>,
     /// How a film becomes the network's input.
-    pub preprocessing: serde_json::Value,
+    pub preprocessing: Preprocessing,
     /// The label that counts as a finding, one of `labels`; `None` where no label does.
     pub positive_label: Option<String>,
     /// The operating point for `positive_label`.
@@ -106,6 +107,15 @@ impl ModelHeader {
                 );
             }
         }
+        if let Err(error) = self.preprocessing.check() {
+            return refuse("preprocessing", error.expected, error.found.to_string());
+        }
+        let fits = (self.network.channels, self.network.size);
+        let film = (self.preprocessing.channels, self.preprocessing.size);
+        if fits != film {
+            let text = |(channels, size)| format!("{channels} channels of {size} x {size}");
+            return refuse("preprocessing", text(fits), text(film));
+        }
         if let Some(label) = &self.positive_label
             && !self.labels.contains(label)
         {
@@ -138,4 +148,39 @@ impl ModelHeader {
         }
         Ok(())
     }
+}
+
+/// Parses and checks a header; the schema version first, since it decides about all other fields.
+pub(super) fn read_header(text: &str, name: &str) -> Result<ModelHeader, BundleError> {
+    let wrong = |reason: String| BundleError::Header {
+        name: name.to_owned(),
+        reason,
+    };
+    let value: serde_json::Value =
+        serde_json::from_str(text).map_err(|error| wrong(error.to_string()))?;
+    let found = value
+        .get("schema_version")
+        .and_then(serde_json::Value::as_u64)
+        .ok_or_else(|| wrong("expected a whole number `schema_version`".to_owned()))?;
+    if found != u64::from(SCHEMA_VERSION) {
+        return Err(BundleError::SchemaVersion {
+            name: name.to_owned(),
+            found,
+            expected: SCHEMA_VERSION,
+        });
+    }
+    let written = value.get("preprocessing").cloned();
+    let header: ModelHeader =
+        serde_json::from_value(value).map_err(|error| wrong(error.to_string()))?;
+    // A settings file may leave preprocessing out, for its defaults; a model file may not, since
+    // defaults change and its network does not.
+    let complete =
+        serde_json::to_value(&header.preprocessing).map_err(|error| wrong(error.to_string()))?;
+    if written.as_ref() != Some(&complete) {
+        return Err(wrong(format!(
+            "`preprocessing` has to be written out in full, such as {complete}"
+        )));
+    }
+    header.check(name)?;
+    Ok(header)
 }

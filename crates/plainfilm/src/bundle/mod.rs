@@ -6,18 +6,21 @@
 mod atomic;
 mod error;
 mod header;
+mod precision;
 
 use std::collections::HashMap;
 use std::path::Path;
 
 use burn::tensor::Device;
-use half::f16;
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use safetensors::tensor::{SafeTensors, TensorView};
 
 pub use atomic::atomic_write;
 pub use error::BundleError;
 pub use header::{DatasetRecord, ModelHeader, SCHEMA_VERSION, Threshold};
+pub use precision::Precision;
 
+use self::header::read_header;
+use self::precision::{read_values, stored};
 use crate::model::{NamedTensor, Network, NetworkSettings, check_tensors};
 
 /// The metadata key that holds the header.
@@ -25,16 +28,6 @@ pub const METADATA_KEY: &str = "plainfilm";
 
 /// Longer files are refused before they are read.
 const MAX_FILE_BYTES: u64 = 4 << 30;
-
-/// How weights are stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Precision {
-    /// As they were trained.
-    F32,
-    /// Half as long: weights of convolutions and linear layers rounded to f16. Biases, norms and
-    /// running statistics, a small share, stay f32.
-    F16,
-}
 
 /// A trained network with its record.
 #[derive(Debug, Clone, PartialEq)]
@@ -188,31 +181,6 @@ impl ModelFile {
     }
 }
 
-/// Parses and checks a header; the schema version first, since it decides about all other fields.
-fn read_header(text: &str, name: &str) -> Result<ModelHeader, BundleError> {
-    let wrong = |reason: String| BundleError::Header {
-        name: name.to_owned(),
-        reason,
-    };
-    let value: serde_json::Value =
-        serde_json::from_str(text).map_err(|error| wrong(error.to_string()))?;
-    let found = value
-        .get("schema_version")
-        .and_then(serde_json::Value::as_u64)
-        .ok_or_else(|| wrong("expected a whole number `schema_version`".to_owned()))?;
-    if found != u64::from(SCHEMA_VERSION) {
-        return Err(BundleError::SchemaVersion {
-            name: name.to_owned(),
-            found,
-            expected: SCHEMA_VERSION,
-        });
-    }
-    let header: ModelHeader =
-        serde_json::from_value(value).map_err(|error| wrong(error.to_string()))?;
-    header.check(name)?;
-    Ok(header)
-}
-
 fn tensor_names(settings: &NetworkSettings, name: &str) -> Result<Vec<String>, BundleError> {
     let plan = settings
         .plan()
@@ -222,53 +190,6 @@ fn tensor_names(settings: &NetworkSettings, name: &str) -> Result<Vec<String>, B
         .into_iter()
         .map(|tensor| tensor.name)
         .collect())
-}
-
-/// The values of a tensor stored as f32 or f16.
-fn read_values(view: &TensorView<'_>) -> Option<Vec<f32>> {
-    match view.dtype() {
-        Dtype::F32 => Some(
-            view.data()
-                .as_chunks::<4>()
-                .0
-                .iter()
-                .map(|bytes| f32::from_le_bytes(*bytes))
-                .collect(),
-        ),
-        Dtype::F16 => Some(
-            view.data()
-                .as_chunks::<2>()
-                .0
-                .iter()
-                .map(|bytes| f16::from_le_bytes(*bytes).to_f32())
-                .collect(),
-        ),
-        _ => None,
-    }
-}
-
-fn stored(
-    tensor: &NamedTensor,
-    precision: Precision,
-    name: &str,
-) -> Result<(Dtype, Vec<u8>), BundleError> {
-    if precision == Precision::F32 || tensor.shape.len() < 2 {
-        let bytes = tensor.values.iter().flat_map(|value| value.to_le_bytes());
-        return Ok((Dtype::F32, bytes.collect()));
-    }
-    let mut bytes = Vec::with_capacity(2 * tensor.values.len());
-    for &value in &tensor.values {
-        let half = f16::from_f32(value);
-        if !half.is_finite() {
-            return Err(BundleError::Overflow {
-                name: name.to_owned(),
-                tensor: tensor.name.clone(),
-                value,
-            });
-        }
-        bytes.extend(half.to_le_bytes());
-    }
-    Ok((Dtype::F16, bytes))
 }
 
 fn network_error(name: &str, source: crate::model::ModelError) -> BundleError {
@@ -290,10 +211,12 @@ mod tests {
     use std::collections::BTreeMap;
 
     use proptest::prelude::*;
+    use safetensors::tensor::Dtype;
     use serde_json::json;
 
     use super::*;
     use crate::model::{Architecture, state_dict};
+    use crate::radiograph::Preprocessing;
 
     fn sample() -> ModelFile {
         let network = NetworkSettings {
@@ -308,7 +231,10 @@ mod tests {
                 plainfilm_version: "0.1.0".into(),
                 network,
                 labels: vec!["Covid-19".into(), "No_findings".into()],
-                preprocessing: json!({"size": 32, "fit": "crop"}),
+                preprocessing: Preprocessing {
+                    size: 32,
+                    ..Preprocessing::default()
+                },
                 positive_label: Some("Covid-19".into()),
                 threshold: Threshold {
                     value: 0.5,
@@ -402,7 +328,16 @@ mod tests {
     #[test]
     fn headers_that_cannot_be_are_refused() {
         type Change = fn(&mut serde_json::Value);
-        let cases: [(Change, &str); 10] = [
+        let cases: [(Change, &str); 12] = [
+            (
+                |header| header["preprocessing"]["size"] = json!(64),
+                "m: header field `preprocessing`: expected 3 channels of 32 x 32, found 3 channels \
+                 of 64 x 64",
+            ),
+            (
+                |header| header["preprocessing"] = json!({"size": 32}),
+                "m: header: `preprocessing` has to be written out in full, such as {",
+            ),
             (
                 |header| header["schema_version"] = json!(2),
                 "m: header of schema version 2: expected 1; hint: a newer plainfilm wrote it",
@@ -446,8 +381,8 @@ mod tests {
                  [3], found [2])",
             ),
             (
-                |header| header["network"]["size"] = json!(100_000_000_000_u64),
-                "m: darkcovidnet: `size` is 100000000000: expected 1 to 4096",
+                |header| header["network"]["channels"] = json!(0),
+                "m: header field `preprocessing`: expected 0 channels",
             ),
         ];
         for (change, expected) in cases {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::error::ModelError;
 use super::plan::Plan;
 use super::{dark_covid_net, plants_cnn, vgg16};
+use crate::radiograph::Scaling;
 
 /// A published network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -71,11 +72,10 @@ impl Architecture {
         }
     }
 
-    /// Name of the scaling of pixel values that goes with the published network: `unit` (÷ 255)
-    /// for all three.
-    pub fn default_scaling(self) -> &'static str {
+    /// The scaling of pixel values that goes with the published network: 0 to 1 for all three.
+    pub fn default_scaling(self) -> Scaling {
         match self {
-            Self::DarkCovidNet | Self::Vgg16 | Self::PlantsCnn => "unit",
+            Self::DarkCovidNet | Self::Vgg16 | Self::PlantsCnn => Scaling::Unit,
         }
     }
 

@@ -1,5 +1,7 @@
 //! What can go wrong when a network is described, built or filled.
 
+use std::fmt;
+
 use thiserror::Error;
 
 /// How many tensor names one error lists of each kind.
@@ -52,22 +54,26 @@ pub enum ModelError {
         maximum: usize,
     },
     /// The tensors are not those of the architecture.
-    #[error(
-        "the tensors do not fit {architecture}:{}",
-        describe(missing, extra, misshapen, unfit)
-    )]
+    #[error("the tensors do not fit {architecture}:{differences}")]
     Tensors {
         /// The network's name.
         architecture: &'static str,
-        /// Names that the network has and the tensors lack.
-        missing: Vec<String>,
-        /// Names that the network does not have, or that come twice.
-        extra: Vec<String>,
-        /// Tensors whose shape is not the network's.
-        misshapen: Vec<Misshapen>,
-        /// Tensors that hold a value no network can work with, such as NaN.
-        unfit: Vec<String>,
+        /// Every tensor that does not fit.
+        differences: Box<TensorDifferences>,
     },
+}
+
+/// The tensors that do not fit a network, by kind. Shown with at most 10 names of each kind.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TensorDifferences {
+    /// Names that the network has and the tensors lack.
+    pub missing: Vec<String>,
+    /// Names that the network does not have, or that come twice.
+    pub extra: Vec<String>,
+    /// Tensors whose shape is not the network's.
+    pub misshapen: Vec<Misshapen>,
+    /// Tensors that hold NaN or an infinity, or not as many values as their shape says.
+    pub unfit: Vec<String>,
 }
 
 /// A tensor whose shape is not the one that the network has.
@@ -87,33 +93,30 @@ fn hint(suggestion: &Option<&'static str>) -> String {
     })
 }
 
-fn describe(
-    missing: &[String],
-    extra: &[String],
-    misshapen: &[Misshapen],
-    unfit: &[String],
-) -> String {
-    let shapes: Vec<String> = misshapen
-        .iter()
-        .map(|tensor| {
-            format!(
-                "{} (expected {:?}, found {:?})",
-                tensor.name, tensor.expected, tensor.found
-            )
-        })
+impl fmt::Display for TensorDifferences {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shapes: Vec<String> = self
+            .misshapen
+            .iter()
+            .map(|tensor| {
+                format!(
+                    "{} (expected {:?}, found {:?})",
+                    tensor.name, tensor.expected, tensor.found
+                )
+            })
+            .collect();
+        let text: String = [
+            ("missing", &self.missing),
+            ("not in the network", &self.extra),
+            ("wrong shape", &shapes),
+            ("not finite or of the wrong number", &self.unfit),
+        ]
+        .into_iter()
+        .filter(|(_, names)| !names.is_empty())
+        .map(|(kind, names)| format!(" {} {kind}: {};", names.len(), listed(names)))
         .collect();
-    [
-        ("missing", missing),
-        ("not in the network", extra),
-        ("wrong shape", &shapes),
-        ("not finite", unfit),
-    ]
-    .into_iter()
-    .filter(|(_, names)| !names.is_empty())
-    .map(|(kind, names)| format!(" {} {kind}: {};", names.len(), listed(names)))
-    .collect::<String>()
-    .trim_end_matches(';')
-    .to_owned()
+        formatter.write_str(text.trim_end_matches(';'))
+    }
 }
 
 fn listed(names: &[String]) -> String {
@@ -133,14 +136,16 @@ mod tests {
         let names = |count: usize| (0..count).map(|n| format!("t{n}")).collect::<Vec<_>>();
         let error = ModelError::Tensors {
             architecture: "vgg16",
-            missing: names(12),
-            extra: vec!["other".into()],
-            misshapen: vec![Misshapen {
-                name: "w".into(),
-                expected: vec![2, 3],
-                found: vec![3, 2],
-            }],
-            unfit: vec![],
+            differences: Box::new(TensorDifferences {
+                missing: names(12),
+                extra: vec!["other".into()],
+                misshapen: vec![Misshapen {
+                    name: "w".into(),
+                    expected: vec![2, 3],
+                    found: vec![3, 2],
+                }],
+                unfit: vec![],
+            }),
         };
         assert_eq!(
             error.to_string(),

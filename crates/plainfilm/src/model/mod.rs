@@ -20,7 +20,7 @@ mod summary;
 mod vgg16;
 
 pub use architecture::{Architecture, NetworkSettings};
-pub use error::{Misshapen, ModelError};
+pub use error::{Misshapen, ModelError, TensorDifferences};
 pub use network::Network;
 pub use state_dict::{NamedTensor, check_tensors, load_state_dict, state_dict};
 pub use summary::{LayerSummary, Summary, summary};

@@ -13,6 +13,10 @@ use super::plan::{LayerPlan, Placed, Plan, TensorPlan};
 
 /// A layer from maps to maps.
 #[derive(Module, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a network has some twenty layers, most of them the large one"
+)]
 enum MapLayer {
     Conv(ConvBlock),
     AveragePool(AveragePool),

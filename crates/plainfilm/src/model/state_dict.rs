@@ -6,7 +6,7 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor};
 
 use super::architecture::NetworkSettings;
-use super::error::{Misshapen, ModelError};
+use super::error::{Misshapen, ModelError, TensorDifferences};
 use super::network::Network;
 
 /// A tensor with its name: PyTorch's names, shapes and order of elements.
@@ -95,10 +95,10 @@ impl Network {
         if !unfit.is_empty() {
             return Err(ModelError::Tensors {
                 architecture: settings.architecture.name(),
-                missing: vec![],
-                extra: vec![],
-                misshapen: vec![],
-                unfit,
+                differences: Box::new(TensorDifferences {
+                    unfit,
+                    ..TensorDifferences::default()
+                }),
             });
         }
         let by_name: HashMap<&str, &NamedTensor> = tensors
@@ -154,10 +154,12 @@ pub fn check_tensors<'a>(
     misshapen.sort_by(|left, right| left.name.cmp(&right.name));
     Err(ModelError::Tensors {
         architecture: settings.architecture.name(),
-        missing,
-        extra,
-        misshapen,
-        unfit: vec![],
+        differences: Box::new(TensorDifferences {
+            missing,
+            extra,
+            misshapen,
+            unfit: vec![],
+        }),
     })
 }
 

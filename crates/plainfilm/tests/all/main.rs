@@ -4,5 +4,6 @@ mod augmentation;
 mod dataset;
 mod decode;
 mod metrics;
+mod models;
 mod resampling;
 mod support;
