@@ -1,5 +1,7 @@
 //! Which films there are, which label and patient each has, and how they are split.
 
+pub mod phantom;
+
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
