@@ -1,6 +1,7 @@
 //! Which films there are, which label and patient each has, and how they are split.
 
 pub mod phantom;
+pub mod public;
 
 use std::path::PathBuf;
 

@@ -169,7 +169,7 @@ impl Body {
             ];
             let spine = anatomy.spine(y);
             let thickness = anatomy.girth * (0.80 + 0.22 * step(0.55, 0.95, y));
-            for column in 0..self.width {
+            for (column, &dome) in domes.iter().enumerate() {
                 let x = self.x(column);
                 let from_spine = (x - spine).abs();
                 let inside = step(outline + 0.004, outline - 0.004, x.abs());
@@ -179,7 +179,6 @@ impl Body {
                 let across = (x / outline).clamp(-1.0, 1.0);
                 let tissue = inside * thickness * (1.0 - across.powi(6)).sqrt();
 
-                let dome = domes[column];
                 let mut air = step(medial - 0.006, medial + 0.01, from_spine)
                     * step(lateral + 0.003, lateral - 0.008, from_spine)
                     * step(dome + 0.003, dome - 0.006, y)
@@ -233,14 +232,17 @@ impl Body {
                 (hilum.1 - 0.13, hilum.1 + 0.13),
                 |x, y, air| {
                     let r = ((x - hilum.0) / 0.042).powi(2) + ((y - hilum.1) / 0.062).powi(2);
-                    0.22 * air * (-r).exp()
+                    0.17 * air * (-r).exp()
                 },
             );
             for branch in 0..8 {
                 // From steeply up to steeply down, measured from the horizontal.
                 let angle = -1.35 + 2.75 * branch as f32 / 7.0 + draws.between(-0.15, 0.15);
-                let width = draws.between(0.0065, 0.0095);
-                self.vessel(hilum, sign, angle, 0.085, width, 4, draws);
+                let width = draws.between(0.0055, 0.008);
+                // Roots lie along the hilum: from one point they would look like a star.
+                let along = 0.055 * angle.sin() + draws.between(-0.015, 0.015);
+                let root = (hilum.0 + sign * draws.between(-0.01, 0.02), hilum.1 + along);
+                self.vessel(root, sign, angle, 0.085, width, 4, draws);
             }
         }
     }
@@ -260,7 +262,7 @@ impl Body {
             from.0 + sign * length * angle.cos(),
             from.1 + length * angle.sin(),
         );
-        self.segment(from, to, width, 0.20 * (width / 0.009).sqrt());
+        self.segment(from, to, width, 0.135 * (width / 0.008).sqrt());
         if generations == 0 {
             return;
         }
@@ -297,14 +299,14 @@ impl Body {
         let half = 0.042;
         self.add((-0.09, 0.09), (TOP, 1.12), |x, y, _| {
             let d = (x - anatomy.spine(y)).abs();
-            let column = step(half + 0.006, half - 0.006, d);
+            let column = step(half + 0.014, half - 0.014, d);
             // Vertebral bodies with disc spaces between them, larger further down.
             let phase = (y / (0.058 + 0.012 * y)).fract();
             let disc = step(0.14, 0.05, phase.min(1.0 - phase));
-            let edge = (-((d - half + 0.006) / 0.006).powi(2)).exp();
+            let edge = (-((d - half + 0.010) / 0.009).powi(2)).exp();
             let process =
                 (-(d / 0.008).powi(2)).exp() * step(0.3, 0.5, phase) * step(0.8, 0.6, phase);
-            bone * (column * (0.17 - 0.07 * disc) + 0.05 * edge + 0.06 * process)
+            bone * (column * (0.13 - 0.06 * disc) + 0.035 * edge + 0.05 * process)
         });
     }
 
@@ -314,7 +316,7 @@ impl Body {
         let behind = |ax: f32| anatomy.posterior_rib(rib, ax);
         let in_front = |ax: f32| anatomy.anterior_rib(rib, ax);
         let half = 0.0145 + 0.0007 * rib as f32;
-        self.band(side, (0.035, lateral), half, 0.20 * anatomy.bone, behind);
+        self.band(side, (0.035, lateral), half, 0.25 * anatomy.bone, behind);
         // The bony front end stops short of the breastbone; the lowest ribs have none in view.
         if rib < 7 {
             let end = lateral * (0.42 + 0.03 * rib as f32);
@@ -361,12 +363,13 @@ impl Body {
     }
 
     fn clavicle(&mut self, anatomy: &Anatomy, side: Side) {
-        let to = anatomy.half_width - 0.005;
+        let to = anatomy.half_width + 0.04;
         let middle = |ax: f32| {
             let u = (ax - 0.03) / (to - 0.03);
-            anatomy.clavicle + 0.045 - 0.085 * u - 0.012 * (2.0 * std::f32::consts::PI * u).sin()
+            // Swings down near the breastbone and up again towards the shoulder.
+            anatomy.clavicle + 0.055 - 0.125 * u - 0.02 * (2.0 * std::f32::consts::PI * u).sin()
         };
-        self.band(side, (0.03, to), 0.0155, 0.26 * anatomy.bone, middle);
+        self.band(side, (0.03, to), 0.0145, 0.21 * anatomy.bone, middle);
         // The shoulder blade: a faint wedge whose medial edge crosses the outer lung.
         let sign = side.sign();
         let bone = anatomy.bone;
@@ -378,11 +381,11 @@ impl Body {
         };
         self.add((left, right), (0.1, 0.5), |x, y, _| {
             let ax = x.abs();
-            let border = edge + 0.10 * (y - 0.12);
-            let span = step(0.10, 0.14, y) * step(0.46, 0.36, y + 0.9 * (ax - border));
-            let plate = step(border, border + 0.006, ax);
-            let rim = (-((ax - border - 0.006) / 0.006).powi(2)).exp();
-            bone * span * (0.07 * plate + 0.06 * rim)
+            let border = edge + 0.28 * (y - 0.16);
+            let span = step(0.10, 0.24, y) * step(0.46, 0.36, y + 0.9 * (ax - border));
+            let plate = step(border, border + 0.012, ax);
+            let rim = (-((ax - border - 0.008) / 0.008).powi(2)).exp();
+            bone * span * (0.06 * plate + 0.045 * rim)
         });
     }
 

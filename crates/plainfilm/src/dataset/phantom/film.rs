@@ -108,7 +108,7 @@ pub(super) fn expose(
             top: draws.between(0.10, 0.14),
             size: 0.042,
             stroke: 0.09,
-            brightness: 0.72,
+            brightness: 0.88,
         },
     };
 

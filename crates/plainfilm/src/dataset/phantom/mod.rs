@@ -207,15 +207,14 @@ pub fn generate(
         let path = path.to_path_buf();
         move |source| PhantomError::Write { path, source }
     };
+    std::fs::create_dir_all(folder).map_err(write_error(folder))?;
+    let mut entries = std::fs::read_dir(folder).map_err(write_error(folder))?;
+    if entries.next().is_some() {
+        return Err(PhantomError::NotEmpty {
+            folder: folder.to_path_buf(),
+        });
+    }
     for label in LABELS {
-        if folder.exists() && label == LABELS[0] {
-            let mut entries = std::fs::read_dir(folder).map_err(write_error(folder))?;
-            if entries.next().is_some() {
-                return Err(PhantomError::NotEmpty {
-                    folder: folder.to_path_buf(),
-                });
-            }
-        }
         let path = folder.join(label);
         std::fs::create_dir_all(&path).map_err(write_error(&path))?;
     }
