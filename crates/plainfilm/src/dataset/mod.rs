@@ -7,6 +7,9 @@
 //! Every file that looks like an input is a film or [set aside](Dataset::set_aside) with a reason;
 //! other files are [noted](Dataset::ignored).
 
+pub mod phantom;
+pub mod public;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 

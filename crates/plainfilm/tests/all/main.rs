@@ -5,5 +5,6 @@ mod dataset;
 mod decode;
 mod metrics;
 mod models;
+mod public_data;
 mod resampling;
 mod support;
