@@ -1,7 +1,7 @@
 //! What stands beside each headline figure, in the same size: how far it can be believed.
 
 use super::ReportInput;
-use super::page::films;
+use super::wording::films;
 use crate::dataset::{Part, PatientOrigin};
 use crate::evaluate::{Figure, PartMetrics};
 

@@ -13,6 +13,7 @@ mod input;
 mod page;
 mod pictures;
 mod plot;
+mod wording;
 
 use std::path::{Path, PathBuf};
 

@@ -3,7 +3,8 @@
 use askama::Template;
 
 use super::cautions::{Headline, headlines};
-use super::pictures::{Picture, base64_png, predicted_and_true};
+use super::pictures::{Picture, base64_png};
+use super::wording::{counted, duration, thousands, work};
 use super::{ReportError, ReportInput, Severity};
 use crate::NOT_A_MEDICAL_DEVICE;
 use crate::dataset::{Part, PatientOrigin};
@@ -49,7 +50,9 @@ struct FigureRow {
 
 struct FilmView<'a> {
     path: &'a str,
-    title: String,
+    /// The predicted label of a test film, the label of a training film.
+    title: &'a str,
+    truth: &'a str,
     class: &'static str,
     mark: &'static str,
     detail: String,
@@ -198,7 +201,8 @@ fn test_films(input: &ReportInput) -> Result<Vec<FilmView<'_>>, ReportError> {
             let right = sample.truth == sample.predicted;
             Ok(FilmView {
                 path: &sample.path,
-                title: predicted_and_true(&input.labels, sample),
+                title: &input.labels[sample.predicted],
+                truth: &input.labels[sample.truth],
                 class: if right { "right" } else { "wrong" },
                 mark: if right { "✓" } else { "✗" },
                 detail: Figure::from(sample.probability).percent(1),
@@ -217,7 +221,8 @@ fn training_films(input: &ReportInput) -> Result<Vec<FilmView<'_>>, ReportError>
         .map(|sample| {
             Ok(FilmView {
                 path: &sample.path,
-                title: input.labels[sample.label].clone(),
+                title: &input.labels[sample.label],
+                truth: "",
                 class: "",
                 mark: "",
                 detail: String::new(),
@@ -251,7 +256,7 @@ fn facts(input: &ReportInput) -> Vec<(&'static str, String)> {
         ),
     ];
     if let Some(flops) = model.flops {
-        facts.push(("Work per film", format!("{:.2} GFLOPs", flops as f64 / 1e9)));
+        facts.push(("Work per film", work(flops)));
     }
     facts.push(("Device", run.device.clone()));
     facts.push(("Threads", run.threads.to_string()));
@@ -270,43 +275,6 @@ fn facts(input: &ReportInput) -> Vec<(&'static str, String)> {
     facts.push(("Started", run.started.clone()));
     facts.push(("plainfilm", run.version.clone()));
     facts
-}
-
-/// `1 film`, `62 films`.
-pub(crate) fn films(count: usize) -> String {
-    counted(count, "film")
-}
-
-/// A number of things, with the plural's `s` where it belongs.
-fn counted(count: usize, thing: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{} {thing}{plural}", thousands(count as u64))
-}
-
-/// With a comma between thousands, as in `1,164,434`.
-fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// As people say it: `38 s`, `9 min 35 s`, `2 h 5 min`.
-fn duration(seconds: f64) -> String {
-    if seconds < 9.95 {
-        return format!("{:.1} s", seconds.max(0.0));
-    }
-    let seconds = seconds.round() as u64;
-    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        (0, 0, seconds) => format!("{seconds} s"),
-        (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
-        (hours, minutes, _) => format!("{hours} h {minutes} min"),
-    }
 }
 
 #[cfg(test)]
@@ -420,31 +388,5 @@ mod tests {
         assert!(html.contains("n/a"));
         assert!(!html.contains("NaN"));
         assert!(html.contains("Not defined: a label has no test films."));
-    }
-
-    #[test]
-    fn numbers_as_people_write_them() {
-        for (number, expected) in [
-            (0, "0"),
-            (999, "999"),
-            (1000, "1,000"),
-            (1_164_434, "1,164,434"),
-        ] {
-            assert_eq!(thousands(number), expected);
-        }
-        let cases = [
-            (0.0, "0.0 s"),
-            (9.94, "9.9 s"),
-            (38.4, "38 s"),
-            (575.0, "9 min 35 s"),
-            (7500.0, "2 h 5 min"),
-        ];
-        for (seconds, expected) in cases {
-            assert_eq!(duration(seconds), expected);
-        }
-        assert_eq!(
-            (films(1), films(1200)),
-            ("1 film".into(), "1,200 films".into())
-        );
     }
 }

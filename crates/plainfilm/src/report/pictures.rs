@@ -8,7 +8,7 @@ use super::plot::chart::{Chart, Series};
 use super::plot::films::{self, Tile};
 use super::plot::scale::Scale;
 use super::plot::{confusion, raster};
-use super::{EpochRow, ReportError, ReportInput, TestSample, Thumbnail};
+use super::{EpochRow, ReportError, ReportInput, Thumbnail};
 use crate::dataset::Part;
 use crate::evaluate::{against_the_rest, auroc, roc_curve};
 
@@ -65,9 +65,10 @@ pub(crate) fn film_pictures(input: &ReportInput) -> Result<Vec<Picture>, ReportE
                 let right = sample.truth == sample.predicted;
                 Ok(Tile {
                     title: format!(
-                        "{} {}",
+                        "{} {} ({})",
                         if right { '✓' } else { '✗' },
-                        predicted_and_true(&input.labels, sample)
+                        input.labels[sample.predicted],
+                        input.labels[sample.truth]
                     ),
                     ink: if right { Ink::Right } else { Ink::Wrong },
                     base64_png: base64_png(&sample.path, &sample.thumbnail)?,
@@ -100,11 +101,6 @@ pub(crate) fn film_pictures(input: &ReportInput) -> Result<Vec<Picture>, ReportE
         });
     }
     Ok(pictures)
-}
-
-/// Title of a test film, as in `No_findings (Covid-19)`.
-pub(crate) fn predicted_and_true(labels: &[String], sample: &TestSample) -> String {
-    format!("{} ({})", labels[sample.predicted], labels[sample.truth])
 }
 
 /// A film's small picture as base64 of a PNG.

@@ -28,10 +28,10 @@ pub(crate) enum Ink {
     Series(usize),
     Right,
     Wrong,
-    /// Cells on the diagonal of a confusion matrix, and the text on the darkest of them.
+    /// Cells of a confusion matrix on the diagonal.
     Hit,
+    /// Cells of a confusion matrix off the diagonal.
     Miss,
-    OnCell,
 }
 
 /// Number of different series colours.
@@ -51,7 +51,6 @@ impl Ink {
             Self::Wrong => "wrong",
             Self::Hit => "hit",
             Self::Miss => "miss",
-            Self::OnCell => "on-cell",
         }
     }
 
@@ -66,9 +65,8 @@ impl Ink {
             ][index % SERIES],
             Self::Right => "#147a3d",
             Self::Wrong => "#c02626",
-            Self::Hit => "#0b5394",
-            Self::Miss => "#b84700",
-            Self::OnCell => "#ffffff",
+            Self::Hit => "#1373c4",
+            Self::Miss => "#d9560b",
         }
     }
 
@@ -290,6 +288,20 @@ mod tests {
         assert!(svg.contains(NOT_A_MEDICAL_DEVICE));
         assert!(!svg.contains("var("));
         assert!(svg.contains(Ink::Series(1).on_paper()));
+    }
+
+    #[test]
+    fn the_style_sheet_knows_every_ink_and_its_light_values_are_those_on_paper() {
+        let style = include_str!("../../../templates/report.css");
+        let (light, dark) = style.split_once("@media").unwrap();
+        let series = (0..SERIES).map(Ink::Series);
+        let others = [Ink::Text, Ink::Muted, Ink::Grid, Ink::Surface, Ink::Right];
+        let rest = [Ink::Wrong, Ink::Hit, Ink::Miss];
+        for ink in series.chain(others).chain(rest) {
+            let defined = format!("--{}: {};", ink.name(), ink.on_paper());
+            assert!(light.contains(&defined), "{defined}");
+            assert!(dark.contains(&format!("--{}: ", ink.name())), "{ink:?}");
+        }
     }
 
     #[test]

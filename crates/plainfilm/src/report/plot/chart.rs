@@ -4,7 +4,7 @@ use super::canvas::{Anchor, Canvas, Ink, SERIES, Theme, shortened, text_width};
 use super::scale::Scale;
 
 const WIDTH: f64 = 480.0;
-const PLOT_LEFT: f64 = 58.0;
+const PLOT_LEFT: f64 = 66.0;
 const PLOT_RIGHT: f64 = 464.0;
 const TEXT: f64 = 13.0;
 const LEGEND_ROW: f64 = 22.0;
@@ -44,7 +44,7 @@ fn dash(index: usize) -> &'static str {
 impl Chart {
     pub(crate) fn draw(&self, theme: Theme) -> String {
         let legend = self.legend_rows();
-        let top = 40.0 + legend.len() as f64 * LEGEND_ROW;
+        let top = 50.0 + legend.len() as f64 * LEGEND_ROW;
         let bottom = top + self.height;
         let mut canvas = Canvas::new(theme, WIDTH, bottom + 48.0);
         let across = |x: f64| PLOT_LEFT + self.x.position(x) * (PLOT_RIGHT - PLOT_LEFT);
@@ -94,8 +94,11 @@ impl Chart {
         if self.chance {
             let corners = [(PLOT_LEFT, bottom), (PLOT_RIGHT, top)];
             canvas.line(&corners, Ink::Muted, 1.0, "3 4");
-            let at = (PLOT_RIGHT - 92.0, top + 112.0);
-            canvas.text(at, 12.0, Ink::Muted, Anchor::Start, "guessing");
+            // Just below the line and along it.
+            let slope = self.height / (PLOT_RIGHT - PLOT_LEFT);
+            let at = (middle + 95.0, top + self.height / 2.0 - 95.0 * slope + 17.0);
+            let degrees = -slope.atan().to_degrees();
+            canvas.turned_text(at, degrees, 12.0, Ink::Muted, Anchor::Middle, "guessing");
         }
         if let Some((value, name)) = &self.mark {
             let x = across(*value);
@@ -174,7 +177,7 @@ mod tests {
             points: vec![(1.0, 1.0), (2.0, 0.5), (3.0, 0.0)],
         }])
         .draw(Theme::Paper);
-        assert!(svg.contains("58.0,62.0 261.0,172.0 464.0,282.0"), "{svg}");
+        assert!(svg.contains("66.0,72.0 265.0,182.0 464.0,292.0"), "{svg}");
         assert!(svg.contains(">kept</text>"));
     }
 

@@ -7,7 +7,7 @@ const WIDTH: f64 = 480.0;
 const TEXT: f64 = 13.0;
 
 /// Rows are the truth, columns the prediction. A cell is the darker, the larger its share of its row;
-/// hits and misses have hues of their own, and every cell its count and share in print.
+/// hits and misses have hues of their own, and every cell has its count and share in print.
 pub(crate) fn draw(
     theme: Theme,
     title: &str,
@@ -24,7 +24,7 @@ pub(crate) fn draw(
     // Column names that do not fit above each other's cells are turned.
     let turned = longest > cell - 8.0;
     let names = if turned {
-        longest.min(120.0) * 0.72 + 24.0
+        longest.min(120.0) * 0.62 + 22.0
     } else {
         26.0
     };
@@ -51,8 +51,8 @@ pub(crate) fn draw(
                 Ink::Miss
             };
             let inside = [x + 1.0, y + 1.0, cell - 2.0, cell_height - 2.0];
-            canvas.rectangle(inside, ink, 0.05 + 0.9 * share);
-            let ink = if share > 0.5 { Ink::OnCell } else { Ink::Text };
+            // Never so dark that the text on it would need another colour.
+            canvas.rectangle(inside, ink, 0.05 + 0.55 * share);
             let size = (cell_height * 0.3).min(cell * 0.26).clamp(7.0, 24.0);
             let (middle, centre) = (x + cell / 2.0, y + cell_height / 2.0);
             let with_share = cell_height >= 44.0 && support > 0;
@@ -60,17 +60,17 @@ pub(crate) fn draw(
             canvas.text(
                 (middle, baseline),
                 size,
-                ink,
+                Ink::Text,
                 Anchor::Middle,
                 &count.to_string(),
             );
             if with_share {
                 let share = format!("{:.1} %", share * 100.0);
-                let size = (size * 0.6).max(9.0).min(TEXT);
+                let size = (size * 0.6).clamp(9.0, TEXT);
                 canvas.text(
                     (middle, centre + size + 6.0),
                     size,
-                    ink,
+                    Ink::Text,
                     Anchor::Middle,
                     &share,
                 );

@@ -28,11 +28,15 @@ pub(crate) fn draw(theme: Theme, title: &str, tiles: &[Tile], columns: usize) ->
         let at = (MARGIN, 64.0);
         canvas.text(at, 13.0, Ink::Muted, Anchor::Start, "no films to show");
     }
+    // Long titles shrink before they are cut, and all alike.
+    let size = tiles
+        .iter()
+        .map(|tile| 12.5 * TILE / text_width(&tile.title, 12.5))
+        .fold(12.5, f64::min)
+        .max(9.0);
     for (index, tile) in tiles.iter().enumerate() {
         let x = MARGIN + (index % columns) as f64 * (TILE + GAP);
         let y = 44.0 + (index / columns) as f64 * (TILE + TITLE + GAP);
-        // A long title shrinks before it is cut.
-        let size = (12.5 * TILE / text_width(&tile.title, 12.5)).clamp(9.0, 12.5);
         let text = shortened(&tile.title, size, TILE + GAP - 2.0);
         let at = (x + TILE / 2.0, y + TITLE - 8.0);
         canvas.text(at, size, tile.ink, Anchor::Middle, &text);

@@ -1,0 +1,85 @@
+//! Numbers as people write them.
+
+/// `1 film`, `62 films`.
+pub(crate) fn films(count: usize) -> String {
+    counted(count, "film")
+}
+
+/// A number of things, with the plural's `s` where it belongs.
+pub(crate) fn counted(count: usize, thing: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {thing}{plural}", thousands(count as u64))
+}
+
+/// With a comma between thousands, as in `1,164,434`.
+pub(crate) fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Floating-point operations with three digits or so, as in `1.53 GFLOPs`.
+pub(crate) fn work(flops: u64) -> String {
+    match flops as f64 {
+        flops if flops >= 1e8 => format!("{:.2} GFLOPs", flops / 1e9),
+        flops if flops >= 1e5 => format!("{:.2} MFLOPs", flops / 1e6),
+        flops => format!("{:.2} kFLOPs", flops / 1e3),
+    }
+}
+
+/// As people say it: `38 s`, `9 min 35 s`, `2 h 5 min`.
+pub(crate) fn duration(seconds: f64) -> String {
+    if seconds < 9.95 {
+        return format!("{:.1} s", seconds.max(0.0));
+    }
+    let seconds = seconds.round() as u64;
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, seconds) => format!("{seconds} s"),
+        (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
+        (hours, minutes, _) => format!("{hours} h {minutes} min"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_as_people_write_them() {
+        for (number, expected) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (1_164_434, "1,164,434"),
+        ] {
+            assert_eq!(thousands(number), expected);
+        }
+        let cases = [
+            (0.0, "0.0 s"),
+            (9.94, "9.9 s"),
+            (38.4, "38 s"),
+            (575.0, "9 min 35 s"),
+            (7500.0, "2 h 5 min"),
+        ];
+        for (seconds, expected) in cases {
+            assert_eq!(duration(seconds), expected);
+        }
+        for (flops, expected) in [
+            (1_526_000_000, "1.53 GFLOPs"),
+            (4_200_000, "4.20 MFLOPs"),
+            (4_700, "4.70 kFLOPs"),
+        ] {
+            assert_eq!(work(flops), expected);
+        }
+        assert_eq!(
+            (films(1), films(1200)),
+            ("1 film".into(), "1,200 films".into())
+        );
+    }
+}
