@@ -5,7 +5,8 @@
 //! ```
 //!
 //! Rounds of both paths alternate, so that other load on the machine falls on both; the medians and
-//! their ratio are printed. Times are of the network alone: no optimizer, no data loading.
+//! their ratio are printed. Times are of the network alone: no optimizer, no data loading. Where
+//! Linux tells it, the processor time per film is printed too, which other load hardly changes.
 
 mod networks;
 
@@ -37,8 +38,15 @@ fn main() {
     };
     println!("threads: {}", rayon::current_num_threads());
     println!(
-        "{:<14} {:>5} {:>12} {:>12} {:>7}",
-        "network", "batch", "Burn, /s", "ours, /s", "ratio"
+        "{:<14} {:>5} {:>12} {:>12} {:>7} {:>12} {:>12} {:>7}",
+        "network",
+        "batch",
+        "Burn, /s",
+        "ours, /s",
+        "ratio",
+        "Burn, CPU ms",
+        "ours, CPU ms",
+        "ratio"
     );
     for network in NETWORKS {
         if settings.network != "all" && settings.network != network.name {
@@ -88,35 +96,77 @@ fn compare(network: &Network, batch: usize, settings: &Settings) {
     let weights = network.weights(&device);
     let round = |fast: bool| {
         plainfilm_conv::set_enabled(fast);
-        let start = Instant::now();
+        let (start, processor) = (Instant::now(), processor_seconds());
         network.step(&films, &weights);
-        batch as f64 / start.elapsed().as_secs_f64()
+        let films = batch as f64;
+        Round {
+            speed: films / start.elapsed().as_secs_f64(),
+            processor: 1000.0 * (processor_seconds() - processor) / films,
+        }
     };
     let mut burn = Vec::new();
     let mut ours = Vec::new();
     // The first round of each warms caches and the allocator.
     for at in 0..=settings.rounds {
         if !settings.ours_only {
-            let speed = round(false);
-            burn.extend((at > 0).then_some(speed));
+            let found = round(false);
+            burn.extend((at > 0).then_some(found));
         }
-        let speed = round(true);
-        ours.extend((at > 0).then_some(speed));
+        let found = round(true);
+        ours.extend((at > 0).then_some(found));
     }
-    let ours = median(&mut ours);
-    if settings.ours_only {
-        println!("{:<14} {batch:>5} {:>12} {ours:>12.1}", network.name, "-");
-        return;
-    }
-    let burn = median(&mut burn);
+    let ours = medians(&ours);
+    let burn = if settings.ours_only {
+        Round {
+            speed: f64::NAN,
+            processor: f64::NAN,
+        }
+    } else {
+        medians(&burn)
+    };
     println!(
-        "{:<14} {batch:>5} {burn:>12.1} {ours:>12.1} {:>7.2}",
+        "{:<14} {batch:>5} {:>12.1} {:>12.1} {:>7.2} {:>12.1} {:>12.1} {:>7.2}",
         network.name,
-        ours / burn
+        burn.speed,
+        ours.speed,
+        ours.speed / burn.speed,
+        burn.processor,
+        ours.processor,
+        burn.processor / ours.processor
     );
 }
 
-fn median(values: &mut [f64]) -> f64 {
+/// One round's figures.
+struct Round {
+    /// Films per second.
+    speed: f64,
+    /// Processor time per film, all threads, in milliseconds.
+    processor: f64,
+}
+
+/// Processor time of all threads so far; not a number where the system does not tell.
+fn processor_seconds() -> f64 {
+    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else {
+        return f64::NAN;
+    };
+    tasks
+        .flatten()
+        .filter_map(|task| {
+            let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+            text.split(' ').next()?.parse::<f64>().ok()
+        })
+        .sum::<f64>()
+        / 1e9
+}
+
+fn medians(rounds: &[Round]) -> Round {
+    Round {
+        speed: median(rounds.iter().map(|round| round.speed).collect()),
+        processor: median(rounds.iter().map(|round| round.processor).collect()),
+    }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }

@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::buffer::{Scratch, at_least, with_scratch};
+use crate::buffer::{Buffer, Scratch, at_least, with_scratch};
 use crate::forward::{convolve, convolve_tile, group_of};
 use crate::geometry::Shape;
 use crate::im2col::{col2im, im2col};
@@ -49,8 +49,8 @@ pub(crate) struct Wanted {
 /// The gradients that were wanted, in the layout of what they belong to.
 #[derive(Default)]
 pub(crate) struct Gradients {
-    pub input: Option<Vec<f32>>,
-    pub weight: Option<Vec<f32>>,
+    pub input: Option<Buffer>,
+    pub weight: Option<Buffer>,
 }
 
 /// Weights up to this many values are summed by part of the batch: their copies stay in cache.
@@ -79,7 +79,7 @@ pub(crate) fn backward(
     match gradient {
         OutputGradient::Given(values) => by_block(input, weight, values, shape, wanted),
         OutputGradient::Rebuilt(write) => {
-            let mut values = vec![0.0; shape.films * shape.output_film()];
+            let mut values = Buffer::take(shape.films * shape.output_film());
             values
                 .par_chunks_mut(shape.output_film())
                 .enumerate()
@@ -99,10 +99,10 @@ fn by_part(
 ) -> Gradients {
     let films_per_part = shape.films.div_ceil(PARTS);
     let parts = shape.films.div_ceil(films_per_part);
-    let mut partial = vec![0.0; parts * shape.weights()];
+    let mut partial = Buffer::zeroed(parts * shape.weights());
     let mut input_gradient = wanted
         .input
-        .then(|| vec![0.0; shape.films * shape.input_film()]);
+        .then(|| Buffer::take(shape.films * shape.input_film()));
     let route = wanted.input.then(|| InputRoute::new(weight, shape));
 
     let mut films: Vec<Option<&mut [f32]>> = match &mut input_gradient {
@@ -117,7 +117,7 @@ fn by_part(
             with_scratch(
                 |Scratch {
                      columns,
-                     gradient: memory,
+                     map: memory,
                  }| {
                     for (at, target) in targets.iter_mut().enumerate() {
                         let film = part * films_per_part + at;
@@ -213,8 +213,8 @@ fn by_block(
 }
 
 /// The gradient of the input, from the whole gradient of the output.
-fn input_gradient(gradient: &[f32], weight: &[f32], shape: &Shape) -> Vec<f32> {
-    let mut out = vec![0.0; shape.films * shape.input_film()];
+fn input_gradient(gradient: &[f32], weight: &[f32], shape: &Shape) -> Buffer {
+    let mut out = Buffer::take(shape.films * shape.input_film());
     match InputRoute::new(weight, shape) {
         InputRoute::Convolution { shape, weight } => {
             convolve(gradient, &weight, None, &shape, &mut out);
@@ -232,8 +232,8 @@ fn input_gradient(gradient: &[f32], weight: &[f32], shape: &Shape) -> Vec<f32> {
 }
 
 /// The gradient of the weight, from the whole gradient of the output.
-fn weight_gradient(input: &[f32], gradient: &[f32], shape: &Shape) -> Vec<f32> {
-    let mut out = vec![0.0; shape.weights()];
+fn weight_gradient(input: &[f32], gradient: &[f32], shape: &Shape) -> Buffer {
+    let mut out = Buffer::zeroed(shape.weights());
     let blocks = (shape.patch() / BLOCK_ROWS)
         .clamp(1, BLOCKS)
         .min(shape.inputs);

@@ -12,6 +12,7 @@ use burn::backend::{Autodiff, Backend, Flex, TensorMetadata, backend_extension};
 use burn::tensor::{Bytes, DType};
 
 use crate::backward::{OutputGradient, Wanted, backward, bias_gradient};
+use crate::buffer::Buffer;
 use crate::forward::convolve;
 use crate::fused::{self, Activation, BlockSettings, Saved};
 use crate::geometry::{ConvGeometry, Shape};
@@ -77,9 +78,26 @@ fn values(tensor: &FlexTensor) -> &[f32] {
 }
 
 /// A tensor of these values.
-fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> FlexTensor {
+fn tensor<const D: usize>(values: impl Values, shape: [usize; D]) -> FlexTensor {
     let layout = Layout::contiguous(shape.into());
-    FlexTensor::new(Bytes::from_elems(values), layout, DType::F32)
+    FlexTensor::new(values.into_bytes(), layout, DType::F32)
+}
+
+/// What a tensor can be made of without a copy.
+trait Values {
+    fn into_bytes(self) -> Bytes;
+}
+
+impl Values for Buffer {
+    fn into_bytes(self) -> Bytes {
+        self.into_bytes()
+    }
+}
+
+impl Values for Vec<f32> {
+    fn into_bytes(self) -> Bytes {
+        Bytes::from_elems(self)
+    }
 }
 
 /// The sizes of a convolution; the functions at the crate's root have checked them.
@@ -96,7 +114,7 @@ fn conv2d(
 ) -> FlexTensor {
     let (x, weight, bias) = (contiguous(x), contiguous(weight), bias.map(contiguous));
     let shape = shape_of(&x, &weight, geometry);
-    let mut output = vec![0.0; shape.films * shape.output_film()];
+    let mut output = Buffer::take(shape.films * shape.output_film());
     let bias = bias.as_ref().map(values);
     convolve(values(&x), values(&weight), bias, &shape, &mut output);
     let [height, width] = shape.output;
@@ -249,7 +267,7 @@ fn conv2d_backward(
 fn register<const D: usize>(
     gradients: &mut Gradients,
     node: Option<NodeId>,
-    values: Option<Vec<f32>>,
+    values: Option<impl Values>,
     shape: [usize; D],
 ) {
     if let (Some(node), Some(values)) = (node, values) {

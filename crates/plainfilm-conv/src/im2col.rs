@@ -15,40 +15,97 @@ pub(crate) fn im2col(
     rows: Range<usize>,
     columns: &mut [f32],
 ) {
-    let width = shape.output[1];
-    let tile = rows.len() * width;
+    let tile = rows.len() * shape.output[1];
     let taps = shape.taps();
-    for (channel, block) in channels.zip(columns.chunks_exact_mut(taps * tile)) {
-        let plane = &film[channel * shape.input_plane()..][..shape.input_plane()];
-        for (tap, out) in block.chunks_exact_mut(tile).enumerate() {
-            gather_tap(plane, shape, tap, &rows, out);
+    for tap in 0..taps {
+        let seen = Seen::new(shape, tap, rows.clone());
+        for (at, channel) in channels.clone().enumerate() {
+            let plane = &film[channel * shape.input_plane()..][..shape.input_plane()];
+            seen.gather(plane, &mut columns[(at * taps + tap) * tile..][..tile]);
         }
     }
 }
 
-/// One row of the column matrix: what kernel tap `tap` sees at every output of `rows`.
-fn gather_tap(plane: &[f32], shape: &Shape, tap: usize, rows: &Range<usize>, out: &mut [f32]) {
-    let width = shape.output[1];
-    let (tap_y, tap_x) = (tap / shape.kernel[1], tap % shape.kernel[1]);
-    let (inside_y, first_y) = shape.inside(0, tap_y);
-    let (inside_x, first_x) = shape.inside(1, tap_x);
-    let [stride_y, stride_x] = shape.stride;
-    let input_width = shape.input[1];
-    for (y, line) in rows.clone().zip(out.chunks_exact_mut(width)) {
-        if !inside_y.contains(&y) || inside_x.is_empty() {
-            line.fill(0.0);
-            continue;
+/// What one kernel tap sees of a plane, for some output rows.
+struct Seen {
+    /// The rows whose tap lies inside the plane, counted from the first wanted row, and the input
+    /// row of the first of them.
+    rows: Range<usize>,
+    first_row: usize,
+    /// The same for columns.
+    columns: Range<usize>,
+    first_column: usize,
+    /// Columns of the output and of the input.
+    widths: [usize; 2],
+    stride: [usize; 2],
+}
+
+impl Seen {
+    fn new(shape: &Shape, tap: usize, wanted: Range<usize>) -> Self {
+        let (inside, first) = shape.inside(0, tap / shape.kernel[1]);
+        let (columns, first_column) = shape.inside(1, tap % shape.kernel[1]);
+        let start = inside.start.clamp(wanted.start, wanted.end);
+        let end = inside.end.clamp(start, wanted.end);
+        Self {
+            rows: start - wanted.start..end - wanted.start,
+            first_row: first + (start - inside.start.min(start)) * shape.stride[0],
+            columns,
+            first_column,
+            widths: [shape.output[1], shape.input[1]],
+            stride: shape.stride,
         }
-        let source_y = first_y + (y - inside_y.start) * stride_y;
-        let source = &plane[source_y * input_width + first_x..(source_y + 1) * input_width];
-        line[..inside_x.start].fill(0.0);
-        line[inside_x.end..].fill(0.0);
-        let line = &mut line[inside_x.clone()];
-        if stride_x == 1 {
-            line.copy_from_slice(&source[..line.len()]);
+    }
+
+    /// Writes one row of the column matrix, with zeros where the tap lies outside the plane.
+    fn gather(&self, plane: &[f32], out: &mut [f32]) {
+        let width = self.widths[0];
+        if self.rows.is_empty() || self.columns.is_empty() {
+            return out.fill(0.0);
+        }
+        out[..self.rows.start * width].fill(0.0);
+        out[self.rows.end * width..].fill(0.0);
+        let out = &mut out[self.rows.start * width..self.rows.end * width];
+        if self.stride == [1, 1] && self.widths[0] == self.widths[1] {
+            self.gather_shifted(plane, out);
         } else {
-            for (value, &source) in line.iter_mut().zip(source.iter().step_by(stride_x)) {
-                *value = source;
+            self.gather_lines(plane, out);
+        }
+    }
+
+    /// Input and output of the same width: one copy of all rows, shifted, which leaves values of
+    /// neighbouring rows where the tap is beside the plane; those become zero after it.
+    fn gather_shifted(&self, plane: &[f32], out: &mut [f32]) {
+        let width = self.widths[0];
+        // The first and last copied values, in `out` and in `plane`.
+        let from = self.columns.start;
+        let source = self.first_row * width + self.first_column;
+        let length = out.len() - from - (width - self.columns.end);
+        out[from..from + length].copy_from_slice(&plane[source..source + length]);
+        for beside in (0..self.columns.start).chain(self.columns.end..width) {
+            for value in out[beside..].iter_mut().step_by(width) {
+                *value = 0.0;
+            }
+        }
+    }
+
+    /// Any other geometry, line by line.
+    fn gather_lines(&self, plane: &[f32], out: &mut [f32]) {
+        let [stride_y, stride_x] = self.stride;
+        let sources = plane.chunks_exact(self.widths[1]).skip(self.first_row);
+        for (source, line) in sources
+            .step_by(stride_y)
+            .zip(out.chunks_exact_mut(self.widths[0]))
+        {
+            line[..self.columns.start].fill(0.0);
+            line[self.columns.end..].fill(0.0);
+            let line = &mut line[self.columns.clone()];
+            let source = &source[self.first_column..];
+            if stride_x == 1 {
+                line.copy_from_slice(&source[..line.len()]);
+            } else {
+                for (value, &source) in line.iter_mut().zip(source.iter().step_by(stride_x)) {
+                    *value = source;
+                }
             }
         }
     }

@@ -36,6 +36,7 @@ mod im2col;
 mod matrix;
 
 pub use api::{conv_bias_act, conv_bn_act, conv2d, enabled, fold_batch_norm, set_enabled};
+pub use buffer::release_memory;
 pub use extension::{ConvBackend, FoldedConvBackend};
 pub use fused::{Activation, BlockSettings};
 pub use geometry::{ConvGeometry, GeometryError};

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::Activation;
 use super::kernels::{add_bias_activate, bias_activate_pool};
 use super::train::row_pair;
-use crate::buffer::{Scratch, at_least, with_scratch};
+use crate::buffer::{Buffer, Scratch, at_least, with_scratch};
 use crate::forward::{convolve_tile, convolve_tiles, group_of};
 use crate::geometry::Shape;
 use crate::matrix::MatMut;
@@ -18,12 +18,12 @@ pub(crate) fn convolve_activate(
     shape: &Shape,
     activation: Activation,
     pool: bool,
-) -> Vec<f32> {
+) -> Buffer {
     if pool {
         return convolve_activate_pool(input, weight, bias, shape, activation);
     }
     let curve = activation.curve();
-    let mut output = vec![0.0; shape.films * shape.output_film()];
+    let mut output = Buffer::take(shape.films * shape.output_film());
     convolve_tiles(input, weight, shape, &mut output, |tile| {
         for (channel, &bias) in group_of(bias, tile.group, shape.outputs).iter().enumerate() {
             add_bias_activate(tile.out.row(channel), bias, curve);
@@ -39,12 +39,12 @@ fn convolve_activate_pool(
     bias: &[f32],
     shape: &Shape,
     activation: Activation,
-) -> Vec<f32> {
+) -> Buffer {
     let curve = activation.curve();
     let plane = shape.output_plane();
     let [height, width] = shape.output.map(|side| side / 2);
     let pooled_group = shape.outputs * height * width;
-    let mut output = vec![0.0; shape.films * shape.groups * pooled_group];
+    let mut output = Buffer::take(shape.films * shape.groups * pooled_group);
     output
         .par_chunks_mut(pooled_group)
         .enumerate()
@@ -53,29 +53,24 @@ fn convolve_activate_pool(
             let group = at % shape.groups;
             let weight = group_of(weight, group, shape.group_weights());
             let bias = group_of(bias, group, shape.outputs);
-            with_scratch(
-                |Scratch {
-                     columns,
-                     gradient: map,
-                 }| {
-                    let map = at_least(map, shape.outputs * plane);
-                    let mut rest = MatMut::new(map, shape.outputs, plane);
-                    for rows in shape.tiles() {
-                        let (mut tile, right) = rest.split_columns(rows.len() * shape.output[1]);
-                        rest = right;
-                        convolve_tile(film, weight, shape, rows, &mut tile, columns);
+            with_scratch(|Scratch { columns, map }| {
+                let map = at_least(map, shape.outputs * plane);
+                let mut rest = MatMut::new(map, shape.outputs, plane);
+                for rows in shape.tiles() {
+                    let (mut tile, right) = rest.split_columns(rows.len() * shape.output[1]);
+                    rest = right;
+                    convolve_tile(film, weight, shape, rows, &mut tile, columns);
+                }
+                for ((z, &bias), y) in map
+                    .chunks_exact(plane)
+                    .zip(bias)
+                    .zip(out.chunks_exact_mut(height * width))
+                {
+                    for (row, y) in y.chunks_exact_mut(width).enumerate() {
+                        bias_activate_pool(row_pair(z, row, shape), bias, curve, y);
                     }
-                    for ((z, &bias), y) in map
-                        .chunks_exact(plane)
-                        .zip(bias)
-                        .zip(out.chunks_exact_mut(height * width))
-                    {
-                        for (row, y) in y.chunks_exact_mut(width).enumerate() {
-                            bias_activate_pool(row_pair(z, row, shape), bias, curve, y);
-                        }
-                    }
-                },
-            );
+                }
+            });
         });
     output
 }

@@ -12,6 +12,7 @@ use super::kernels::{
 use super::statistics::Moments;
 use super::{Activation, BlockSettings, Curve};
 use crate::backward::{self, OutputGradient, Wanted};
+use crate::buffer::Buffer;
 use crate::forward::convolve_tiles;
 use crate::geometry::Shape;
 
@@ -19,7 +20,7 @@ use crate::geometry::Shape;
 #[derive(Clone, Debug)]
 pub(crate) struct Saved {
     /// The convolution's output before normalisation.
-    z: Arc<Vec<f32>>,
+    z: Arc<Buffer>,
     /// Which of four values was the largest; empty without a pool.
     index: Arc<Vec<u8>>,
     /// Per channel.
@@ -32,7 +33,7 @@ pub(crate) struct Saved {
 /// What a forward pass gives.
 pub(crate) struct Forward {
     /// `[films, channels, height, width]`, halved under a pool.
-    pub output: Vec<f32>,
+    pub output: Buffer,
     /// The batch's mean, per channel.
     pub mean: Vec<f32>,
     /// The batch's unbiased variance, per channel.
@@ -65,7 +66,7 @@ pub(crate) fn forward(
     } = *settings;
     let plane = shape.output_plane();
     let channels_out = shape.channels_out();
-    let mut z = vec![0.0; shape.films * shape.output_film()];
+    let mut z = Buffer::take(shape.films * shape.output_film());
     let tiles = convolve_tiles(input, weight, shape, &mut z, |tile| {
         let moments = (0..shape.outputs).map(|channel| Moments::of(tile.out.row(channel)));
         (tile.group, moments.collect::<Vec<_>>())
@@ -91,7 +92,7 @@ pub(crate) fn forward(
     let curve = activation.curve();
     let [height, width] = pooled(shape, pool);
     let pooled_plane = height * width;
-    let mut output = vec![0.0; shape.films * channels_out * pooled_plane];
+    let mut output = Buffer::take(shape.films * channels_out * pooled_plane);
     let mut index = vec![0; if pool { output.len() } else { 0 }];
     if pool {
         output
@@ -141,9 +142,9 @@ pub(super) fn row_pair<'a>(z: &'a [f32], row: usize, shape: &Shape) -> [&'a [f32
 /// The gradients of the block.
 pub(crate) struct BlockGradients {
     /// Of the input, where wanted.
-    pub input: Option<Vec<f32>>,
+    pub input: Option<Buffer>,
     /// Of the weight, where wanted.
-    pub weight: Option<Vec<f32>>,
+    pub weight: Option<Buffer>,
     /// Of gamma.
     pub gamma: Vec<f32>,
     /// Of beta.
