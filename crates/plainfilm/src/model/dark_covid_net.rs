@@ -12,8 +12,8 @@
 
 use super::architecture::NetworkSettings;
 use super::error::ModelError;
-use super::layers::Activation;
 use super::plan::{ConvPlan, DensePlan, Initialisation, LayerPlan, Plan, Planner};
+use plainfilm_conv::Activation;
 
 /// One row of the paper's table: convolutions as (kernel, outputs), then perhaps a max-pooling.
 struct Stage {

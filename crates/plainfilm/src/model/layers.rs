@@ -1,9 +1,13 @@
 //! The building blocks that all networks share.
 
 use burn::module::{Flag, Module, Param, ParamId, RunningState};
-use burn::tensor::module::{avg_pool2d, batch_norm, batch_norm_train, conv2d, max_pool2d};
-use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
+use burn::tensor::module::{avg_pool2d, batch_norm, batch_norm_train, max_pool2d};
+use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
 use burn::tensor::{Device, Tensor, TensorData, activation};
+
+use plainfilm_conv::{
+    Activation, ConvGeometry, conv_bias_act, conv_bn_act, conv2d, fold_batch_norm,
+};
 
 use super::draws::dropout_mask;
 use super::plan::{ConvPlan, DensePlan, TensorPlan};
@@ -13,25 +17,13 @@ const EPSILON: f64 = 1e-5;
 /// Weight of the newest batch in the running statistics, as in PyTorch.
 const MOMENTUM: f64 = 0.1;
 
-/// What a layer does to each value.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Activation {
-    /// Nothing.
-    Identity,
-    /// max(x, 0).
-    Relu,
-    /// x above 0, slope · x below.
-    LeakyRelu(f32),
-}
-
-impl Activation {
-    /// Applies it.
-    pub fn forward<const D: usize>(self, values: Tensor<D>) -> Tensor<D> {
-        match self {
-            Self::Identity => values,
-            Self::Relu => activation::relu(values),
-            Self::LeakyRelu(slope) => activation::leaky_relu(values, f64::from(slope)),
-        }
+/// Applies an activation to vectors or maps.
+fn activate<const D: usize>(activation: Activation, values: Tensor<D>) -> Tensor<D> {
+    match activation {
+        Activation::Identity => values,
+        Activation::Relu => activation::relu(values),
+        Activation::LeakyRelu(slope) => activation::leaky_relu(values, f64::from(slope)),
+        Activation::Relu6 => values.clamp(0.0, 6.0),
     }
 }
 
@@ -107,10 +99,15 @@ impl BatchNorm {
         }
     }
 
-    /// Normalises by the batch's statistics on a device that records gradients, unless frozen; by
-    /// the running ones otherwise.
+    /// Whether it normalises by the batch's own statistics: on a device that records gradients,
+    /// unless frozen.
+    fn uses_batch(&self, maps: &Tensor<4>) -> bool {
+        maps.device().is_autodiff() && self.training.is_enabled()
+    }
+
+    /// Normalises by the batch's statistics or by the running ones.
     fn forward(&self, maps: Tensor<4>) -> Tensor<4> {
-        if !(maps.device().is_autodiff() && self.training.is_enabled()) {
+        if !self.uses_batch(&maps) {
             return batch_norm(
                 maps,
                 self.weight.val(),
@@ -125,9 +122,14 @@ impl BatchNorm {
         let batch = batch_norm_train(maps, self.weight.val(), self.bias.val(), EPSILON);
         // One value per channel has no unbiased variance; PyTorch refuses it, here it counts as 0.
         let unbiased = batch.variance * (count / (count - 1.0).max(1.0));
-        mix(&self.running_mean, batch.mean);
-        mix(&self.running_var, unbiased);
+        self.record(batch.mean, unbiased);
         batch.output
+    }
+
+    /// Mixes a batch's mean and unbiased variance into the running statistics.
+    fn record(&self, mean: Tensor<1>, unbiased_variance: Tensor<1>) {
+        mix(&self.running_mean, mean);
+        mix(&self.running_var, unbiased_variance);
     }
 }
 
@@ -170,17 +172,57 @@ impl ConvBlock {
 
     /// `[films, inputs, side, side]` to `[films, outputs, side', side']`.
     pub fn forward(&self, maps: Tensor<4>) -> Tensor<4> {
-        let maps = conv2d(
-            maps,
-            self.weight.val(),
-            self.bias.as_ref().map(Param::val),
-            ConvOptions::new([1, 1], [self.padding; 2], [1, 1], 1),
-        );
-        let maps = match &self.norm {
-            None => self.activation.forward(maps),
-            Some(norm) if self.norm_last => norm.forward(self.activation.forward(maps)),
-            Some(norm) => self.activation.forward(norm.forward(maps)),
-        };
+        let geometry = ConvGeometry::padded(self.padding);
+        let weight = self.weight.val();
+        let bias = self.bias.as_ref().map(Param::val);
+        match &self.norm {
+            None => match bias {
+                Some(bias) => {
+                    conv_bias_act(maps, weight, bias, geometry, self.activation, self.pool)
+                }
+                None => self.finish(conv2d(maps, weight, None, geometry)),
+            },
+            Some(norm) if self.norm_last => {
+                let maps = activate(self.activation, conv2d(maps, weight, bias, geometry));
+                self.pooled(norm.forward(maps))
+            }
+            Some(norm) if !norm.uses_batch(&maps) => {
+                let (weight, bias) = fold_batch_norm(
+                    weight,
+                    bias,
+                    norm.weight.val(),
+                    norm.bias.val(),
+                    norm.running_mean.value().to_device(&maps.device()),
+                    norm.running_var.value().to_device(&maps.device()),
+                    EPSILON,
+                );
+                conv_bias_act(maps, weight, bias, geometry, self.activation, self.pool)
+            }
+            Some(norm) if bias.is_some() => {
+                self.finish(norm.forward(conv2d(maps, weight, bias, geometry)))
+            }
+            Some(norm) => {
+                let (maps, mean, variance) = conv_bn_act(
+                    maps,
+                    weight,
+                    norm.weight.val(),
+                    norm.bias.val(),
+                    geometry,
+                    EPSILON,
+                    self.activation,
+                    self.pool,
+                );
+                norm.record(mean, variance);
+                maps
+            }
+        }
+    }
+
+    fn finish(&self, maps: Tensor<4>) -> Tensor<4> {
+        self.pooled(activate(self.activation, maps))
+    }
+
+    fn pooled(&self, maps: Tensor<4>) -> Tensor<4> {
         if self.pool {
             max_pool2d(maps, MaxPoolOptions::new([2, 2]))
         } else {
@@ -211,7 +253,7 @@ impl Dense {
     /// `[films, inputs]` to `[films, outputs]`.
     pub fn forward(&self, vectors: Tensor<2>) -> Tensor<2> {
         let sums = vectors.matmul(self.weight.val().transpose()) + self.bias.val().unsqueeze();
-        self.activation.forward(sums)
+        activate(self.activation, sums)
     }
 }
 

@@ -4,7 +4,7 @@
 
 use super::architecture::NetworkSettings;
 use super::error::ModelError;
-use super::layers::Activation;
+use plainfilm_conv::Activation;
 
 /// How the tensors of a layer start, named after the library whose rule it is.
 #[derive(Debug, Clone, Copy, PartialEq)]

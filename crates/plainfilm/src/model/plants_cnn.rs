@@ -12,8 +12,8 @@
 
 use super::architecture::NetworkSettings;
 use super::error::ModelError;
-use super::layers::Activation;
 use super::plan::{ConvPlan, DensePlan, Initialisation, LayerPlan, Plan, Planner};
+use plainfilm_conv::Activation;
 
 /// A pair of 3x3 convolutions (same, then valid) with max-pooling, and the dropout after it.
 struct Pair {

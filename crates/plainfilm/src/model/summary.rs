@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::architecture::NetworkSettings;
 use super::error::ModelError;
-use super::layers::Activation;
 use super::plan::{ConvPlan, LayerPlan, Placed, TensorPlan};
+use plainfilm_conv::Activation;
 
 /// One row of a [`Summary`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -142,6 +142,7 @@ fn add_activation(
         Activation::Identity => return,
         Activation::Relu => "ReLU".to_owned(),
         Activation::LeakyRelu(slope) => format!("LeakyReLU {slope}"),
+        Activation::Relu6 => "ReLU6".to_owned(),
     };
     rows.push(row(name, &kind, output, []));
 }

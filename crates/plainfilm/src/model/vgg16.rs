@@ -14,8 +14,8 @@
 
 use super::architecture::NetworkSettings;
 use super::error::ModelError;
-use super::layers::Activation;
 use super::plan::{ConvPlan, DensePlan, Initialisation, LayerPlan, Plan, Planner};
+use plainfilm_conv::Activation;
 
 /// Outputs of the 3x3 convolutions, stage by stage; each stage ends in a max-pooling.
 /// (Configuration D of the paper.)
