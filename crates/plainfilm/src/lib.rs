@@ -4,15 +4,18 @@
 //!
 //! Films flow in one direction: [`radiograph`] decodes and preprocesses them, [`dataset`] says
 //! which films exist and how they are split by patient, [`model`] holds the networks, [`train`]
-//! fits one, [`evaluate`] scores it, [`report`] shows the result, and [`bundle`] is the one file
+//! fits one, [`predict`] scores films with it, [`evaluate`] turns scores into figures, [`report`] shows the result, and [`bundle`] is the one file
 //! that carries a trained network with everything needed to use it.
 
 pub mod bundle;
 pub mod dataset;
+pub mod device;
 pub mod evaluate;
 pub mod model;
+pub mod predict;
 pub mod radiograph;
 pub mod report;
+pub mod seed;
 pub mod train;
 
 /// The sentence that every report, page and export carries.

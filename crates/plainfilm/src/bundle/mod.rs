@@ -4,6 +4,7 @@
 //! [`ModelHeader`] as JSON under one metadata key. Nothing in it is code.
 
 mod atomic;
+mod bundled;
 mod error;
 mod header;
 mod precision;
@@ -15,6 +16,7 @@ use burn::tensor::Device;
 use safetensors::tensor::{SafeTensors, TensorView};
 
 pub use atomic::atomic_write;
+pub use bundled::bundled;
 pub use error::BundleError;
 pub use header::{DatasetRecord, ModelHeader, SCHEMA_VERSION, Threshold};
 pub use precision::Precision;

@@ -72,6 +72,20 @@ pub enum DatasetError {
         /// The label that is spelt most like it, if one is.
         suggestion: Option<String>,
     },
+    /// None of the films has a label that the model knows.
+    #[error(
+        "{}: expected films labelled {}, found {}{}",
+        data.display(), quoted(expected), quoted(found),
+        hint(Some("rename them with --map FROM=TO".to_owned()))
+    )]
+    NoSharedLabel {
+        /// The data set.
+        data: PathBuf,
+        /// The model's labels.
+        expected: Vec<String>,
+        /// The data set's labels.
+        found: Vec<String>,
+    },
     /// A label was asked for twice.
     #[error("the label `{0}` is asked for twice; expected each label once")]
     RepeatedLabel(String),

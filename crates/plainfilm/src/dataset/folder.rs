@@ -7,10 +7,11 @@
 //! [`Dataset::ignored`](super::Dataset::ignored) with the reason.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
-use super::DatasetError;
 use super::listing::{Listed, Listing};
 use super::root::Root;
+use super::{DatasetError, SetAside};
 
 /// Extensions of files that are meant as films, whether or not the decoder knows the format.
 const PICTURE_EXTENSIONS: [&str; 20] = [
@@ -103,6 +104,40 @@ fn only_wrapper(files: &[String], wanted: Option<&[String]>) -> Option<String> {
     });
     let nested = inside.iter().any(|file| file.contains('/'));
     (has_manifest || (nested && !direct_films)).then(|| first.to_owned())
+}
+
+/// The films below a folder, whatever their labels.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FolderFilms {
+    /// Sorted by path.
+    pub films: Vec<PathBuf>,
+    /// What looks like a film and cannot be reached, as link cycles; paths below the folder.
+    pub set_aside: Vec<SetAside>,
+}
+
+/// Finds the films below a folder by the same rule as a data set does, without labels.
+///
+/// # Errors
+///
+/// When the folder cannot be listed.
+pub fn films_in_folder(folder: &Path) -> Result<FolderFilms, DatasetError> {
+    let root = Root::Folder(folder.to_owned());
+    let mut listing = Listing::default();
+    let films = root
+        .files(&mut listing)?
+        .into_iter()
+        .filter(|path| is_film(&root, path))
+        .map(|path| folder.join(path))
+        .collect();
+    let set_aside = listing
+        .rejected
+        .into_iter()
+        .map(|rejected| SetAside {
+            path: rejected.path,
+            reason: rejected.reason,
+        })
+        .collect();
+    Ok(FolderFilms { films, set_aside })
 }
 
 fn label_files(root: &Root, files: Vec<String>, listing: &mut Listing) -> Result<(), DatasetError> {

@@ -24,12 +24,14 @@ mod manifest;
 mod near_duplicates;
 mod open;
 mod patients;
+mod relabel;
 mod root;
 mod split;
 mod table;
 mod walk;
 
 pub use error::DatasetError;
+pub use folder::{FolderFilms, films_in_folder};
 pub use split::{Fold, Split, SplitMethod, SplitOptions};
 
 use crate::radiograph::Limits;

@@ -3,6 +3,7 @@
 use super::*;
 use crate::dataset::{Part, PatientOrigin, SetAside};
 use crate::evaluate::{ScoredFilm, evaluate};
+use crate::train::HistoryRow;
 
 fn disc(radius: u32) -> Thumbnail {
     let at = |x: u32, y: u32| {
@@ -44,7 +45,7 @@ pub(super) fn example() -> ReportInput {
         title: "Discs".into(),
         positive: 0,
         history: (1..=8)
-            .map(|epoch| EpochRow {
+            .map(|epoch| HistoryRow {
                 epoch,
                 train_loss: 0.7 / epoch as f64,
                 train_accuracy: 1.0 - 0.4 / epoch as f64,

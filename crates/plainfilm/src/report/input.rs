@@ -2,6 +2,7 @@
 
 use crate::dataset::{Part, PatientOrigin, SetAside};
 use crate::evaluate::{PartMetrics, ScoredFilm};
+use crate::train::HistoryRow;
 
 /// One trained network's record, as the report shows it.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,8 +15,8 @@ pub struct ReportInput {
     /// (see [`crate::evaluate::positive_label`]).
     pub positive: usize,
     /// One row per epoch, in order; empty when nothing was trained.
-    pub history: Vec<EpochRow>,
-    /// The epoch whose weights were kept and evaluated, as in [`EpochRow::epoch`].
+    pub history: Vec<HistoryRow>,
+    /// The epoch whose weights were kept and evaluated, as in [`HistoryRow::epoch`].
     pub kept_epoch: Option<usize>,
     /// Figures of the parts that were evaluated, in the order in which they are shown.
     pub metrics: Vec<(Part, PartMetrics)>,
@@ -35,25 +36,6 @@ pub struct ReportInput {
     pub run: RunFacts,
     /// What the reader must know before the figures, most important first.
     pub notices: Vec<Notice>,
-}
-
-/// One row of `history.csv`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct EpochRow {
-    /// Counted from 1.
-    pub epoch: usize,
-    /// Mean loss over the epoch's training films, in nats.
-    pub train_loss: f64,
-    /// Share of the epoch's training films predicted right.
-    pub train_accuracy: f64,
-    /// Mean loss over the validation films, where there are some.
-    pub validation_loss: Option<f64>,
-    /// Share of the validation films predicted right, where there are some.
-    pub validation_accuracy: Option<f64>,
-    /// At the end of the epoch.
-    pub learning_rate: f64,
-    /// Wall-clock time of the epoch.
-    pub seconds: f64,
 }
 
 /// A small grey picture of a film.

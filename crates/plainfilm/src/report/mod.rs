@@ -19,8 +19,8 @@ use std::path::{Path, PathBuf};
 
 pub use error::ReportError;
 pub use input::{
-    DataSummary, EpochRow, ModelFacts, Notice, ReportInput, RunFacts, Severity, TestSample,
-    Thumbnail, TrainingSample,
+    DataSummary, ModelFacts, Notice, ReportInput, RunFacts, Severity, TestSample, Thumbnail,
+    TrainingSample,
 };
 
 use crate::bundle::atomic_write;

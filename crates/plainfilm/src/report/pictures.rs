@@ -8,9 +8,10 @@ use super::plot::chart::{Chart, Series};
 use super::plot::films::{self, Tile};
 use super::plot::scale::Scale;
 use super::plot::{confusion, raster};
-use super::{EpochRow, ReportError, ReportInput, Thumbnail};
+use super::{ReportError, ReportInput, Thumbnail};
 use crate::dataset::Part;
 use crate::evaluate::{against_the_rest, auroc, roc_curve};
+use crate::train::HistoryRow;
 
 /// Films on the picture of test films: four rows of four.
 pub(crate) const GRID: usize = 16;
@@ -114,11 +115,11 @@ pub(crate) fn base64_png(path: &str, film: &Thumbnail) -> Result<String, ReportE
 }
 
 fn over_epochs(
-    history: &[EpochRow],
-    train: impl Fn(&EpochRow) -> f64,
-    validation: impl Fn(&EpochRow) -> Option<f64>,
+    history: &[HistoryRow],
+    train: impl Fn(&HistoryRow) -> f64,
+    validation: impl Fn(&HistoryRow) -> Option<f64>,
 ) -> Vec<Series> {
-    let points = |value: &dyn Fn(&EpochRow) -> Option<f64>| {
+    let points = |value: &dyn Fn(&HistoryRow) -> Option<f64>| {
         history
             .iter()
             .filter_map(|row| Some((row.epoch as f64, value(row)?)))
@@ -138,7 +139,7 @@ fn over_epochs(
     .collect()
 }
 
-fn epochs(history: &[EpochRow]) -> Scale {
+fn epochs(history: &[HistoryRow]) -> Scale {
     let first = history.first().map_or(1, |row| row.epoch);
     let last = history.last().map_or(1, |row| row.epoch);
     Scale::whole(first as f64, last as f64, 7)

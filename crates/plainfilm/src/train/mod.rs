@@ -1,3 +1,158 @@
 //! The training loop and what feeds it.
+//!
+//! [`train`] takes a data set and settings to a finished run folder. Every random draw is a pure
+//! function of the seed and of what it is for, and the checkpoint holds all the rest, so a run that
+//! was killed at any moment ends with the bytes of one that was not.
 
 pub mod augment;
+mod batch;
+mod checkpoint;
+mod error;
+mod films;
+mod finish;
+mod folds;
+mod loss;
+mod observer;
+mod run_folder;
+mod schedule;
+mod settings;
+mod story;
+mod trainer;
+
+use std::sync::atomic::AtomicBool;
+
+pub use checkpoint::{Best, HistoryRow};
+pub use error::TrainError;
+pub use films::{LoadedFilms, read_film};
+pub use finish::RunMetrics;
+pub use folds::FoldSummary;
+pub use observer::{BatchProgress, Silent, TrainObserver};
+pub use run_folder::RunFolder;
+pub use schedule::{Position, Schedule};
+pub use settings::{
+    Balance, OptimiserKind, OptimiserSettings, SplitSettings, TrainDefaults, TrainSettings,
+};
+
+use crate::dataset::{Dataset, Part, SetAside, Split, SplitOptions};
+use crate::device;
+use crate::radiograph::Limits;
+use checkpoint::Checkpoint;
+use trainer::Trainer;
+
+/// How a training ended.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The figures of the run; of all folds together when there are folds.
+    pub metrics: RunMetrics,
+    /// The folds, when there are any.
+    pub folds: Option<FoldSummary>,
+    /// Films that could not be used.
+    pub set_aside: Vec<SetAside>,
+}
+
+/// Trains on a data set as the settings say and fills the run folder.
+///
+/// A folder that already holds a part of this run is gone on with: a checkpoint is continued, a
+/// split is re-used, a finished fold is not trained again.
+///
+/// # Errors
+///
+/// See [`TrainError`]. The folder then holds the last checkpoint.
+pub fn train(
+    dataset: Dataset,
+    settings: &TrainSettings,
+    folder: &RunFolder,
+    interrupt: &AtomicBool,
+    observer: &mut dyn TrainObserver,
+) -> Result<Outcome, TrainError> {
+    settings.check()?;
+    folder.create()?;
+    folder.write_settings(settings)?;
+    let films = LoadedFilms::load(
+        dataset,
+        &settings.preprocessing,
+        &Limits::default(),
+        observer.loading(),
+    );
+    folder.write_set_aside(&films.dataset.set_aside)?;
+    let set_aside = films.dataset.set_aside.clone();
+    let run = Run {
+        films: &films,
+        settings,
+        interrupt,
+    };
+    let (metrics, folds) = match settings.split.folds {
+        None => {
+            let split = run.split(folder)?;
+            (run.train_split(&split, folder, observer)?.0, None)
+        }
+        Some(count) => {
+            let (metrics, folds) = folds::train(&run, count, folder, observer)?;
+            (metrics, Some(folds))
+        }
+    };
+    Ok(Outcome {
+        metrics,
+        folds,
+        set_aside,
+    })
+}
+
+/// One training's data and settings.
+struct Run<'a> {
+    films: &'a LoadedFilms,
+    settings: &'a TrainSettings,
+    interrupt: &'a AtomicBool,
+}
+
+impl Run<'_> {
+    /// The split that the folder holds, else a new one.
+    fn split(&self, folder: &RunFolder) -> Result<Split, TrainError> {
+        let saved = folder.split_path();
+        if saved.is_file() {
+            return Ok(Split::read_csv(&self.films.dataset, &saved)?);
+        }
+        Ok(Split::make(
+            &self.films.dataset,
+            &SplitOptions {
+                method: self.settings.split.method.clone(),
+                seed: self.settings.seed,
+                fractions: self.settings.split.fractions,
+            },
+        )?)
+    }
+
+    /// Trains one split to its end and writes its results.
+    fn train_split(
+        &self,
+        split: &Split,
+        folder: &RunFolder,
+        observer: &mut dyn TrainObserver,
+    ) -> Result<(RunMetrics, Vec<crate::evaluate::ScoredFilm>), TrainError> {
+        if split.indices(Part::Train).is_empty() {
+            return Err(TrainError::EmptyPart {
+                part: "training",
+                found: self.films.dataset.films.len(),
+                total: self.films.dataset.films.len() + self.films.dataset.set_aside.len(),
+                hint: "see set_aside.csv in the run folder for the reasons",
+            });
+        }
+        folder.create()?;
+        split.write_csv(&self.films.dataset, &folder.split_path())?;
+        let trainer = Trainer {
+            films: self.films,
+            split,
+            settings: self.settings,
+            folder,
+            device: device::parse(&self.settings.device)?,
+            interrupt: self.interrupt,
+        };
+        let checkpoint = folder.checkpoint_path();
+        let resume = checkpoint
+            .is_file()
+            .then(|| Checkpoint::load(&checkpoint))
+            .transpose()?;
+        let trained = trainer.run(resume, observer)?;
+        finish::finish(&trainer, &trained)
+    }
+}

@@ -1,0 +1,90 @@
+//! Where tensors live: chosen by name at run time, never silently.
+
+use burn::tensor::Device;
+
+/// A device name that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DeviceError {
+    /// Not a name we know.
+    #[error("unknown device {0:?}, expected cpu, vulkan[:N], cuda[:N] or metal[:N]")]
+    Unknown(String),
+    /// Known, but this program was built without it.
+    #[error(
+        "device {name} is not in this build\nhint: build with --features {feature}, or use --device cpu"
+    )]
+    NotBuilt {
+        /// As asked for.
+        name: String,
+        /// The cargo feature that brings it.
+        feature: &'static str,
+    },
+}
+
+/// Turns a name such as `cpu` or `vulkan:0` into a device.
+///
+/// # Errors
+///
+/// When the name is unknown, or names a backend that this build lacks.
+pub fn parse(name: &str) -> Result<Device, DeviceError> {
+    let (kind, index) = match name.split_once(':') {
+        None => (name, 0),
+        Some((kind, index)) => match index.parse::<usize>() {
+            Ok(index) => (kind, index),
+            Err(_) => return Err(DeviceError::Unknown(name.to_owned())),
+        },
+    };
+    match kind {
+        "cpu" if index == 0 => Ok(Device::flex()),
+        "vulkan" => gpu(name, "vulkan", index),
+        "cuda" => gpu(name, "cuda", index),
+        "metal" => gpu(name, "metal", index),
+        _ => Err(DeviceError::Unknown(name.to_owned())),
+    }
+}
+
+#[cfg_attr(
+    not(any(feature = "vulkan", feature = "cuda", feature = "metal")),
+    expect(
+        unused_variables,
+        reason = "a build without GPU features has no use for the index"
+    )
+)]
+fn gpu(name: &str, feature: &'static str, index: usize) -> Result<Device, DeviceError> {
+    match feature {
+        #[cfg(feature = "vulkan")]
+        "vulkan" => Ok(Device::vulkan(burn::tensor::DeviceKind::DiscreteGpu(index))),
+        #[cfg(feature = "cuda")]
+        "cuda" => Ok(Device::cuda(index)),
+        #[cfg(feature = "metal")]
+        "metal" => Ok(Device::metal(burn::tensor::DeviceKind::IntegratedGpu(
+            index,
+        ))),
+        _ => Err(DeviceError::NotBuilt {
+            name: name.to_owned(),
+            feature,
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_are_not_devices_are_refused() {
+        for name in ["gpu", "cpu:1", "vulkan:x", "", "cuda:-1"] {
+            assert_eq!(
+                parse(name).unwrap_err(),
+                DeviceError::Unknown(name.to_owned())
+            );
+        }
+        assert!(parse("cpu").is_ok());
+    }
+
+    #[test]
+    #[cfg(not(feature = "vulkan"))]
+    fn a_backend_that_was_not_built_is_named_with_its_feature() {
+        let error = parse("vulkan:0").unwrap_err().to_string();
+        assert!(error.contains("--features vulkan"), "{error}");
+    }
+}

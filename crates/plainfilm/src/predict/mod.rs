@@ -1,0 +1,226 @@
+//! Scoring films with a trained network: the one path that training, evaluation and prediction use.
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use rayon::prelude::*;
+
+use crate::bundle::{BundleError, ModelFile, ModelHeader};
+use crate::dataset::{Dataset, SetAside};
+use crate::evaluate::{ScoredFilm, positive_label};
+use crate::model::Network;
+use crate::radiograph::{Limits, Plane, Radiograph};
+use crate::train::read_film;
+
+/// Films decoded and scored together, so that a large set needs little memory.
+const CHUNK: usize = 16;
+
+/// A trained network, ready to score films.
+#[derive(Debug)]
+pub struct Predictor {
+    network: Network,
+    header: ModelHeader,
+    device: Device,
+}
+
+impl Predictor {
+    /// Puts the network of a model file on a device.
+    ///
+    /// # Errors
+    ///
+    /// When the file's tensors are not those of its architecture.
+    pub fn new(file: &ModelFile, device: &Device) -> Result<Self, BundleError> {
+        Ok(Self {
+            network: file.network(device)?,
+            header: file.header.clone(),
+            device: device.clone(),
+        })
+    }
+
+    /// What the model file says about itself.
+    #[must_use]
+    pub fn header(&self) -> &ModelHeader {
+        &self.header
+    }
+
+    /// Index of the label that the threshold is about.
+    #[must_use]
+    pub fn positive(&self) -> usize {
+        let named = self.header.positive_label.as_ref();
+        named
+            .and_then(|name| self.header.labels.iter().position(|label| label == name))
+            .unwrap_or_else(|| positive_label(&self.header.labels))
+    }
+
+    /// The film as the network wants it, before scaling.
+    #[must_use]
+    pub fn plane(&self, film: &Radiograph) -> Plane {
+        self.header.preprocessing.plane(film)
+    }
+
+    /// One probability per label for each film, in label order.
+    #[must_use]
+    pub fn probabilities(&self, planes: &[Plane]) -> Vec<Vec<f64>> {
+        let preprocessing = &self.header.preprocessing;
+        let length = preprocessing.tensor_len();
+        let mut pixels = vec![0.0; planes.len() * length];
+        for (plane, target) in planes.iter().zip(pixels.chunks_exact_mut(length)) {
+            preprocessing.write_tensor(plane, target);
+        }
+        let shape = [
+            planes.len(),
+            preprocessing.channels,
+            preprocessing.size,
+            preprocessing.size,
+        ];
+        probabilities(
+            &self.network,
+            pixels,
+            shape,
+            self.header.calibration_temperature,
+            &self.device,
+        )
+    }
+
+    /// Index of the label that the model file's threshold gives these probabilities.
+    #[must_use]
+    pub fn label(&self, probabilities: &[f64]) -> usize {
+        decide(probabilities, self.positive(), self.header.threshold.value)
+    }
+}
+
+/// The films of a data set with their probabilities, and those that could not be read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScoredDataset {
+    /// In the data set's order.
+    pub films: Vec<ScoredFilm>,
+    /// Sorted by path.
+    pub set_aside: Vec<SetAside>,
+}
+
+/// Scores every film of a data set whose labels are the model's (see
+/// [`Dataset::with_labels`]). `progress` is told how many of how many are done.
+#[must_use]
+pub fn score_dataset(
+    predictor: &Predictor,
+    dataset: &Dataset,
+    progress: &dyn Fn(usize, usize),
+) -> ScoredDataset {
+    let limits = Limits::default();
+    let mut scored = ScoredDataset {
+        films: Vec::with_capacity(dataset.films.len()),
+        set_aside: dataset.set_aside.clone(),
+    };
+    for films in dataset.films.chunks(CHUNK) {
+        let planes: Vec<Result<Plane, String>> = films
+            .par_iter()
+            .map(|film| read_film(dataset, film, &limits).map(|film| predictor.plane(&film)))
+            .collect();
+        let readable: Vec<Plane> = planes.iter().flatten().cloned().collect();
+        let mut rows = predictor.probabilities(&readable).into_iter();
+        for (film, plane) in films.iter().zip(planes) {
+            match plane {
+                Ok(_) => scored.films.push(ScoredFilm {
+                    path: film.path.clone(),
+                    truth: film.label,
+                    probabilities: rows
+                        .next()
+                        .expect("one row of probabilities for each readable film"),
+                }),
+                Err(reason) => scored.set_aside.push(SetAside {
+                    path: film.path.clone(),
+                    reason,
+                }),
+            }
+        }
+        progress(scored.films.len(), dataset.films.len());
+    }
+    scored.set_aside.sort_by(|a, b| a.path.cmp(&b.path));
+    scored
+}
+
+/// Softmax of the network's logits over a temperature (1 leaves them as they are), in double
+/// precision, for pixels of shape `[films, channels, size, size]`.
+#[must_use]
+pub fn probabilities(
+    network: &Network,
+    pixels: Vec<f32>,
+    shape: [usize; 4],
+    temperature: f64,
+    device: &Device,
+) -> Vec<Vec<f64>> {
+    if shape[0] == 0 {
+        return Vec::new();
+    }
+    let input = Tensor::<4>::from_data(TensorData::new(pixels, shape), device);
+    let logits = network.forward(input);
+    let labels = logits.dims()[1];
+    let values: Vec<f32> = logits
+        .into_data()
+        .try_into_vec::<f32>()
+        .expect("logits are 32-bit floats on every device we offer");
+    values
+        .chunks_exact(labels)
+        .map(|row| softmax(row, temperature))
+        .collect()
+}
+
+/// Two labels: the positive one from the threshold up. More labels: the most probable one, the
+/// first of equals.
+#[must_use]
+pub fn decide(probabilities: &[f64], positive: usize, threshold: f64) -> usize {
+    if let [_, _] = probabilities {
+        return if probabilities[positive] >= threshold {
+            positive
+        } else {
+            1 - positive
+        };
+    }
+    let mut best = 0;
+    for (label, &probability) in probabilities.iter().enumerate() {
+        if probability > probabilities[best] {
+            best = label;
+        }
+    }
+    best
+}
+
+fn softmax(logits: &[f32], temperature: f64) -> Vec<f64> {
+    let top = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+    let powers: Vec<f64> = logits
+        .iter()
+        .map(|&logit| ((f64::from(logit) - top) / temperature).exp())
+        .collect();
+    let sum: f64 = powers.iter().sum();
+    powers.iter().map(|power| power / sum).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn softmax_is_right_and_does_not_overflow() {
+        let even = softmax(&[1000.0, 1000.0], 1.0);
+        assert_eq!(even, [0.5, 0.5]);
+        let uneven = softmax(&[0.0, 9.0_f32.ln()], 2.0);
+        assert!((uneven[1] - 0.75).abs() < 1e-7, "{uneven:?}");
+    }
+
+    #[test]
+    fn two_labels_follow_the_threshold_and_more_the_largest() {
+        let cases: [(&[f64], usize, f64, usize); 5] = [
+            (&[0.3, 0.7], 0, 0.3, 0),
+            (&[0.29, 0.71], 0, 0.3, 1),
+            (&[0.4, 0.6], 1, 0.5, 1),
+            (&[0.2, 0.5, 0.3], 0, 0.1, 1),
+            (&[0.4, 0.4, 0.2], 2, 0.5, 0),
+        ];
+        for (probabilities, positive, threshold, expected) in cases {
+            assert_eq!(
+                decide(probabilities, positive, threshold),
+                expected,
+                "{probabilities:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Every film of a data set, decoded and resized once and then kept in memory.
+
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rayon::prelude::*;
+
+use crate::dataset::{Dataset, Film, SetAside};
+use crate::radiograph::{Limits, Plane, Preprocessing, Radiograph, decode};
+
+/// Bytes of resized films that are kept in memory; the rest is decoded again when needed.
+pub const CACHE_BYTES: usize = 1 << 30;
+
+/// A data set whose films have all been read once.
+#[derive(Debug)]
+pub struct LoadedFilms {
+    /// The films that could be read; the others are in [`Dataset::set_aside`].
+    pub dataset: Dataset,
+    preprocessing: Preprocessing,
+    limits: Limits,
+    planes: Vec<Option<Plane>>,
+}
+
+/// Reads one film of a data set.
+///
+/// # Errors
+///
+/// One line that says why it cannot be used.
+pub fn read_film(dataset: &Dataset, film: &Film, limits: &Limits) -> Result<Radiograph, String> {
+    let bytes = dataset.read(film).map_err(|error| error.to_string())?;
+    decode(&bytes, &film.path, limits).map_err(|error| error.to_string())
+}
+
+impl LoadedFilms {
+    /// Decodes and resizes every film on all threads. What cannot be read is set aside with its
+    /// reason; `progress` is told how many of how many are done.
+    pub fn load(
+        mut dataset: Dataset,
+        preprocessing: &Preprocessing,
+        limits: &Limits,
+        progress: &(dyn Fn(usize, usize) + Sync),
+    ) -> Self {
+        let total = dataset.films.len();
+        let (done, cached) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let read: Vec<Result<Option<Plane>, String>> = dataset
+            .films
+            .par_iter()
+            .map(|film| {
+                let plane = read_film(&dataset, film, limits).map(|film| {
+                    let plane = preprocessing.plane(&film);
+                    let bytes = plane.values.len() * size_of::<f32>();
+                    let before = cached.fetch_add(bytes, Ordering::Relaxed);
+                    (before + bytes <= CACHE_BYTES).then_some(plane)
+                });
+                progress(done.fetch_add(1, Ordering::Relaxed) + 1, total);
+                plane
+            })
+            .collect();
+        let mut planes = Vec::with_capacity(total);
+        let films = std::mem::take(&mut dataset.films);
+        for (film, plane) in films.into_iter().zip(read) {
+            match plane {
+                Ok(plane) => {
+                    planes.push(plane);
+                    dataset.films.push(film);
+                }
+                Err(reason) => dataset.set_aside.push(SetAside {
+                    path: film.path,
+                    reason,
+                }),
+            }
+        }
+        dataset.set_aside.sort_by(|a, b| a.path.cmp(&b.path));
+        Self {
+            dataset,
+            preprocessing: preprocessing.clone(),
+            limits: *limits,
+            planes,
+        }
+    }
+
+    /// The resized film at `index` of [`Self::dataset`].
+    ///
+    /// # Errors
+    ///
+    /// When a film that did not fit into memory has become unreadable since it was first read.
+    pub fn plane(&self, index: usize) -> Result<Cow<'_, Plane>, String> {
+        match &self.planes[index] {
+            Some(plane) => Ok(Cow::Borrowed(plane)),
+            None => read_film(&self.dataset, &self.dataset.films[index], &self.limits)
+                .map(|film| Cow::Owned(self.preprocessing.plane(&film))),
+        }
+    }
+
+    /// How films become tensors.
+    #[must_use]
+    pub fn preprocessing(&self) -> &Preprocessing {
+        &self.preprocessing
+    }
+}

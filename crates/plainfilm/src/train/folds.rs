@@ -1,0 +1,80 @@
+//! Cross-validation: every film is tested once, by a network that did not train on it.
+
+use serde::{Deserialize, Serialize};
+
+use super::error::TrainError;
+use super::finish::RunMetrics;
+use super::observer::TrainObserver;
+use super::run_folder::RunFolder;
+use super::{Run, finish};
+use crate::dataset::Split;
+use crate::evaluate::{ScoredFilm, evaluate, positive_label};
+
+/// Share of a fold's training films (or patients) that choose the epoch.
+const VALIDATION_SHARE: f64 = 0.1;
+
+/// The folds of a cross-validation, one by one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FoldSummary {
+    /// Test accuracy of each fold.
+    pub accuracies: Vec<f64>,
+    /// Mean of the folds' test accuracies.
+    pub mean_accuracy: f64,
+    /// Their standard deviation (n - 1).
+    pub accuracy_deviation: f64,
+}
+
+/// Trains every fold in its own folder `fold-1` to `fold-K` and pools the test films.
+pub(super) fn train(
+    run: &Run<'_>,
+    count: usize,
+    folder: &RunFolder,
+    observer: &mut dyn TrainObserver,
+) -> Result<(RunMetrics, FoldSummary), TrainError> {
+    let settings = run.settings;
+    let dataset = &run.films.dataset;
+    let splits = Split::folds(
+        dataset,
+        count,
+        &settings.split.method,
+        settings.seed,
+        VALIDATION_SHARE,
+    )?;
+    let mut pooled: Vec<ScoredFilm> = Vec::with_capacity(dataset.films.len());
+    let (mut accuracies, mut shared) = (Vec::new(), 0);
+    for (index, split) in splits.iter().enumerate() {
+        observer.notice(&format!("fold {} of {count}", index + 1));
+        let fold = folder.fold(index + 1);
+        let (metrics, scored) = run.train_split(split, &fold, observer)?;
+        accuracies.extend(metrics.test.as_ref().and_then(|test| test.accuracy.value()));
+        shared += split.shared_patients();
+        pooled.extend(scored);
+    }
+    pooled.sort_by(|a, b| a.path.cmp(&b.path));
+    let labels = &dataset.labels;
+    let positive = positive_label(labels);
+    let mean = accuracies.iter().sum::<f64>() / accuracies.len().max(1) as f64;
+    let squares: f64 = accuracies
+        .iter()
+        .map(|accuracy| (accuracy - mean).powi(2))
+        .sum();
+    let summary = FoldSummary {
+        mean_accuracy: mean,
+        accuracy_deviation: (squares / (accuracies.len().max(2) - 1) as f64).sqrt(),
+        accuracies,
+    };
+    let metrics = RunMetrics {
+        labels: labels.clone(),
+        positive_label: labels[positive].clone(),
+        split: format!("{count} folds; {}", splits[0].label_text()),
+        test_films_with_patient_in_training: shared,
+        best_epoch: None,
+        train: None,
+        validation: None,
+        test: Some(evaluate(labels, positive, &pooled)),
+        folds: Some(summary.clone()),
+        notice: crate::NOT_A_MEDICAL_DEVICE.to_owned(),
+    };
+    finish::write_tables(folder, &metrics, &pooled)?;
+    Ok((metrics, summary))
+}

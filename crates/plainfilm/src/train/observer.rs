@@ -1,0 +1,74 @@
+//! What a training tells whoever watches it.
+
+use super::checkpoint::{Best, EpochSums, HistoryRow};
+
+/// A watcher of one training. Every method may be ignored.
+pub trait TrainObserver {
+    /// `done` of `total` films have been read; called from many threads.
+    fn loading(&self) -> &(dyn Fn(usize, usize) + Sync);
+    /// A step has been taken.
+    fn batch(&mut self, progress: &BatchProgress);
+    /// An epoch has ended; `best` is the epoch whose weights are kept.
+    fn epoch(&mut self, row: &HistoryRow, best: Option<Best>);
+    /// Something a person should know, in one sentence.
+    fn notice(&mut self, sentence: &str);
+}
+
+/// Watches nothing.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Silent;
+
+impl TrainObserver for Silent {
+    fn loading(&self) -> &(dyn Fn(usize, usize) + Sync) {
+        &|_, _| {}
+    }
+    fn batch(&mut self, _: &BatchProgress) {}
+    fn epoch(&mut self, _: &HistoryRow, _: Option<Best>) {}
+    fn notice(&mut self, _: &str) {}
+}
+
+/// Where an epoch stands after a step.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BatchProgress {
+    /// Counted from 1.
+    pub epoch: usize,
+    /// Epochs in all.
+    pub epochs: usize,
+    /// Steps taken in this epoch.
+    pub step: usize,
+    /// Steps of an epoch.
+    pub steps: usize,
+    /// Mean loss of the epoch so far.
+    pub loss: f64,
+    /// Share of films right in the epoch so far, `0..=1`.
+    pub accuracy: f64,
+    /// Training films a second in this epoch.
+    pub films_per_second: f64,
+    /// Seconds until the last epoch ends at this speed, validation not counted.
+    pub seconds_left: f64,
+}
+
+impl BatchProgress {
+    pub(super) fn new(
+        epoch: usize,
+        epochs: usize,
+        step: usize,
+        steps: usize,
+        films_an_epoch: usize,
+        sums: &EpochSums,
+    ) -> Self {
+        let films = sums.films.max(1) as f64;
+        let films_per_second = sums.films as f64 / sums.seconds.max(1e-9);
+        let films_left = (epochs - epoch) * films_an_epoch - sums.films.min(films_an_epoch);
+        Self {
+            epoch: epoch + 1,
+            epochs,
+            step,
+            steps,
+            loss: sums.loss / films,
+            accuracy: sums.right as f64 / films,
+            films_per_second,
+            seconds_left: films_left as f64 / films_per_second.max(1e-9),
+        }
+    }
+}

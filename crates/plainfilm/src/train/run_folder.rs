@@ -1,0 +1,201 @@
+//! The files of a run and where they are.
+
+use std::path::{Path, PathBuf};
+
+use super::checkpoint::HistoryRow;
+use super::error::TrainError;
+use super::settings::TrainSettings;
+use crate::bundle::atomic_write;
+use crate::dataset::SetAside;
+use crate::evaluate::ScoredFilm;
+
+/// `runs/<time>-<name>/`.
+#[derive(Debug, Clone)]
+pub struct RunFolder {
+    root: PathBuf,
+}
+
+impl RunFolder {
+    /// A run folder at a path that may not exist yet.
+    #[must_use]
+    pub fn at(root: &Path) -> Self {
+        Self {
+            root: root.to_owned(),
+        }
+    }
+
+    /// Makes the folder and its `checkpoints`.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not allow it.
+    pub fn create(&self) -> Result<(), TrainError> {
+        let folder = self.root.join("checkpoints");
+        std::fs::create_dir_all(&folder).map_err(|cause| TrainError::File {
+            path: folder,
+            cause,
+        })
+    }
+
+    /// The folder of one fold, counted from 1.
+    #[must_use]
+    pub fn fold(&self, number: usize) -> Self {
+        Self {
+            root: self.root.join(format!("fold-{number}")),
+        }
+    }
+
+    /// The folder itself.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// `settings.toml`.
+    #[must_use]
+    pub fn settings_path(&self) -> PathBuf {
+        self.root.join("settings.toml")
+    }
+
+    /// `split.csv`.
+    #[must_use]
+    pub fn split_path(&self) -> PathBuf {
+        self.root.join("split.csv")
+    }
+
+    /// `checkpoints/last.safetensors`.
+    #[must_use]
+    pub fn checkpoint_path(&self) -> PathBuf {
+        self.root.join("checkpoints/last.safetensors")
+    }
+
+    /// `model.plainfilm.safetensors`.
+    #[must_use]
+    pub fn model_path(&self) -> PathBuf {
+        self.root.join("model.plainfilm.safetensors")
+    }
+
+    /// `metrics.json`.
+    #[must_use]
+    pub fn metrics_path(&self) -> PathBuf {
+        self.root.join("metrics.json")
+    }
+
+    /// Writes a file of the run, whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not allow it.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), TrainError> {
+        let path = self.root.join(name);
+        atomic_write(&path, bytes).map_err(|cause| TrainError::File { path, cause })
+    }
+
+    /// Writes `settings.toml`.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not allow it.
+    pub fn write_settings(&self, settings: &TrainSettings) -> Result<(), TrainError> {
+        self.write("settings.toml", settings_text(settings).as_bytes())
+    }
+
+    /// Reads `settings.toml`.
+    ///
+    /// # Errors
+    ///
+    /// When it is missing or does not hold settings.
+    pub fn read_settings(&self) -> Result<TrainSettings, TrainError> {
+        let path = self.settings_path();
+        let text = std::fs::read_to_string(&path).map_err(|cause| TrainError::File {
+            path: path.clone(),
+            cause,
+        })?;
+        toml::from_str(&text).map_err(|error| TrainError::Corrupt {
+            path,
+            problem: error.to_string(),
+        })
+    }
+
+    /// Writes `history.csv`.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not allow it.
+    pub fn write_history(&self, rows: &[HistoryRow]) -> Result<(), TrainError> {
+        let mut text = String::from(
+            "epoch,train_loss,train_accuracy,validation_loss,validation_accuracy,learning_rate,seconds\n",
+        );
+        let cell = |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.6}"));
+        for row in rows {
+            text.push_str(&format!(
+                "{},{:.6},{:.6},{},{},{:.6e},{:.3}\n",
+                row.epoch,
+                row.train_loss,
+                row.train_accuracy,
+                cell(row.validation_loss),
+                cell(row.validation_accuracy),
+                row.learning_rate,
+                row.seconds
+            ));
+        }
+        self.write("history.csv", text.as_bytes())
+    }
+
+    /// Writes `predictions.csv`: `path,truth,label`, then one probability column per label.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not allow it.
+    pub fn write_predictions(
+        &self,
+        labels: &[String],
+        scored: &[ScoredFilm],
+        decide: &dyn Fn(&ScoredFilm) -> usize,
+    ) -> Result<(), TrainError> {
+        let header = ["path", "truth", "label"]
+            .into_iter()
+            .chain(labels.iter().map(String::as_str));
+        let rows = scored.iter().map(|film| {
+            let (truth, label) = (labels[film.truth].clone(), labels[decide(film)].clone());
+            let mut row = vec![film.path.clone(), truth, label];
+            row.extend(film.probabilities.iter().map(|p| format!("{p:.8}")));
+            row
+        });
+        self.write("predictions.csv", &csv_bytes(header, rows))
+    }
+
+    /// Writes `set_aside.csv`: `path,reason`.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not allow it.
+    pub fn write_set_aside(&self, set_aside: &[SetAside]) -> Result<(), TrainError> {
+        let rows = set_aside
+            .iter()
+            .map(|film| vec![film.path.clone(), film.reason.clone()]);
+        self.write(
+            "set_aside.csv",
+            &csv_bytes(["path", "reason"].into_iter(), rows),
+        )
+    }
+}
+
+/// Settings as the TOML text of `settings.toml`.
+#[must_use]
+pub fn settings_text(settings: &TrainSettings) -> String {
+    toml::to_string_pretty(settings).expect("settings hold only numbers, strings and tables")
+}
+
+fn csv_bytes<'a>(
+    header: impl Iterator<Item = &'a str>,
+    rows: impl Iterator<Item = Vec<String>>,
+) -> Vec<u8> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let in_memory = "writing to memory does not fail";
+    writer.write_record(header).expect(in_memory);
+    for row in rows {
+        writer.write_record(&row).expect(in_memory);
+    }
+    writer.into_inner().expect(in_memory)
+}

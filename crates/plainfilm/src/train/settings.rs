@@ -1,0 +1,311 @@
+//! Everything that decides what a training does, resolved and repeatable.
+
+use std::path::PathBuf;
+
+use burn::optim::{AdamConfig, AdamWConfig, ModuleOptimizer};
+use serde::{Deserialize, Serialize};
+
+use super::augment::Augmentation;
+use super::error::TrainError;
+use super::schedule::Schedule;
+use crate::dataset::SplitMethod;
+use crate::model::{Architecture, NetworkSettings};
+use crate::radiograph::{Preprocessing, Scaling};
+
+/// The resolved settings of one training: with the data they are enough to repeat it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainSettings {
+    /// Folder, manifest or archive of films.
+    pub data: PathBuf,
+    /// Labels in the order of the network's outputs.
+    pub labels: Vec<String>,
+    /// Regular expression with one group that finds the patient in a file name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patient_pattern: Option<String>,
+    /// The network.
+    pub model: Architecture,
+    /// Whether the backbone keeps its weights.
+    pub freeze_backbone: bool,
+    /// Passes over the training films.
+    pub epochs: usize,
+    /// Films a step.
+    pub batch: usize,
+    /// Seed of every random draw.
+    pub seed: u64,
+    /// Where tensors live, such as `cpu` or `vulkan:0`.
+    pub device: String,
+    /// Threads; the model's bytes are promised for the same number.
+    pub threads: usize,
+    /// Smoothing of the target, `0..1`.
+    pub label_smoothing: f32,
+    /// What is done about labels of unequal size.
+    pub balance: Balance,
+    /// Stop after this many epochs without a better validation loss.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub early_stopping: Option<usize>,
+    /// How films are divided; the result is in `split.csv`.
+    pub split: SplitSettings,
+    /// How films become tensors, in training and in prediction alike.
+    pub preprocessing: Preprocessing,
+    /// Random changes to training films.
+    pub augmentation: Augmentation,
+    /// The rule that turns gradients into steps.
+    pub optimiser: OptimiserSettings,
+    /// The learning rate over time.
+    pub schedule: Schedule,
+}
+
+/// How films are divided into parts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SplitSettings {
+    /// By patient, at random, or as a file says.
+    pub method: SplitMethod,
+    /// Shares of train, validation and test.
+    pub fractions: [f64; 3],
+    /// Cross-validation with this many folds instead of one split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folds: Option<usize>,
+}
+
+/// What is done about labels of unequal size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Balance {
+    /// Nothing.
+    None,
+    /// A film counts in the loss by `films / (labels * films of its label)`, as scikit-learn's
+    /// `class_weight="balanced"`.
+    ClassWeights,
+    /// An epoch draws as many films as there are, with replacement, each label equally often.
+    Sampling,
+}
+
+/// Which optimiser.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OptimiserKind {
+    /// Adam (Kingma & Ba 2015); weight decay is added to the gradient.
+    Adam,
+    /// AdamW (Loshchilov & Hutter 2019); weight decay is decoupled.
+    AdamW,
+}
+
+/// An optimiser and its constants.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OptimiserSettings {
+    /// Which one.
+    pub kind: OptimiserKind,
+    /// Peak learning rate.
+    pub learning_rate: f64,
+    /// Decay of the first moment.
+    pub beta_1: f32,
+    /// Decay of the second moment.
+    pub beta_2: f32,
+    /// Added to the root of the second moment.
+    pub epsilon: f32,
+    /// Weight decay.
+    pub weight_decay: f32,
+}
+
+impl OptimiserSettings {
+    /// The optimiser itself, without any state yet.
+    #[must_use]
+    pub fn init(&self) -> ModuleOptimizer {
+        match self.kind {
+            OptimiserKind::Adam => AdamConfig::new()
+                .with_beta_1(self.beta_1)
+                .with_beta_2(self.beta_2)
+                .with_epsilon(self.epsilon)
+                .with_weight_decay(
+                    (self.weight_decay > 0.0)
+                        .then(|| burn::optim::decay::WeightDecayConfig::new(self.weight_decay)),
+                )
+                .init(),
+            OptimiserKind::AdamW => AdamWConfig::new()
+                .with_beta_1(self.beta_1)
+                .with_beta_2(self.beta_2)
+                .with_epsilon(self.epsilon)
+                .with_weight_decay(self.weight_decay)
+                .init(),
+        }
+    }
+}
+
+impl Balance {
+    /// One weight per label for the loss, given the label of every training film.
+    #[must_use]
+    pub fn class_weights(self, labels: usize, train: &[usize]) -> Vec<f32> {
+        if self != Self::ClassWeights {
+            return vec![1.0; labels];
+        }
+        (0..labels)
+            .map(|label| {
+                let films = train.iter().filter(|&&l| l == label).count().max(1);
+                train.len() as f32 / (labels * films) as f32
+            })
+            .collect()
+    }
+}
+
+/// What no default can know.
+#[derive(Debug, Clone)]
+pub struct TrainDefaults {
+    /// Folder, manifest or archive of films.
+    pub data: PathBuf,
+    /// The network, which chooses the rest.
+    pub model: Architecture,
+    /// Seed of every random draw.
+    pub seed: u64,
+    /// Threads.
+    pub threads: usize,
+}
+
+impl TrainSettings {
+    /// Settings that suit a network on a small set of films. Labels are empty: the data set knows
+    /// them.
+    #[must_use]
+    pub fn defaults(given: TrainDefaults) -> Self {
+        let model = given.model;
+        let preprocessing = Preprocessing {
+            size: model.default_size(),
+            ..Preprocessing::default()
+        };
+        let adam = OptimiserSettings {
+            kind: OptimiserKind::Adam,
+            learning_rate: 1e-3,
+            beta_1: 0.9,
+            beta_2: 0.999,
+            epsilon: 1e-7,
+            weight_decay: 0.0,
+        };
+        let base = Self {
+            data: given.data,
+            labels: Vec::new(),
+            patient_pattern: None,
+            model,
+            freeze_backbone: false,
+            epochs: 30,
+            batch: 16,
+            seed: given.seed,
+            device: "cpu".to_owned(),
+            threads: given.threads,
+            label_smoothing: 0.0,
+            balance: Balance::None,
+            early_stopping: None,
+            split: SplitSettings {
+                method: SplitMethod::Grouped,
+                fractions: [0.8, 0.1, 0.1],
+                folds: None,
+            },
+            preprocessing,
+            augmentation: Augmentation::default(),
+            optimiser: adam,
+            schedule: Schedule::OneCycle { warm_up: 0.3 },
+        };
+        match model {
+            // The paper's optimiser and peak rate (fastai: Adam with decoupled weight decay, betas
+            // 0.9 and 0.99, decay 0.01); fewer epochs.
+            Architecture::DarkCovidNet => Self {
+                optimiser: OptimiserSettings {
+                    kind: OptimiserKind::AdamW,
+                    learning_rate: 3e-3,
+                    beta_2: 0.99,
+                    epsilon: 1e-5,
+                    weight_decay: 1e-2,
+                    ..adam
+                },
+                ..base
+            },
+            // The notebook's head on a frozen backbone.
+            Architecture::Vgg16 => Self {
+                freeze_backbone: true,
+                batch: 8,
+                epochs: 20,
+                ..base
+            },
+            Architecture::PlantsCnn => Self { batch: 32, ..base },
+        }
+    }
+
+    /// The network that these settings ask for.
+    #[must_use]
+    pub fn network(&self) -> NetworkSettings {
+        NetworkSettings {
+            architecture: self.model,
+            classes: self.labels.len(),
+            size: self.preprocessing.size,
+            channels: self.preprocessing.channels,
+            freeze_backbone: self.freeze_backbone,
+        }
+    }
+
+    /// Checks every number against its range.
+    ///
+    /// # Errors
+    ///
+    /// The first setting that is outside its range.
+    pub fn check(&self) -> Result<(), TrainError> {
+        let rate = self.optimiser.learning_rate;
+        let checks = [
+            (
+                "epochs",
+                self.epochs >= 1,
+                "at least 1",
+                self.epochs.to_string(),
+            ),
+            (
+                "batch",
+                self.batch >= 1,
+                "at least 1",
+                self.batch.to_string(),
+            ),
+            (
+                "threads",
+                self.threads >= 1,
+                "at least 1",
+                self.threads.to_string(),
+            ),
+            (
+                "learning-rate",
+                rate > 0.0 && rate.is_finite(),
+                "a positive number",
+                rate.to_string(),
+            ),
+            (
+                "label-smoothing",
+                (0.0..1.0).contains(&self.label_smoothing),
+                "at least 0 and below 1",
+                self.label_smoothing.to_string(),
+            ),
+            (
+                "size",
+                (16..=2048).contains(&self.preprocessing.size),
+                "16 to 2048 pixels",
+                self.preprocessing.size.to_string(),
+            ),
+            (
+                "folds",
+                self.split.folds.is_none_or(|folds| folds >= 2),
+                "at least 2",
+                format!("{:?}", self.split.folds.unwrap_or(0)),
+            ),
+            (
+                "scaling",
+                self.preprocessing.scaling != Scaling::ImageNet || self.preprocessing.channels == 3,
+                "one that suits the channels: imagenet needs 3",
+                format!("{} channels", self.preprocessing.channels),
+            ),
+        ];
+        match checks.into_iter().find(|(_, holds, ..)| !holds) {
+            None => Ok(()),
+            Some((setting, _, expected, found)) => Err(TrainError::Setting {
+                setting,
+                expected,
+                found,
+            }),
+        }
+    }
+}

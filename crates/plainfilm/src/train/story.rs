@@ -1,0 +1,270 @@
+//! What the report tells about a training.
+
+use super::error::TrainError;
+use super::finish::RunMetrics;
+use super::run_folder::settings_text;
+use super::trainer::{Trained, Trainer};
+use crate::dataset::{Dataset, Part, PatientOrigin, Split, SplitMethod};
+use crate::evaluate::{ScoredFilm, positive_label};
+use crate::model::summary;
+use crate::radiograph::Plane;
+use crate::report::{
+    DataSummary, ModelFacts, Notice, ReportInput, RunFacts, Severity, TestSample, Thumbnail,
+    TrainingSample,
+};
+use crate::seed;
+
+use rand::seq::SliceRandom;
+
+/// Films in the grid of test films.
+const TEST_SAMPLES: usize = 16;
+/// Films in the row of training films.
+const TRAINING_SAMPLES: usize = 8;
+/// Side of a thumbnail in pixels.
+const THUMBNAIL: usize = 160;
+/// With fewer test films of a label than this, one error moves its sensitivity by over 5 points.
+const FEW_FILMS: u64 = 20;
+
+/// The report of one split.
+pub(super) fn of_split(
+    trainer: &Trainer<'_>,
+    trained: &Trained,
+    metrics: &RunMetrics,
+    test: &[ScoredFilm],
+) -> Result<ReportInput, TrainError> {
+    let settings = trainer.settings;
+    let dataset = &trainer.films.dataset;
+    let summary = summary(&settings.network())?;
+    let history = &trained.progress.history;
+    let seconds: f64 = history.iter().map(|row| row.seconds).sum();
+    let films = history.len() * trainer.split.indices(Part::Train).len();
+    let parts = [Part::Test, Part::Validation, Part::Train];
+    Ok(ReportInput {
+        title: format!(
+            "{}: {}",
+            settings.model.title(),
+            dataset.labels.join(" vs ")
+        ),
+        labels: dataset.labels.clone(),
+        positive: positive_label(&dataset.labels),
+        history: history.clone(),
+        kept_epoch: metrics.best_epoch,
+        metrics: parts
+            .into_iter()
+            .filter_map(|part| Some((part, metrics.part(part)?.clone())))
+            .collect(),
+        scored: test.to_vec(),
+        test_samples: test_samples(trainer, test)?,
+        training_samples: training_samples(trainer)?,
+        data: data_summary(dataset, trainer.split, metrics),
+        settings: settings_text(settings),
+        model: ModelFacts {
+            name: settings.model.title().to_owned(),
+            parameters: summary.parameters as u64,
+            trainable: summary.trainable as u64,
+            flops: Some(summary.flops),
+            input: [
+                settings.preprocessing.channels,
+                settings.preprocessing.size,
+                settings.preprocessing.size,
+            ],
+        },
+        run: RunFacts {
+            device: settings.device.clone(),
+            threads: settings.threads,
+            seconds,
+            films_per_second: (seconds > 0.0).then(|| films as f64 / seconds),
+            seed: settings.seed,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started: trained.progress.started.clone(),
+        },
+        notices: notices(trainer, metrics),
+    })
+}
+
+/// A seeded draw of test films, in the order of the split's films.
+fn test_samples(trainer: &Trainer<'_>, test: &[ScoredFilm]) -> Result<Vec<TestSample>, TrainError> {
+    let indices = trainer.split.indices(Part::Test);
+    let chosen = draw(
+        test.len(),
+        TEST_SAMPLES,
+        trainer.settings.seed,
+        "test samples",
+    );
+    chosen
+        .into_iter()
+        .map(|position| {
+            let film = &test[position];
+            let predicted = film.predicted();
+            Ok(TestSample {
+                path: film.path.clone(),
+                truth: film.truth,
+                predicted,
+                probability: film.probabilities[predicted],
+                thumbnail: thumbnail(trainer, indices[position])?,
+            })
+        })
+        .collect()
+}
+
+fn training_samples(trainer: &Trainer<'_>) -> Result<Vec<TrainingSample>, TrainError> {
+    let indices = trainer.split.indices(Part::Train);
+    draw(
+        indices.len(),
+        TRAINING_SAMPLES,
+        trainer.settings.seed,
+        "training samples",
+    )
+    .into_iter()
+    .map(|position| {
+        let film = &trainer.films.dataset.films[indices[position]];
+        Ok(TrainingSample {
+            path: film.path.clone(),
+            label: film.label,
+            thumbnail: thumbnail(trainer, indices[position])?,
+        })
+    })
+    .collect()
+}
+
+fn draw(from: usize, count: usize, seed: u64, purpose: &str) -> Vec<usize> {
+    let mut positions: Vec<usize> = (0..from).collect();
+    positions.shuffle(&mut seed::generator(seed, purpose, &[]));
+    positions.truncate(count);
+    positions.sort_unstable();
+    positions
+}
+
+fn thumbnail(trainer: &Trainer<'_>, index: usize) -> Result<Thumbnail, TrainError> {
+    let plane = trainer
+        .films
+        .plane(index)
+        .map_err(|problem| TrainError::Corrupt {
+            path: trainer
+                .films
+                .dataset
+                .origin
+                .join(&trainer.films.dataset.films[index].path),
+            problem,
+        })?;
+    Ok(shrink(&plane))
+}
+
+/// Means over equal blocks; a plane that is small already stays as it is.
+fn shrink(plane: &Plane) -> Thumbnail {
+    let side = plane.size.min(THUMBNAIL);
+    let edge = |i: usize| i * plane.size / side;
+    let mut pixels = Vec::with_capacity(side * side);
+    for row in 0..side {
+        for column in 0..side {
+            let (rows, columns) = (edge(row)..edge(row + 1), edge(column)..edge(column + 1));
+            let count = (rows.len() * columns.len()) as f32;
+            let sum: f32 = rows
+                .map(|y| {
+                    plane.values[y * plane.size..][columns.clone()]
+                        .iter()
+                        .sum::<f32>()
+                })
+                .sum();
+            pixels.push((sum / count * 255.0).round() as u8);
+        }
+    }
+    Thumbnail {
+        width: side as u32,
+        height: side as u32,
+        pixels,
+    }
+}
+
+fn data_summary(dataset: &Dataset, split: &Split, metrics: &RunMetrics) -> DataSummary {
+    let mut counts = vec![[0; 3]; dataset.labels.len()];
+    let mut sources = std::collections::BTreeMap::<String, Vec<usize>>::new();
+    for (film, part) in dataset.films.iter().zip(&split.parts) {
+        counts[film.label][*part as usize] += 1;
+        if let Some(source) = &film.source {
+            let row = sources
+                .entry(source.clone())
+                .or_insert_with(|| vec![0; counts.len()]);
+            row[film.label] += 1;
+        }
+    }
+    let everyone: std::collections::BTreeSet<&str> = dataset
+        .films
+        .iter()
+        .map(|film| film.patient_id.as_str())
+        .collect();
+    DataSummary {
+        origin: dataset.origin.display().to_string(),
+        counts,
+        patients: [Part::Train, Part::Validation, Part::Test].map(|part| split.patients_in(part)),
+        patients_in_all: everyone.len(),
+        patient_origin: dataset.patients,
+        sources: sources.into_iter().collect(),
+        split_method: metrics.split.clone(),
+        grouped: split.method != SplitMethod::Random,
+        shared_test_films: metrics.test_films_with_patient_in_training,
+        set_aside: dataset.set_aside.clone(),
+        synthetic: dataset.synthetic,
+    }
+}
+
+/// What the reader must know before the figures.
+fn notices(trainer: &Trainer<'_>, metrics: &RunMetrics) -> Vec<Notice> {
+    let dataset = &trainer.films.dataset;
+    let mut notices = Vec::new();
+    let mut say = |severity, text: String| notices.push(Notice { severity, text });
+    let shared = metrics.test_films_with_patient_in_training;
+    if shared > 0 {
+        say(
+            Severity::Problem,
+            format!(
+                "{shared} of {} test films show a patient who is in training too. The figures say how \
+                 well the network knows these patients, not how well it would do on new ones.",
+                metrics.test.as_ref().map_or(0, |test| test.n)
+            ),
+        );
+    }
+    if dataset.synthetic {
+        say(
+            Severity::Warning,
+            "The films are synthetic: no figure here says anything about patients.".to_owned(),
+        );
+    }
+    if dataset.patients == PatientOrigin::NearDuplicates {
+        say(
+            Severity::Warning,
+            "Nothing says which films are of one patient. Groups of near-duplicate films stand in for \
+             patients, so films of one patient may be on both sides of the split."
+                .to_owned(),
+        );
+    }
+    if let Some(test) = &metrics.test {
+        for (label, figures) in &test.per_label {
+            if figures.support < FEW_FILMS {
+                say(
+                    Severity::Warning,
+                    format!(
+                        "Only {} test films are {label}: its figures may be luck.",
+                        figures.support
+                    ),
+                );
+            }
+        }
+    }
+    if trainer.settings.freeze_backbone {
+        say(
+            Severity::Warning,
+            "The backbone is frozen with random weights: only the head has learned.".to_owned(),
+        );
+    }
+    if !dataset.set_aside.is_empty() {
+        say(
+            Severity::Note,
+            format!(
+                "{} files could not be used; they are listed below.",
+                dataset.set_aside.len()
+            ),
+        );
+    }
+    notices
+}

@@ -1,0 +1,377 @@
+//! The epoch loop: steps, validation, the best weights, and a checkpoint to go on from.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use burn::module::Module;
+use burn::optim::{GradientsParams, ModuleOptimizer};
+use burn::tensor::{Bytes, Device, Tensor, TensorData};
+
+use super::batch;
+use super::checkpoint::{Best, Checkpoint, EpochSums, HistoryRow, Progress};
+use super::error::TrainError;
+use super::films::LoadedFilms;
+use super::loss::CrossEntropy;
+use super::observer::{BatchProgress, TrainObserver};
+use super::run_folder::RunFolder;
+use super::schedule::Position;
+use super::settings::TrainSettings;
+use crate::dataset::{Part, Split};
+use crate::model::{NamedTensor, Network, load_state_dict, state_dict};
+use crate::{predict, seed};
+
+/// How often a checkpoint is written within an epoch.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
+
+/// What the epoch loop works on.
+pub(super) struct Trainer<'a> {
+    pub films: &'a LoadedFilms,
+    pub split: &'a Split,
+    pub settings: &'a TrainSettings,
+    pub folder: &'a RunFolder,
+    pub device: Device,
+    pub interrupt: &'a AtomicBool,
+}
+
+/// Weights and numbers as training left them.
+pub(super) struct Trained {
+    /// Weights of the best epoch.
+    pub tensors: Vec<NamedTensor>,
+    pub progress: Progress,
+}
+
+/// The moving parts: everything a checkpoint saves.
+struct State {
+    network: Network,
+    optimiser: ModuleOptimizer,
+    progress: Progress,
+    best: Vec<NamedTensor>,
+}
+
+impl Trainer<'_> {
+    /// Trains from a fresh network, or from the run's checkpoint, to the last epoch.
+    pub fn run(
+        &self,
+        resume: Option<Checkpoint>,
+        observer: &mut dyn TrainObserver,
+    ) -> Result<Trained, TrainError> {
+        let fingerprint = self.films.dataset.fingerprint();
+        let mut state = self.initial_state(resume, fingerprint)?;
+        let mut saved = Instant::now();
+        while state.progress.epochs_done < self.settings.epochs && !self.has_stopped_early(&state) {
+            self.epoch(&mut state, &mut saved, observer)?;
+        }
+        if state.best.is_empty() {
+            state.best = state_dict(&state.network);
+        }
+        Ok(Trained {
+            tensors: state.best,
+            progress: state.progress,
+        })
+    }
+
+    fn initial_state(
+        &self,
+        resume: Option<Checkpoint>,
+        fingerprint: String,
+    ) -> Result<State, TrainError> {
+        let settings = self.settings;
+        let network = Network::new(
+            &settings.network(),
+            settings.seed,
+            &self.device.clone().autodiff(),
+        )?;
+        let optimiser = settings.optimiser.init();
+        let Some(checkpoint) = resume else {
+            let progress = Progress {
+                fingerprint,
+                started: jiff::ZonedDateTime::now()
+                    .strftime("%Y-%m-%d %H:%M %Z")
+                    .to_string(),
+                epochs_done: 0,
+                steps_done: 0,
+                sums: EpochSums::default(),
+                best: None,
+                history: Vec::new(),
+            };
+            return Ok(State {
+                network,
+                optimiser,
+                progress,
+                best: Vec::new(),
+            });
+        };
+        if checkpoint.progress.fingerprint != fingerprint {
+            return Err(TrainError::DataChanged {
+                data: settings.data.clone(),
+                expected: checkpoint.progress.fingerprint,
+                found: fingerprint,
+            });
+        }
+        let optimiser = optimiser
+            .from_bytes(Bytes::from_bytes_vec(checkpoint.optimiser))
+            .map_err(|error| TrainError::Corrupt {
+                path: self.folder.checkpoint_path(),
+                problem: format!("the optimiser's state cannot be read: {error}"),
+            })?;
+        Ok(State {
+            network: load_state_dict(network, &checkpoint.model)?,
+            optimiser,
+            progress: checkpoint.progress,
+            best: checkpoint.best,
+        })
+    }
+
+    fn has_stopped_early(&self, state: &State) -> bool {
+        match (self.settings.early_stopping, state.progress.best) {
+            (Some(patience), Some(best)) if best.validation_loss.is_some() => {
+                state.progress.epochs_done >= best.epoch + patience
+            }
+            _ => false,
+        }
+    }
+
+    fn epoch(
+        &self,
+        state: &mut State,
+        saved: &mut Instant,
+        observer: &mut dyn TrainObserver,
+    ) -> Result<(), TrainError> {
+        let settings = self.settings;
+        let epoch = state.progress.epochs_done;
+        let films = &self.films.dataset.films;
+        let train = self.split.indices(Part::Train);
+        let labels: Vec<usize> = train.iter().map(|&film| films[film].label).collect();
+        let loss = CrossEntropy {
+            label_smoothing: settings.label_smoothing,
+            class_weights: settings
+                .balance
+                .class_weights(settings.labels.len(), &labels),
+        };
+        let order = batch::epoch_order(
+            &train,
+            &|film| films[film].label,
+            settings.labels.len(),
+            settings.balance,
+            settings.seed,
+            epoch,
+        );
+        let batches: Vec<&[usize]> = order.chunks(settings.batch).collect();
+        let losses: Vec<f64> = state
+            .progress
+            .history
+            .iter()
+            .filter_map(|row| row.validation_loss)
+            .collect();
+        let mut rate = settings.optimiser.learning_rate;
+        while state.progress.steps_done < batches.len() {
+            let begun = Instant::now();
+            let step = state.progress.steps_done;
+            rate = settings.schedule.rate(
+                settings.optimiser.learning_rate,
+                Position {
+                    step: epoch * batches.len() + step,
+                    total_steps: settings.epochs * batches.len(),
+                    epoch,
+                    validation_losses: &losses,
+                },
+            );
+            self.step(state, &loss, batches[step], rate)?;
+            state.progress.sums.seconds += begun.elapsed().as_secs_f64();
+            observer.batch(&BatchProgress::new(
+                epoch,
+                settings.epochs,
+                state.progress.steps_done,
+                batches.len(),
+                train.len(),
+                &state.progress.sums,
+            ));
+            if self.interrupt.load(Ordering::Relaxed) {
+                self.checkpoint(state)?;
+                return Err(TrainError::Interrupted { epoch: epoch + 1 });
+            }
+            if saved.elapsed() >= CHECKPOINT_EVERY {
+                self.checkpoint(state)?;
+                *saved = Instant::now();
+            }
+        }
+        let row = self.finish_epoch(state, rate)?;
+        self.checkpoint(state)?;
+        *saved = Instant::now();
+        self.folder.write_history(&state.progress.history)?;
+        observer.epoch(&row, state.progress.best);
+        Ok(())
+    }
+
+    /// One step of the optimiser on one batch.
+    fn step(
+        &self,
+        state: &mut State,
+        loss: &CrossEntropy,
+        batch: &[usize],
+        rate: f64,
+    ) -> Result<(), TrainError> {
+        let settings = self.settings;
+        let (epoch, step) = (state.progress.epochs_done, state.progress.steps_done);
+        let films = &self.films.dataset.films;
+        let pixels = batch::pixels(
+            self.films,
+            batch,
+            Some((&settings.augmentation, settings.seed, epoch)),
+        )
+        .map_err(|(path, reason)| TrainError::Corrupt {
+            path: self.films.dataset.origin.join(path),
+            problem: format!("readable at the start and not now: {reason}"),
+        })?;
+        let device = self.device.clone().autodiff();
+        // Dropout draws from the device's own generator: seeded for this step alone, so that a
+        // resumed run drops what the uninterrupted one does.
+        device.seed(seed::derive(
+            settings.seed,
+            "dropout",
+            &[epoch as u64, step as u64],
+        ));
+        let input =
+            Tensor::<4>::from_data(TensorData::new(pixels, self.shape_of(batch.len())), &device);
+        let truth: Vec<usize> = batch.iter().map(|&film| films[film].label).collect();
+        let logits = state.network.forward(input);
+        let guessed: Vec<i64> = logits.clone().argmax(1).into_data().iter::<i64>().collect();
+        let value = loss.forward(logits, &truth, &device);
+        let number: f32 = value.clone().into_scalar();
+        if !number.is_finite() {
+            let names: Vec<&str> = batch
+                .iter()
+                .map(|&film| films[film].path.as_str())
+                .collect();
+            return Err(TrainError::NotFinite {
+                loss: number,
+                epoch: epoch + 1,
+                step: step + 1,
+                rate,
+                films: names.join(", "),
+            });
+        }
+        let gradients = GradientsParams::from_grads(value.backward(), &state.network);
+        state.network = state.optimiser.step(rate, state.network.clone(), gradients);
+        let sums = &mut state.progress.sums;
+        sums.films += batch.len();
+        sums.loss += f64::from(number) * batch.len() as f64;
+        sums.right += guessed
+            .iter()
+            .zip(&truth)
+            .filter(|&(&g, &t)| g == t as i64)
+            .count();
+        state.progress.steps_done += 1;
+        Ok(())
+    }
+
+    /// Validates, keeps the weights if they are the best so far, and turns to the next epoch.
+    fn finish_epoch(&self, state: &mut State, rate: f64) -> Result<HistoryRow, TrainError> {
+        let begun = Instant::now();
+        let validation = self.split.indices(Part::Validation);
+        let (mut validation_loss, mut validation_accuracy) = (None, None);
+        if !validation.is_empty() {
+            let scored = self.score(&state.network.valid(), &validation)?;
+            let mean = |sum: f64| Some(sum / validation.len() as f64);
+            let truth = |film: usize| self.films.dataset.films[film].label;
+            validation_loss = mean(
+                validation
+                    .iter()
+                    .zip(&scored)
+                    .map(|(&film, p)| -p[truth(film)].max(f64::MIN_POSITIVE).ln())
+                    .sum(),
+            );
+            validation_accuracy = mean(
+                validation
+                    .iter()
+                    .zip(&scored)
+                    .filter(|&(&film, p)| predict::decide(p, 0, 0.5) == truth(film))
+                    .count() as f64,
+            );
+        }
+        let progress = &mut state.progress;
+        let epoch = progress.epochs_done + 1;
+        let is_better = match (validation_loss, progress.best) {
+            (
+                Some(loss),
+                Some(Best {
+                    validation_loss: Some(best),
+                    ..
+                }),
+            ) => loss < best,
+            // Without a validation part nothing can be chosen: the last epoch stands.
+            _ => true,
+        };
+        if is_better {
+            progress.best = Some(Best {
+                epoch,
+                validation_loss,
+            });
+            state.best = state_dict(&state.network);
+        }
+        let films = progress.sums.films.max(1) as f64;
+        let row = HistoryRow {
+            epoch,
+            train_loss: progress.sums.loss / films,
+            train_accuracy: progress.sums.right as f64 / films,
+            validation_loss,
+            validation_accuracy,
+            learning_rate: rate,
+            seconds: progress.sums.seconds + begun.elapsed().as_secs_f64(),
+        };
+        progress.history.push(row.clone());
+        progress.epochs_done = epoch;
+        progress.steps_done = 0;
+        progress.sums = EpochSums::default();
+        Ok(row)
+    }
+
+    /// Probabilities for films of the data set, without augmentation.
+    pub fn score(&self, network: &Network, films: &[usize]) -> Result<Vec<Vec<f64>>, TrainError> {
+        let mut scored = Vec::with_capacity(films.len());
+        for indices in films.chunks(self.settings.batch.max(1)) {
+            let pixels = batch::pixels(self.films, indices, None).map_err(|(path, reason)| {
+                TrainError::Corrupt {
+                    path: self.films.dataset.origin.join(path),
+                    problem: format!("readable at the start and not now: {reason}"),
+                }
+            })?;
+            scored.extend(predict::probabilities(
+                network,
+                pixels,
+                self.shape_of(indices.len()),
+                1.0,
+                &self.device,
+            ));
+        }
+        Ok(scored)
+    }
+
+    fn shape_of(&self, films: usize) -> [usize; 4] {
+        let preprocessing = &self.settings.preprocessing;
+        [
+            films,
+            preprocessing.channels,
+            preprocessing.size,
+            preprocessing.size,
+        ]
+    }
+
+    fn checkpoint(&self, state: &State) -> Result<(), TrainError> {
+        let path = self.folder.checkpoint_path();
+        let optimiser = state
+            .optimiser
+            .into_bytes()
+            .map_err(|error| TrainError::Corrupt {
+                path: path.clone(),
+                problem: format!("the optimiser's state cannot be written: {error}"),
+            })?;
+        Checkpoint {
+            progress: state.progress.clone(),
+            model: state_dict(&state.network),
+            best: state.best.clone(),
+            optimiser: optimiser.to_vec(),
+        }
+        .save(&path)
+    }
+}
