@@ -1,0 +1,66 @@
+//! `data`
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+/// Data sets.
+#[derive(Debug, Args)]
+pub struct DataArgs {
+    #[command(subcommand)]
+    pub verb: DataVerb,
+}
+
+/// What to do with data sets.
+#[derive(Debug, Subcommand)]
+pub enum DataVerb {
+    /// List the public data sets that can be fetched
+    List,
+    /// Download a public data set, check it and lay it out with a manifest
+    Fetch {
+        /// Its name, from `plainfilm data list`
+        name: String,
+        /// Folder for it [default: data/<name>]
+        #[arg(long, value_name = "DIR")]
+        output: Option<PathBuf>,
+        /// Another address that serves the same files
+        #[arg(long, value_name = "URL")]
+        mirror: Option<String>,
+    },
+    /// Check a fetched data set, file by file
+    Verify {
+        /// Its name, from `plainfilm data list`
+        name: String,
+        /// Folder that it is in [default: data/<name>]
+        #[arg(long, value_name = "DIR")]
+        output: Option<PathBuf>,
+    },
+    /// Count the films, patients and sources of a folder, a manifest or a zip
+    Describe {
+        /// Films
+        data: PathBuf,
+        /// Labels to use, in order [default: all, by name]
+        #[arg(long, value_name = "A,B", value_delimiter = ',')]
+        labels: Option<Vec<String>>,
+        /// Regular expression with one group that finds the patient in a file's name
+        #[arg(long, value_name = "REGEX")]
+        patient_pattern: Option<String>,
+    },
+    /// Draw synthetic chest films with labels `opacity` and `clear`
+    Phantoms {
+        /// Folder for them; must be new or empty
+        output: PathBuf,
+        /// Films
+        #[arg(long, value_name = "N", default_value_t = 240)]
+        count: usize,
+        /// Longer side in pixels
+        #[arg(long, value_name = "N", default_value_t = 320)]
+        size: usize,
+        /// How strongly the site gives the label away: 0 not at all, 1 entirely
+        #[arg(long, value_name = "0..1", default_value_t = 0.0)]
+        shortcut: f64,
+        /// Seed of every random draw
+        #[arg(long, default_value_t = 42)]
+        seed: u64,
+    },
+}

@@ -1,0 +1,127 @@
+//! The command line as typed: nothing here is resolved yet.
+
+mod data;
+pub mod predict;
+pub mod train;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use data::{DataArgs, DataVerb};
+pub use predict::{EvaluateArgs, PredictArgs};
+pub use train::TrainArgs;
+
+/// Train, evaluate and judge chest X-ray classifiers.
+///
+/// For research and teaching only: plainfilm is not a medical device.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, arg_required_else_help = true, after_help = AFTER_HELP)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 done, 1 failed, 2 usage, 3 done but some inputs were set aside, 130 interrupted.
+Data goes to stdout, progress and messages to stderr. NO_COLOR turns colour off.";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Draw synthetic films, train on them, evaluate, predict: the whole path in two minutes
+    Quickstart(QuickstartArgs),
+    /// List, fetch, verify or describe data sets, or draw synthetic films
+    Data(DataArgs),
+    /// Train a network on a folder, a manifest or a zip of films, and write its report
+    Train(Box<TrainArgs>),
+    /// Score labelled films with a trained model and print its figures
+    Evaluate(EvaluateArgs),
+    /// Score films with a trained model, by default the one inside the program
+    Predict(PredictArgs),
+    /// List the networks, or print one layer by layer
+    Models(ModelsArgs),
+}
+
+/// `quickstart`
+#[derive(Debug, Args)]
+pub struct QuickstartArgs {
+    /// Folder for the films and the run [default: plainfilm-quickstart]
+    #[arg(long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    /// Seed of every random draw
+    #[arg(long, default_value_t = 42)]
+    pub seed: u64,
+    /// Threads [default: all cores]
+    #[arg(long, value_name = "N", value_parser = threads)]
+    pub threads: Option<usize>,
+}
+
+/// `models`
+#[derive(Debug, Args)]
+pub struct ModelsArgs {
+    /// Print the layers of one network, as Keras does
+    #[arg(long, value_name = "NAME")]
+    pub summary: Option<String>,
+    /// Labels
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(2..=1000))]
+    pub classes: u16,
+    /// Side of the input in pixels [default: the network's own]
+    #[arg(long, value_name = "N")]
+    pub size: Option<usize>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = TableFormat::Table)]
+    pub format: TableFormat,
+}
+
+/// A table for people or JSON for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TableFormat {
+    /// Aligned columns
+    Table,
+    /// One JSON document
+    Json,
+}
+
+/// A number of threads: at least one.
+fn threads(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("expected at least 1".to_owned()),
+        Ok(threads) => Ok(threads),
+        Err(error) => Err(format!("{error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_has_a_help_text() {
+        fn check(command: &clap::Command, path: &str) {
+            for argument in command.get_arguments() {
+                assert!(
+                    argument.get_help().is_some(),
+                    "{path}: {} has no help",
+                    argument.get_id()
+                );
+            }
+            for sub in command.get_subcommands() {
+                assert!(
+                    sub.get_about().is_some(),
+                    "{path} {} has no help",
+                    sub.get_name()
+                );
+                check(sub, &format!("{path} {}", sub.get_name()));
+            }
+        }
+        check(&Cli::command(), "plainfilm");
+    }
+}

@@ -1,0 +1,62 @@
+//! `predict` and `evaluate`
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::TableFormat;
+
+/// Score films.
+#[derive(Debug, Args)]
+pub struct PredictArgs {
+    /// Films, folders, patterns such as 'films/*.png', or - for a list of paths on stdin
+    #[arg(required = true, value_name = "INPUT")]
+    pub inputs: Vec<String>,
+    /// Model file or run folder [default: the bundled model, Covid-19 vs No_findings]
+    #[arg(long, value_name = "FILE")]
+    pub model: Option<PathBuf>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = PredictFormat::Table)]
+    pub format: PredictFormat,
+    /// Where to compute: cpu, vulkan[:N], cuda[:N] or metal[:N]
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    pub device: String,
+    /// Threads [default: all cores]
+    #[arg(long, value_name = "N", value_parser = super::threads)]
+    pub threads: Option<usize>,
+}
+
+/// `predict --format`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PredictFormat {
+    /// Aligned columns
+    Table,
+    /// One JSON object a line
+    Json,
+    /// Comma-separated, with a header
+    Csv,
+}
+
+/// Score labelled films and print the figures.
+#[derive(Debug, Args)]
+pub struct EvaluateArgs {
+    /// Model file or run folder
+    pub model: PathBuf,
+    /// Films: a folder with a sub-folder per label, a manifest (CSV or Parquet), or a zip of either
+    pub data: PathBuf,
+    /// Rename the data's labels to the model's
+    #[arg(long, value_name = "FROM=TO,…", value_delimiter = ',')]
+    pub map: Vec<String>,
+    /// Also write metrics.json and predictions.csv into this folder
+    #[arg(long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = TableFormat::Table)]
+    pub format: TableFormat,
+    /// Where to compute: cpu, vulkan[:N], cuda[:N] or metal[:N]
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    pub device: String,
+    /// Threads [default: all cores]
+    #[arg(long, value_name = "N", value_parser = super::threads)]
+    pub threads: Option<usize>,
+}

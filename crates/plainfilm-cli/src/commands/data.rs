@@ -1,0 +1,232 @@
+//! `plainfilm data`
+
+use std::path::{Path, PathBuf};
+
+use indicatif::ProgressBar;
+use plainfilm::dataset::phantom::{self, PhantomSettings};
+use plainfilm::dataset::public::{self, FetchOptions, FetchProgress};
+use plainfilm::dataset::{Dataset, DatasetOptions, PatientOrigin};
+
+use super::table::{Align, render};
+use super::train::{NAMED, print_set_aside};
+use crate::args::DataVerb;
+use crate::exit::Exit;
+use crate::printer::{Printer, Style};
+use crate::progress::{bytes_counter, counter};
+
+/// Runs one verb of `data`.
+///
+/// # Errors
+///
+/// Whatever kept it from its result.
+pub fn run(verb: DataVerb, printer: &Printer) -> anyhow::Result<Exit> {
+    match verb {
+        DataVerb::List => {
+            list(printer);
+            Ok(Exit::Done)
+        }
+        DataVerb::Fetch {
+            name,
+            output,
+            mirror,
+        } => fetch(&name, &folder_of(&name, output), mirror, printer),
+        DataVerb::Verify { name, output } => verify(&name, &folder_of(&name, output), printer),
+        DataVerb::Describe {
+            data,
+            labels,
+            patient_pattern,
+        } => {
+            let options = DatasetOptions {
+                labels,
+                patient_pattern,
+                ..DatasetOptions::default()
+            };
+            Ok(describe(&Dataset::open(&data, &options)?, printer))
+        }
+        DataVerb::Phantoms {
+            output,
+            count,
+            size,
+            shortcut,
+            seed,
+        } => {
+            draw(
+                &PhantomSettings {
+                    count,
+                    size,
+                    seed,
+                    shortcut,
+                },
+                &output,
+                printer,
+            )?;
+            Ok(Exit::Done)
+        }
+    }
+}
+
+fn folder_of(name: &str, output: Option<PathBuf>) -> PathBuf {
+    output.unwrap_or_else(|| Path::new("data").join(name))
+}
+
+fn list(printer: &Printer) {
+    for dataset in public::catalogue() {
+        let labels: Vec<String> = dataset
+            .labels()
+            .into_iter()
+            .map(|(label, films)| format!("{films} {label}"))
+            .collect();
+        printer.data(&format!(
+            "{}  {} ({})\n{}\nfrom {}\n",
+            dataset.name,
+            dataset.title,
+            labels.join(", "),
+            dataset.description,
+            dataset.bases.join(" or "),
+        ));
+    }
+}
+
+/// Bytes and films on one bar; fed from several threads.
+struct FetchBar(ProgressBar);
+
+impl FetchProgress for FetchBar {
+    fn started(&self, films: usize, known_bytes: u64) {
+        self.0.set_message(format!("of {films} films"));
+        self.0.set_length(known_bytes);
+    }
+    fn received(&self, bytes: u64) {
+        self.0.inc(bytes);
+    }
+    fn settled(&self, path: &str) {
+        self.0.set_message(path.to_owned());
+    }
+}
+
+fn fetch(
+    name: &str,
+    folder: &Path,
+    mirror: Option<String>,
+    printer: &Printer,
+) -> anyhow::Result<Exit> {
+    let options = FetchOptions {
+        mirror,
+        ..FetchOptions::default()
+    };
+    let bar = FetchBar(bytes_counter(printer, "fetching"));
+    let result = public::fetch(name, folder, &options, &bar);
+    bar.0.finish_and_clear();
+    let report = result?;
+    printer.data(&format!(
+        "{}\n{} films fetched, {} there already, {} missing, {} failed\n{} match a published \
+         checksum; of {} no checksum is published: theirs is recorded in {} for later checks\n",
+        report.folder.display(),
+        report.fetched,
+        report.present,
+        report.missing.len(),
+        report.failed.len(),
+        report.checksummed,
+        report.recorded,
+        public::LOCK_FILE,
+    ));
+    print_names("missing at the address", &report.missing, printer);
+    print_set_aside(&report.failed, printer);
+    Ok(Exit::after(report.missing.len() + report.failed.len()))
+}
+
+fn verify(name: &str, folder: &Path, printer: &Printer) -> anyhow::Result<Exit> {
+    let report = public::verify(name, folder)?;
+    printer.data(&format!(
+        "{}\n{} films match a published checksum, {} are as first fetched, {} decode but have no \
+         checksum, {} missing, {} changed\n",
+        folder.display(),
+        report.published,
+        report.as_first_fetched,
+        report.unchecked.len(),
+        report.missing.len(),
+        report.changed.len(),
+    ));
+    print_names("missing", &report.missing, printer);
+    print_set_aside(&report.changed, printer);
+    Ok(if report.is_sound() {
+        Exit::Done
+    } else {
+        Exit::Failed
+    })
+}
+
+fn print_names(what: &str, names: &[String], printer: &Printer) {
+    if names.is_empty() {
+        return;
+    }
+    printer.warning(&format!("{} films are {what}:", names.len()));
+    for name in names.iter().take(NAMED) {
+        printer.line(&format!("  {name}"));
+    }
+    if names.len() > NAMED {
+        printer.line(&format!("  and {} more", names.len() - NAMED));
+    }
+}
+
+/// Draws synthetic films into a folder.
+///
+/// # Errors
+///
+/// When a setting is out of range or the folder cannot be written.
+pub fn draw(settings: &PhantomSettings, folder: &Path, printer: &Printer) -> anyhow::Result<()> {
+    let bar = counter(printer, "drawing", settings.count as u64);
+    phantom::generate(settings, folder, &|done, _| bar.set_position(done as u64))?;
+    bar.finish_and_clear();
+    printer.line(&format!(
+        "{} synthetic films in {}",
+        settings.count,
+        folder.display()
+    ));
+    Ok(())
+}
+
+fn describe(dataset: &Dataset, printer: &Printer) -> Exit {
+    let header = [
+        ("label", Align::Left),
+        ("films", Align::Right),
+        ("patients", Align::Right),
+    ];
+    let (films, patients) = (dataset.films_per_label(), dataset.patients_per_label());
+    let rows: Vec<Vec<String>> = dataset
+        .labels
+        .iter()
+        .zip(films.iter().zip(&patients))
+        .map(|(label, (films, patients))| {
+            vec![label.clone(), films.to_string(), patients.to_string()]
+        })
+        .collect();
+    printer.data(&render(&header, &rows));
+    let everyone: std::collections::BTreeSet<&str> = dataset
+        .films
+        .iter()
+        .map(|film| film.patient_id.as_str())
+        .collect();
+    let by_label: usize = patients.iter().sum();
+    let origin = match dataset.patients {
+        PatientOrigin::Manifest => "patients as the manifest names them",
+        PatientOrigin::Pattern => "patients read from file names",
+        PatientOrigin::NearDuplicates => {
+            "nothing names the patients: groups of near-duplicate films stand in for them"
+        }
+    };
+    printer.data(&format!(
+        "\n{} films of {} patients, {} of them under more than one label; {origin}\n",
+        dataset.films.len(),
+        everyone.len(),
+        by_label - everyone.len().min(by_label),
+    ));
+    if dataset.synthetic {
+        printer.data("the films are synthetic\n");
+    }
+    if !dataset.ignored.is_empty() {
+        let text = format!("{} other files were not looked at", dataset.ignored.len());
+        printer.line(&printer.styled(Style::Dim, &text));
+    }
+    print_set_aside(&dataset.set_aside, printer);
+    Exit::after(dataset.set_aside.len())
+}

@@ -1,0 +1,82 @@
+//! `plainfilm evaluate`
+
+use std::collections::BTreeMap;
+
+use plainfilm::NOT_A_MEDICAL_DEVICE;
+use plainfilm::dataset::{Dataset, DatasetOptions};
+use plainfilm::evaluate::{PartMetrics, evaluate};
+use plainfilm::predict::{Predictor, score_dataset};
+use plainfilm::train::RunFolder;
+use serde::Serialize;
+
+use super::train::{figures_text, print_set_aside};
+use crate::args::{EvaluateArgs, TableFormat};
+use crate::exit::{Exit, UsageError};
+use crate::printer::{Printer, Style};
+use crate::progress::counter;
+use crate::settings::{available_threads, use_threads};
+
+/// The JSON of `evaluate`: `metrics.json` with one part.
+#[derive(Debug, Serialize)]
+struct Output {
+    labels: Vec<String>,
+    positive_label: String,
+    test: PartMetrics,
+    set_aside: usize,
+    notice: &'static str,
+}
+
+/// Scores labelled films and prints the figures.
+pub fn run(args: &EvaluateArgs, printer: &Printer) -> anyhow::Result<Exit> {
+    use_threads(args.threads.unwrap_or_else(available_threads))?;
+    let file = super::model_file(&args.model)?;
+    let device = plainfilm::device::parse(&args.device)?;
+    let predictor = Predictor::new(&file, &device)?;
+    let header = predictor.header();
+    let dataset = Dataset::open(&args.data, &DatasetOptions::default())?
+        .with_labels(&header.labels, &renames(&args.map)?)?;
+    let bar = counter(printer, "scoring", dataset.films.len() as u64);
+    let scored = score_dataset(&predictor, &dataset, &|done, _| {
+        bar.set_position(done as u64)
+    });
+    bar.finish_and_clear();
+    print_set_aside(&scored.set_aside, printer);
+    let output = Output {
+        labels: header.labels.clone(),
+        positive_label: header.labels[predictor.positive()].clone(),
+        test: evaluate(&header.labels, predictor.positive(), &scored.films),
+        set_aside: scored.set_aside.len(),
+        notice: NOT_A_MEDICAL_DEVICE,
+    };
+    let json = serde_json::to_string_pretty(&output)? + "\n";
+    match args.format {
+        TableFormat::Table => printer.data(&figures_text(&output.test)),
+        TableFormat::Json => printer.data(&json),
+    }
+    if let Some(path) = &args.output {
+        let folder = RunFolder::at(path);
+        folder.create()?;
+        folder.write("metrics.json", json.as_bytes())?;
+        folder.write_predictions(&header.labels, &scored.films, &|film| {
+            predictor.label(&film.probabilities)
+        })?;
+        folder.write_set_aside(&scored.set_aside)?;
+    }
+    printer.line(&printer.styled(Style::Dim, NOT_A_MEDICAL_DEVICE));
+    Ok(Exit::after(output.set_aside))
+}
+
+/// `FROM=TO` pairs.
+fn renames(pairs: &[String]) -> Result<BTreeMap<String, String>, UsageError> {
+    pairs
+        .iter()
+        .map(|pair| match pair.split_once('=') {
+            Some((from, to)) if !from.is_empty() && !to.is_empty() => {
+                Ok((from.trim().to_owned(), to.trim().to_owned()))
+            }
+            _ => Err(UsageError(format!(
+                "--map: expected FROM=TO, found {pair:?}"
+            ))),
+        })
+        .collect()
+}

@@ -1,0 +1,117 @@
+//! What `predict` is asked to score: files, folders, patterns, or a list on stdin.
+
+use std::io::BufRead;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use plainfilm::dataset::{FolderFilms, films_in_folder};
+
+/// One film to score, or why it cannot be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// A file to open.
+    File(PathBuf),
+    /// Something that led to no file.
+    Nothing {
+        /// As given.
+        name: String,
+        /// One line.
+        reason: String,
+    },
+}
+
+/// Turns arguments into films, in the order given; folders in the order of names.
+///
+/// # Errors
+///
+/// When stdin cannot be read.
+pub fn expand(arguments: &[String]) -> anyhow::Result<Vec<Input>> {
+    let mut inputs = Vec::new();
+    for argument in arguments {
+        if argument == "-" {
+            for line in std::io::stdin().lock().lines() {
+                let line = line.context("stdin cannot be read as text")?;
+                if !line.trim().is_empty() {
+                    expand_one(line.trim_end_matches('\r'), &mut inputs);
+                }
+            }
+        } else {
+            expand_one(argument, &mut inputs);
+        }
+    }
+    Ok(inputs)
+}
+
+fn expand_one(text: &str, inputs: &mut Vec<Input>) {
+    let path = Path::new(text);
+    let nothing = |reason: String| Input::Nothing {
+        name: text.to_owned(),
+        reason,
+    };
+    if path.is_dir() {
+        match films_in_folder(path) {
+            Err(error) => inputs.push(nothing(error.to_string())),
+            Ok(found) if found == FolderFilms::default() => {
+                inputs.push(nothing("the folder holds no picture files".to_owned()));
+            }
+            Ok(found) => {
+                inputs.extend(found.films.into_iter().map(Input::File));
+                inputs.extend(found.set_aside.into_iter().map(|film| Input::Nothing {
+                    name: path.join(film.path).display().to_string(),
+                    reason: film.reason,
+                }));
+            }
+        }
+    } else if path.exists() || !text.contains(['*', '?', '[']) {
+        // A file that is not there is reported by whoever opens it.
+        inputs.push(Input::File(path.to_owned()));
+    } else {
+        match glob::glob(text) {
+            Err(error) => inputs.push(nothing(format!("not a valid pattern: {error}"))),
+            Ok(matches) => {
+                let before = inputs.len();
+                for found in matches {
+                    match found {
+                        Ok(path) if path.is_dir() => {}
+                        Ok(path) => inputs.push(Input::File(path)),
+                        Err(error) => inputs.push(Input::Nothing {
+                            name: error.path().display().to_string(),
+                            reason: error.error().to_string(),
+                        }),
+                    }
+                }
+                if inputs.len() == before {
+                    inputs.push(nothing("the pattern matches no file".to_owned()));
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_folders_and_files_are_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["b.png", "a.png", "note.md"] {
+            std::fs::write(folder.path().join(name), b"x").unwrap();
+        }
+        let at = |name: &str| folder.path().join(name).display().to_string();
+        let names = |arguments: &[String]| -> Vec<String> {
+            expand(arguments)
+                .unwrap()
+                .into_iter()
+                .map(|input| match input {
+                    Input::File(path) => path.file_name().unwrap().to_string_lossy().into_owned(),
+                    Input::Nothing { reason, .. } => reason,
+                })
+                .collect()
+        };
+        assert_eq!(names(&[at("*.png")]), ["a.png", "b.png"]);
+        assert_eq!(names(&[at("b.png"), at("")]), ["b.png", "a.png", "b.png"]);
+        assert_eq!(names(&[at("*.tif")]), ["the pattern matches no file"]);
+        assert_eq!(names(&[at("gone.png")]), ["gone.png"]);
+    }
+}

@@ -1,0 +1,47 @@
+//! One file a verb: settings in, library call, printed result.
+
+mod data;
+mod evaluate;
+mod inputs;
+mod models;
+mod predict;
+mod quickstart;
+mod table;
+mod train;
+
+use std::path::{Path, PathBuf};
+
+use plainfilm::bundle::ModelFile;
+
+use crate::args::{Cli, Verb};
+use crate::exit::Exit;
+use crate::printer::Printer;
+
+/// Runs the verb.
+///
+/// # Errors
+///
+/// Whatever kept it from its result.
+pub fn run(cli: Cli, printer: &Printer) -> anyhow::Result<Exit> {
+    match cli.verb {
+        Verb::Quickstart(args) => quickstart::run(&args, printer),
+        Verb::Data(args) => data::run(args.verb, printer),
+        Verb::Train(args) => train::run(&args, printer),
+        Verb::Evaluate(args) => evaluate::run(&args, printer),
+        Verb::Predict(args) => predict::run(&args, printer),
+        Verb::Models(args) => models::run(&args, printer),
+    }
+}
+
+/// The model at a path: a model file, or the one in a run folder.
+fn model_file(path: &Path) -> anyhow::Result<ModelFile> {
+    Ok(ModelFile::load(&model_path(path))?)
+}
+
+fn model_path(path: &Path) -> PathBuf {
+    if path.is_dir() {
+        plainfilm::train::RunFolder::at(path).model_path()
+    } else {
+        path.to_owned()
+    }
+}

@@ -1,0 +1,270 @@
+//! `plainfilm predict`
+
+use plainfilm::NOT_A_MEDICAL_DEVICE;
+use plainfilm::bundle::bundled;
+use plainfilm::predict::Predictor;
+use plainfilm::radiograph::{Limits, Plane, open};
+use rayon::prelude::*;
+use serde::Serialize;
+use serde::ser::SerializeMap;
+
+use super::inputs::{Input, expand};
+use super::table::{Align, render};
+use crate::args::PredictArgs;
+use crate::args::predict::PredictFormat;
+use crate::exit::Exit;
+use crate::printer::{Printer, Style};
+use crate::progress::counter;
+use crate::settings::{available_threads, use_threads};
+
+/// Films decoded and scored together.
+const CHUNK: usize = 16;
+
+/// What became of one input; its JSON is a stable output.
+#[derive(Debug, Serialize)]
+pub struct Prediction {
+    path: String,
+    status: Status,
+    label: Option<String>,
+    probabilities: Option<Probabilities>,
+    threshold: Option<f64>,
+    reason: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Status {
+    Scored,
+    SetAside,
+}
+
+/// Label and probability, in the model's label order.
+#[derive(Debug)]
+struct Probabilities(Vec<(String, f64)>);
+
+impl Serialize for Probabilities {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (label, probability) in &self.0 {
+            map.serialize_entry(label, probability)?;
+        }
+        map.end()
+    }
+}
+
+/// Scores films and prints one result for each.
+pub fn run(args: &PredictArgs, printer: &Printer) -> anyhow::Result<Exit> {
+    use_threads(args.threads.unwrap_or_else(available_threads))?;
+    let file = match &args.model {
+        Some(path) => super::model_file(path)?,
+        None => bundled()?,
+    };
+    let device = plainfilm::device::parse(&args.device)?;
+    let predictor = Predictor::new(&file, &device)?;
+    let name = args.model.as_ref().map_or_else(
+        || "the bundled model".to_owned(),
+        |path| path.display().to_string(),
+    );
+    score_and_print(&predictor, &name, &args.inputs, args.format, printer)
+}
+
+/// Scores inputs with a model that is already there. `name` is how the last line calls it.
+///
+/// # Errors
+///
+/// When stdin cannot be read.
+pub fn score_and_print(
+    predictor: &Predictor,
+    name: &str,
+    inputs: &[String],
+    format: PredictFormat,
+    printer: &Printer,
+) -> anyhow::Result<Exit> {
+    let inputs = expand(inputs)?;
+    let predictions = score(predictor, &inputs, format, printer);
+    if format == PredictFormat::Table {
+        printer.data(&table(predictor, &predictions));
+    }
+    let set_aside = predictions
+        .iter()
+        .filter(|p| p.status == Status::SetAside)
+        .count();
+    printer.line(&printer.styled(Style::Dim, &footer(predictor, name, &predictions)));
+    Ok(Exit::after(set_aside))
+}
+
+/// Scores every input in order. JSON and CSV are printed as they come, so that a long list can be
+/// followed and a closed pipe loses nothing that was read.
+fn score(
+    predictor: &Predictor,
+    inputs: &[Input],
+    format: PredictFormat,
+    printer: &Printer,
+) -> Vec<Prediction> {
+    let bar = counter(printer, "scoring", inputs.len() as u64);
+    if format == PredictFormat::Csv {
+        printer.data(&csv_header(predictor));
+    }
+    let mut predictions = Vec::with_capacity(inputs.len());
+    for chunk in inputs.chunks(CHUNK) {
+        let planes: Vec<Result<Plane, String>> = chunk
+            .par_iter()
+            .map(|input| plane(predictor, input))
+            .collect();
+        let readable: Vec<Plane> = planes.iter().flatten().cloned().collect();
+        let mut probabilities = predictor.probabilities(&readable).into_iter();
+        for (input, plane) in chunk.iter().zip(planes) {
+            let scored = plane.map(|_| {
+                probabilities
+                    .next()
+                    .expect("one row of probabilities for each readable film")
+            });
+            let prediction = prediction(predictor, input, scored);
+            match format {
+                PredictFormat::Table => {}
+                PredictFormat::Json => printer.data(&json_line(&prediction)),
+                PredictFormat::Csv => printer.data(&csv_line(predictor, &prediction)),
+            }
+            predictions.push(prediction);
+            bar.inc(1);
+        }
+    }
+    bar.finish_and_clear();
+    predictions
+}
+
+fn plane(predictor: &Predictor, input: &Input) -> Result<Plane, String> {
+    match input {
+        Input::Nothing { reason, .. } => Err(reason.clone()),
+        Input::File(path) => open(path, &Limits::default())
+            .map(|film| predictor.plane(&film))
+            .map_err(|error| error.to_string()),
+    }
+}
+
+fn prediction(
+    predictor: &Predictor,
+    input: &Input,
+    scored: Result<Vec<f64>, String>,
+) -> Prediction {
+    let header = predictor.header();
+    let path = match input {
+        Input::File(path) => path.display().to_string(),
+        Input::Nothing { name, .. } => name.clone(),
+    };
+    match scored {
+        Err(reason) => Prediction {
+            path,
+            status: Status::SetAside,
+            label: None,
+            probabilities: None,
+            threshold: None,
+            reason: Some(reason),
+        },
+        Ok(values) => Prediction {
+            path,
+            status: Status::Scored,
+            label: Some(header.labels[predictor.label(&values)].clone()),
+            probabilities: Some(Probabilities(
+                header.labels.iter().cloned().zip(values).collect(),
+            )),
+            threshold: Some(header.threshold.value),
+            reason: None,
+        },
+    }
+}
+
+fn json_line(prediction: &Prediction) -> String {
+    serde_json::to_string(prediction).expect("a prediction holds only text and finite numbers")
+        + "\n"
+}
+
+fn csv_header(predictor: &Predictor) -> String {
+    let fixed = ["path", "status", "label"].map(str::to_owned);
+    let labels = predictor.header().labels.iter().cloned();
+    csv_text(
+        fixed
+            .into_iter()
+            .chain(labels)
+            .chain(["threshold", "reason"].map(str::to_owned)),
+    )
+}
+
+fn csv_line(predictor: &Predictor, prediction: &Prediction) -> String {
+    let probability = |index: usize| {
+        prediction
+            .probabilities
+            .as_ref()
+            .map_or(String::new(), |p| format!("{:.6}", p.0[index].1))
+    };
+    let status = match prediction.status {
+        Status::Scored => "scored",
+        Status::SetAside => "set_aside",
+    };
+    let mut row = vec![
+        prediction.path.clone(),
+        status.to_owned(),
+        prediction.label.clone().unwrap_or_default(),
+    ];
+    row.extend((0..predictor.header().labels.len()).map(probability));
+    row.push(
+        prediction
+            .threshold
+            .map_or(String::new(), |t| t.to_string()),
+    );
+    row.push(prediction.reason.clone().unwrap_or_default());
+    csv_text(row.into_iter())
+}
+
+fn csv_text(row: impl Iterator<Item = String>) -> String {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let in_memory = "writing to memory does not fail";
+    writer.write_record(row).expect(in_memory);
+    String::from_utf8(writer.into_inner().expect(in_memory)).expect("the fields are UTF-8")
+}
+
+fn table(predictor: &Predictor, predictions: &[Prediction]) -> String {
+    let labels = &predictor.header().labels;
+    let mut header = vec![("film", Align::Left), ("label", Align::Left)];
+    header.extend(labels.iter().map(|label| (label.as_str(), Align::Right)));
+    header.push(("", Align::Left));
+    let rows: Vec<Vec<String>> = predictions
+        .iter()
+        .map(|prediction| {
+            let mut row = vec![prediction.path.clone()];
+            match &prediction.probabilities {
+                Some(probabilities) => {
+                    row.push(prediction.label.clone().unwrap_or_default());
+                    row.extend(probabilities.0.iter().map(|(_, p)| format!("{p:.3}")));
+                    row.push(String::new());
+                }
+                None => {
+                    row.push("(set aside)".to_owned());
+                    row.extend(labels.iter().map(|_| String::new()));
+                    row.push(prediction.reason.clone().unwrap_or_default());
+                }
+            }
+            row
+        })
+        .collect();
+    render(&header, &rows)
+}
+
+fn footer(predictor: &Predictor, name: &str, predictions: &[Prediction]) -> String {
+    let set_aside = predictions
+        .iter()
+        .filter(|p| p.status == Status::SetAside)
+        .count();
+    let scored = predictions.len() - set_aside;
+    let header = predictor.header();
+    let aside = if set_aside > 0 {
+        format!(", {set_aside} set aside")
+    } else {
+        String::new()
+    };
+    format!(
+        "{scored} scored{aside} by {name} ({}, {}). {NOT_A_MEDICAL_DEVICE}",
+        header.network.architecture,
+        header.labels.join(" vs "),
+    )
+}

@@ -1,0 +1,236 @@
+//! `plainfilm train`
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use plainfilm::NOT_A_MEDICAL_DEVICE;
+use plainfilm::dataset::{Dataset, DatasetOptions, SetAside};
+use plainfilm::evaluate::{Figure, PartMetrics, classification_report};
+use plainfilm::train::{Outcome, RunFolder, TrainSettings};
+
+use super::table::{Align, render};
+use crate::args::TrainArgs;
+use crate::exit::{Exit, UsageError};
+use crate::interrupt;
+use crate::printer::{Printer, Style};
+use crate::progress::TrainingDisplay;
+use crate::settings::{resolve, use_threads};
+
+/// How many films of a list are named on the terminal.
+pub const NAMED: usize = 5;
+
+/// Trains, or goes on with a training.
+pub fn run(args: &TrainArgs, printer: &Printer) -> anyhow::Result<Exit> {
+    let (settings, folder) = match (&args.resume, &args.data) {
+        (Some(run), _) => {
+            let folder = RunFolder::at(run);
+            let settings = folder
+                .read_settings()
+                .with_context(|| format!("{} cannot be resumed", run.display()))?;
+            (settings, folder)
+        }
+        (None, Some(data)) => {
+            let settings = resolve(args, data)?;
+            (settings, new_folder(args.run.as_deref(), args)?)
+        }
+        (None, None) => {
+            return Err(UsageError("expected DATA or --resume RUN".to_owned()).into());
+        }
+    };
+    let outcome = train(settings, &folder, printer)?;
+    Ok(Exit::after(outcome.set_aside.len()))
+}
+
+/// Trains into a folder and prints the result.
+///
+/// # Errors
+///
+/// Whatever kept it from its end.
+pub fn train(
+    mut settings: TrainSettings,
+    folder: &RunFolder,
+    printer: &Printer,
+) -> anyhow::Result<Outcome> {
+    let interrupt = interrupt::listen();
+    use_threads(settings.threads)?;
+    let dataset = Dataset::open(
+        &settings.data,
+        &DatasetOptions {
+            labels: (!settings.labels.is_empty()).then(|| settings.labels.clone()),
+            patient_pattern: settings.patient_pattern.clone(),
+            ..DatasetOptions::default()
+        },
+    )?;
+    settings.labels.clone_from(&dataset.labels);
+    // The run folder must know where the films are from wherever it is resumed.
+    settings.data = std::path::absolute(&settings.data)?;
+    describe(&dataset, &settings, folder, printer);
+    let mut display = TrainingDisplay::new(printer);
+    let result = plainfilm::train::train(dataset, &settings, folder, interrupt, &mut display);
+    display.finish();
+    let outcome = result?;
+    print_outcome(&outcome, folder, printer);
+    Ok(outcome)
+}
+
+/// The folder of a new run: named, or made from the time and the model.
+fn new_folder(named: Option<&Path>, args: &TrainArgs) -> anyhow::Result<RunFolder> {
+    let path = match named {
+        Some(path) => path.to_owned(),
+        None => {
+            let now = jiff::ZonedDateTime::now().strftime("%Y%m%d-%H%M%S");
+            let model = args.model.as_deref().unwrap_or("darkcovidnet");
+            PathBuf::from("runs").join(format!("{now}-{model}"))
+        }
+    };
+    let is_used = path
+        .read_dir()
+        .is_ok_and(|mut entries| entries.next().is_some());
+    if is_used {
+        return Err(UsageError(format!(
+            "{} is not empty\nhint: go on with it by `plainfilm train --resume {0}`, or name another --run",
+            path.display()
+        ))
+        .into());
+    }
+    Ok(RunFolder::at(&path))
+}
+
+fn describe(dataset: &Dataset, settings: &TrainSettings, folder: &RunFolder, printer: &Printer) {
+    let counts: Vec<String> = dataset
+        .labels
+        .iter()
+        .enumerate()
+        .map(|(index, label)| {
+            let films = dataset
+                .films
+                .iter()
+                .filter(|film| film.label == index)
+                .count();
+            format!("{films} {label}")
+        })
+        .collect();
+    printer.line(&format!(
+        "{}  {} films: {}",
+        printer.styled(Style::Bold, "data"),
+        dataset.films.len(),
+        counts.join(", ")
+    ));
+    printer.line(&format!(
+        "{} {} at {} px, {} epochs, batch {}, {} with {} threads, seed {}",
+        printer.styled(Style::Bold, "model"),
+        settings.model,
+        settings.preprocessing.size,
+        settings.epochs,
+        settings.batch,
+        settings.device,
+        settings.threads,
+        settings.seed
+    ));
+    printer.line(&format!(
+        "{}   {}",
+        printer.styled(Style::Bold, "run"),
+        folder.root().display()
+    ));
+    if settings.freeze_backbone {
+        printer.warning(
+            "the backbone is frozen and its weights are random: only the head learns\n\
+             hint: --freeze none trains it all, slowly",
+        );
+    }
+    if dataset.synthetic {
+        printer.warning("these films are synthetic: no figure below says anything about patients");
+    }
+}
+
+fn print_outcome(outcome: &Outcome, folder: &RunFolder, printer: &Printer) {
+    print_set_aside(&outcome.set_aside, printer);
+    let metrics = &outcome.metrics;
+    let part = metrics.test.as_ref().or(metrics.train.as_ref());
+    if let Some(part) = part {
+        printer.data(&figures_text(part));
+    }
+    if let Some(folds) = &outcome.folds {
+        printer.data(&format!(
+            "accuracy by fold: {} (mean {:.4}, standard deviation {:.4})\n",
+            folds
+                .accuracies
+                .iter()
+                .map(|a| format!("{a:.4}"))
+                .collect::<Vec<_>>()
+                .join(" "),
+            folds.mean_accuracy,
+            folds.accuracy_deviation
+        ));
+    }
+    printer.line(&format!("split   {}", metrics.split));
+    if metrics.test_films_with_patient_in_training > 0 {
+        printer.warning(&format!(
+            "{} of {} test films show a patient who is in training too: the figures above flatter the model",
+            metrics.test_films_with_patient_in_training,
+            metrics.test.as_ref().map_or(0, |test| test.n),
+        ));
+    }
+    let report = folder.root().join("report.html");
+    printer.line(&format!(
+        "report  {}",
+        printer.styled(Style::Bold, &report.display().to_string())
+    ));
+    printer.line(&printer.styled(Style::Dim, NOT_A_MEDICAL_DEVICE));
+}
+
+/// Names the first few films that were set aside.
+pub fn print_set_aside(set_aside: &[SetAside], printer: &Printer) {
+    if set_aside.is_empty() {
+        return;
+    }
+    printer.warning(&format!("{} files were set aside:", set_aside.len()));
+    for film in set_aside.iter().take(NAMED) {
+        printer.line(&format!("  {}: {}", film.path, film.reason));
+    }
+    if set_aside.len() > NAMED {
+        printer.line(&format!(
+            "  and {} more, in set_aside.csv",
+            set_aside.len() - NAMED
+        ));
+    }
+}
+
+/// The figures of one part of a split, for stdout.
+pub fn figures_text(part: &PartMetrics) -> String {
+    let figure = |name: &str, figure: &Figure| vec![name.to_owned(), figure.to_string()];
+    let rows = vec![
+        figure("accuracy", &part.accuracy),
+        figure("balanced accuracy", &part.balanced_accuracy),
+        figure("AUROC", &part.auroc),
+        figure("AUPRC", &part.auprc),
+        figure("loss", &part.loss),
+    ];
+    let header = format!("{} films", part.n);
+    format!(
+        "\n{}\n{}\n{}\n",
+        render(&[(header.as_str(), Align::Left), ("", Align::Right)], &rows),
+        classification_report(part),
+        confusion_text(part),
+    )
+}
+
+fn confusion_text(part: &PartMetrics) -> String {
+    let labels: Vec<&str> = part
+        .per_label
+        .iter()
+        .map(|(label, _)| label.as_str())
+        .collect();
+    let mut header = vec![("truth \\ predicted", Align::Left)];
+    header.extend(labels.iter().map(|label| (*label, Align::Right)));
+    let rows: Vec<Vec<String>> = labels
+        .iter()
+        .zip(part.confusion_matrix.rows())
+        .map(|(label, row)| {
+            let mut cells = vec![(*label).to_owned()];
+            cells.extend(row.iter().map(ToString::to_string));
+            cells
+        })
+        .collect();
+    render(&header, &rows)
+}

@@ -1,0 +1,193 @@
+//! Arguments over a settings file over defaults.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use plainfilm::dataset::SplitMethod;
+use plainfilm::model::Architecture;
+use plainfilm::radiograph::Inversion;
+use plainfilm::train::{
+    Balance, OptimiserKind, Schedule, SplitSettings, TrainDefaults, TrainSettings,
+};
+
+use crate::args::TrainArgs;
+use crate::args::train::{BalanceArg, FreezeArg, OptimiserArg, ScheduleArg};
+use crate::exit::UsageError;
+
+/// Seed where none is given.
+pub const DEFAULT_SEED: u64 = 42;
+
+/// The settings of a training, but for the labels, which only the data set knows.
+///
+/// # Errors
+///
+/// When a value is not one of its kind, or the settings file cannot be read.
+pub fn resolve(args: &TrainArgs, data: &Path) -> anyhow::Result<TrainSettings> {
+    let from_file = args.settings.as_deref().map(read).transpose()?;
+    let model = match (&args.model, &from_file) {
+        (Some(name), _) => name.parse::<Architecture>()?,
+        (None, Some(file)) => file.model,
+        (None, None) => Architecture::DarkCovidNet,
+    };
+    let mut settings = match from_file {
+        Some(file) if file.model == model => file,
+        _ => TrainSettings::defaults(TrainDefaults {
+            data: data.to_owned(),
+            model,
+            seed: DEFAULT_SEED,
+            threads: available_threads(),
+        }),
+    };
+    settings.data = data.to_owned();
+    replace(&mut settings.epochs, args.epochs);
+    replace(&mut settings.batch, args.batch);
+    replace(&mut settings.seed, args.seed);
+    replace(&mut settings.label_smoothing, args.label_smoothing);
+    replace(&mut settings.threads, args.threads);
+    replace(&mut settings.device, args.device.clone());
+    replace(&mut settings.optimiser.learning_rate, args.learning_rate);
+    replace(&mut settings.optimiser.weight_decay, args.weight_decay);
+    replace(&mut settings.optimiser.kind, args.optimiser.map(optimiser));
+    if args.early_stopping.is_some() {
+        settings.early_stopping = args.early_stopping;
+    }
+    replace(&mut settings.balance, args.balance.map(balance));
+    replace(
+        &mut settings.freeze_backbone,
+        args.freeze.map(|freeze| freeze == FreezeArg::Backbone),
+    );
+    if let Some(schedule) = args.schedule {
+        settings.schedule = schedule_of(schedule, settings.epochs);
+    }
+    if args.patient_pattern.is_some() {
+        settings.patient_pattern.clone_from(&args.patient_pattern);
+    }
+    if let Some(labels) = &args.labels {
+        settings.labels = labels.iter().map(|label| label.trim().to_owned()).collect();
+    }
+    if let Some(split) = &args.split {
+        settings.split = SplitSettings {
+            method: split_method(split),
+            ..settings.split
+        };
+    }
+    if args.folds.is_some() {
+        settings.split.folds = args.folds;
+    }
+    preprocessing(args, &mut settings)?;
+    augmentation(args, &mut settings);
+    settings.check()?;
+    Ok(settings)
+}
+
+/// Reads a settings file.
+fn read(path: &Path) -> anyhow::Result<TrainSettings> {
+    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    toml::from_str(&text).with_context(|| format!("{}: not a settings file", path.display()))
+}
+
+/// Cores that this process may use.
+pub fn available_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Sets the number of threads for everything that follows in this process.
+///
+/// # Errors
+///
+/// When the threads cannot be started.
+pub fn use_threads(threads: usize) -> anyhow::Result<()> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build_global()
+        .with_context(|| format!("{threads} threads cannot be started"))
+}
+
+fn replace<T>(target: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *target = value;
+    }
+}
+
+fn split_method(text: &str) -> SplitMethod {
+    match text {
+        "grouped" => SplitMethod::Grouped,
+        "random" => SplitMethod::Random,
+        file => SplitMethod::File(PathBuf::from(file)),
+    }
+}
+
+fn optimiser(argument: OptimiserArg) -> OptimiserKind {
+    match argument {
+        OptimiserArg::Adam => OptimiserKind::Adam,
+        OptimiserArg::Adamw => OptimiserKind::AdamW,
+    }
+}
+
+fn balance(argument: BalanceArg) -> Balance {
+    match argument {
+        BalanceArg::None => Balance::None,
+        BalanceArg::ClassWeights => Balance::ClassWeights,
+        BalanceArg::Sampling => Balance::Sampling,
+    }
+}
+
+fn schedule_of(argument: ScheduleArg, epochs: usize) -> Schedule {
+    match argument {
+        ScheduleArg::Constant => Schedule::Constant,
+        ScheduleArg::OneCycle => Schedule::OneCycle { warm_up: 0.3 },
+        ScheduleArg::Cosine => Schedule::Cosine,
+        ScheduleArg::Step => Schedule::Step {
+            epochs: epochs.div_ceil(3),
+            factor: 0.1,
+        },
+        ScheduleArg::Plateau => Schedule::Plateau {
+            patience: 5,
+            factor: 0.5,
+        },
+        ScheduleArg::InverseTime => Schedule::InverseTime { decay: 2e-5 },
+    }
+}
+
+fn preprocessing(args: &TrainArgs, settings: &mut TrainSettings) -> anyhow::Result<()> {
+    let target = &mut settings.preprocessing;
+    replace(&mut target.size, args.size);
+    replace(&mut target.fit, parse("--fit", args.fit.as_deref())?);
+    replace(
+        &mut target.resampling,
+        parse("--resampling", args.resampling.as_deref())?,
+    );
+    replace(
+        &mut target.scaling,
+        parse("--scaling", args.scaling.as_deref())?,
+    );
+    if args.invert {
+        target.inversion = Inversion::Invert;
+    }
+    Ok(())
+}
+
+fn parse<T>(flag: &str, text: Option<&str>) -> anyhow::Result<Option<T>>
+where
+    T: std::str::FromStr,
+    T::Err: std::fmt::Display,
+{
+    text.map(|text| {
+        text.parse()
+            .map_err(|error| UsageError(format!("{flag}: {error}")).into())
+    })
+    .transpose()
+}
+
+fn augmentation(args: &TrainArgs, settings: &mut TrainSettings) {
+    let target = &mut settings.augmentation;
+    replace(&mut target.rotation_degrees, args.rotation);
+    replace(&mut target.shift_fraction, args.shift);
+    replace(&mut target.brightness, args.brightness);
+    if let Some(zoom) = args.zoom {
+        target.zoom = (1.0 - zoom, 1.0 + zoom);
+    }
+    if args.flip {
+        target.flip = true;
+    }
+}

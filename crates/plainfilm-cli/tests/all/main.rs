@@ -1,0 +1,7 @@
+//! Tests of the program as its users run it, in one binary so that they link once.
+
+mod predicting;
+mod program;
+mod quickstart;
+mod resuming;
+mod training;

@@ -1,0 +1,147 @@
+//! `predict`, `evaluate`, `models`: inputs, formats and exits.
+
+use std::io::Write;
+use std::process::Stdio;
+
+use crate::program::{Scratch, assert_code, command, json, plainfilm, stderr, stdout, text, train};
+
+#[test]
+fn every_input_is_scored_or_set_aside_in_order() {
+    let scratch = Scratch::with_films(6);
+    let film = |name: &str| scratch.path("films").join(name);
+    let listing = std::fs::read_to_string(film("manifest.csv")).unwrap();
+    let real = film(listing.lines().nth(1).unwrap().split(',').next().unwrap());
+    let (empty, gone) = (scratch.path("empty.png"), scratch.path("gone.png"));
+    std::fs::write(&empty, b"").unwrap();
+    let output = plainfilm(&[
+        "predict",
+        text(&real),
+        text(&empty),
+        text(&gone),
+        "--format",
+        "json",
+    ]);
+    assert_code(&output, 3);
+    let lines: Vec<serde_json::Value> = stdout(&output)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let statuses: Vec<&str> = lines
+        .iter()
+        .map(|line| line["status"].as_str().unwrap())
+        .collect();
+    assert_eq!(statuses, ["scored", "set_aside", "set_aside"]);
+    let probabilities = lines[0]["probabilities"].as_object().unwrap();
+    let sum: f64 = probabilities.values().map(|p| p.as_f64().unwrap()).sum();
+    assert!((sum - 1.0).abs() < 1e-9, "{sum}");
+    let names: Vec<&str> = probabilities.keys().map(String::as_str).collect();
+    assert_eq!(names, ["Covid-19", "No_findings"]);
+    assert_eq!(lines[0]["threshold"], 0.5);
+    assert!(lines[1]["reason"].as_str().unwrap().contains("empty"));
+    assert!(stderr(&output).contains("not a medical device"));
+}
+
+#[test]
+fn a_list_on_stdin_and_a_folder_give_the_same_scores() {
+    let scratch = Scratch::with_films(6);
+    let folder = scratch.path("films/clear");
+    let by_folder = plainfilm(&["predict", text(&folder), "--format", "csv"]);
+    assert_code(&by_folder, 0);
+    let mut names: Vec<_> = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    names.sort();
+    let mut child = command(&["predict", "-", "--format", "csv"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let list: String = names
+        .iter()
+        .map(|name| format!("{}\n", name.display()))
+        .collect();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(list.as_bytes())
+        .unwrap();
+    let by_list = child.wait_with_output().unwrap();
+    assert_code(&by_list, 0);
+    assert_eq!(stdout(&by_folder), stdout(&by_list));
+    assert!(
+        stdout(&by_list).starts_with("path,status,label,Covid-19,No_findings,threshold,reason\n")
+    );
+}
+
+#[test]
+fn evaluate_repeats_the_figures_of_the_run_and_maps_labels() {
+    let scratch = Scratch::with_films(40);
+    let (films, run, other) = (
+        scratch.path("films"),
+        scratch.path("run"),
+        scratch.path("other"),
+    );
+    assert_code(&train(&films, &run, &[]), 0);
+    let output = plainfilm(&["evaluate", text(&run), text(&films), "--format", "json"]);
+    assert_code(&output, 0);
+    let all: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    let metrics = json(&run.join("metrics.json"));
+    let right = |part: &serde_json::Value| {
+        (part["accuracy"].as_f64().unwrap() * part["n"].as_f64().unwrap()).round() as u64
+    };
+    let parts = ["train", "validation", "test"]
+        .iter()
+        .map(|part| right(&metrics[part]))
+        .sum::<u64>();
+    assert_eq!(right(&all["test"]), parts);
+
+    std::fs::create_dir(&other).unwrap();
+    std::fs::rename(films.join("opacity"), other.join("sick")).unwrap();
+    std::fs::rename(films.join("clear"), other.join("clear")).unwrap();
+    let refused = plainfilm(&["evaluate", text(&run), text(&other)]);
+    assert_code(&refused, 3);
+    assert!(stderr(&refused).contains("sick"), "{}", stderr(&refused));
+    let mapped = plainfilm(&[
+        "evaluate",
+        text(&run),
+        text(&other),
+        "--map",
+        "sick=opacity",
+        "--format",
+        "json",
+    ]);
+    assert_code(&mapped, 0);
+    let mapped: serde_json::Value = serde_json::from_str(&stdout(&mapped)).unwrap();
+    assert_eq!(right(&mapped["test"]), parts);
+}
+
+#[test]
+fn models_print_the_published_parameters() {
+    let list = stdout(&plainfilm(&["models"]));
+    for expected in ["1,164,434", "14,747,650", "32,962", "plants"] {
+        assert!(list.contains(expected), "{expected} is not in\n{list}");
+    }
+    let three = stdout(&plainfilm(&[
+        "models",
+        "--summary",
+        "darkcovidnet",
+        "--classes",
+        "3",
+    ]));
+    assert!(three.contains("1,167,586"), "{three}");
+}
+
+#[test]
+fn a_damaged_model_file_is_an_error_that_names_it() {
+    let scratch = Scratch::new();
+    let path = scratch.path("broken.safetensors");
+    std::fs::write(&path, b"not a model").unwrap();
+    let output = plainfilm(&["predict", "x.png", "--model", text(&path)]);
+    assert_code(&output, 1);
+    assert!(
+        stderr(&output).contains("broken.safetensors"),
+        "{}",
+        stderr(&output)
+    );
+}

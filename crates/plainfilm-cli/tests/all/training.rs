@@ -1,0 +1,222 @@
+//! `train`: what it writes, what it sets aside, what it refuses.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::program::{
+    Scratch, assert_code, json, model_bytes, plainfilm, stderr, stdout, text, train,
+};
+
+#[test]
+fn a_run_leaves_everything_that_the_design_promises() {
+    let scratch = Scratch::with_films(60);
+    let run = scratch.path("run");
+    let output = train(&scratch.path("films"), &run, &[]);
+    assert_code(&output, 0);
+    for name in [
+        "settings.toml",
+        "split.csv",
+        "history.csv",
+        "set_aside.csv",
+        "model.plainfilm.safetensors",
+        "predictions.csv",
+        "metrics.json",
+        "report.html",
+    ] {
+        assert!(run.join(name).is_file(), "{name} is missing");
+    }
+    let history = std::fs::read_to_string(run.join("history.csv")).unwrap();
+    assert!(history.starts_with(
+        "epoch,train_loss,train_accuracy,validation_loss,validation_accuracy,learning_rate,seconds\n1,"
+    ));
+    assert_eq!(history.lines().count(), 5);
+    let split = std::fs::read_to_string(run.join("split.csv")).unwrap();
+    assert!(split.starts_with("path,label,patient_id,split\n"));
+    assert_eq!(split.lines().count(), 61);
+    let metrics = json(&run.join("metrics.json"));
+    let films: u64 = ["train", "validation", "test"]
+        .iter()
+        .map(|part| metrics[part]["n"].as_u64().unwrap())
+        .sum();
+    assert_eq!(films, 60);
+    let report = std::fs::read_to_string(run.join("report.html")).unwrap();
+    assert!(report.contains("not a medical device"));
+    assert!(stdout(&output).contains("balanced accuracy"));
+    assert!(stderr(&output).contains("synthetic"));
+}
+
+#[test]
+fn one_seed_gives_the_same_bytes_and_another_gives_others() {
+    let scratch = Scratch::with_films(40);
+    let films = scratch.path("films");
+    let runs = [("a", "1"), ("b", "1"), ("c", "2")].map(|(name, seed)| {
+        let run = scratch.path(name);
+        assert_code(&train(&films, &run, &["--seed", seed]), 0);
+        model_bytes(&run)
+    });
+    assert_eq!(runs[0], runs[1]);
+    assert_ne!(runs[0], runs[2]);
+}
+
+#[test]
+fn a_random_split_says_so_in_every_output() {
+    let scratch = Scratch::with_films(60);
+    let run = scratch.path("run");
+    let output = train(&scratch.path("films"), &run, &["--split", "random"]);
+    assert_code(&output, 0);
+    let report = std::fs::read_to_string(run.join("report.html")).unwrap();
+    let metrics = json(&run.join("metrics.json"));
+    let model = String::from_utf8_lossy(&model_bytes(&run)).into_owned();
+    for (name, text) in [
+        ("the terminal", stderr(&output)),
+        ("report.html", report),
+        ("metrics.json", metrics["split"].to_string()),
+        ("the model file", model),
+    ] {
+        assert!(
+            text.to_lowercase().contains("random"),
+            "{name} does not say that the split is random"
+        );
+    }
+}
+
+#[test]
+fn a_saved_split_is_used_again() {
+    let scratch = Scratch::with_films(40);
+    let films = scratch.path("films");
+    let (first, second) = (scratch.path("first"), scratch.path("second"));
+    assert_code(&train(&films, &first, &["--seed", "1"]), 0);
+    let saved = first.join("split.csv");
+    assert_code(
+        &train(&films, &second, &["--seed", "2", "--split", text(&saved)]),
+        0,
+    );
+    let read = |run: &Path| std::fs::read_to_string(run.join("split.csv")).unwrap();
+    assert_eq!(read(&first), read(&second));
+}
+
+#[test]
+fn unreadable_films_are_set_aside_by_name_and_the_rest_is_trained() {
+    let scratch = Scratch::with_films(60);
+    let films = scratch.path("films");
+    let manifest = std::fs::read_to_string(films.join("manifest.csv")).unwrap();
+    let paths: Vec<&str> = manifest
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').next().unwrap())
+        .collect();
+    let whole = std::fs::read(films.join(paths[7])).unwrap();
+    std::fs::write(films.join(paths[0]), b"").unwrap();
+    std::fs::write(films.join(paths[7]), &whole[..whole.len() / 2]).unwrap();
+    std::fs::write(films.join(paths[20]), b"<html>404 not found</html>").unwrap();
+    std::fs::write(films.join(paths[33]), vec![0xA5; 4096]).unwrap();
+    std::fs::remove_file(films.join(paths[50])).unwrap();
+    let run = scratch.path("run");
+    assert_code(&train(&films, &run, &[]), 3);
+    let mut reader = std::fs::read_to_string(run.join("set_aside.csv")).unwrap();
+    let rows = reader.split_off("path,reason\n".len());
+    let found: BTreeSet<&str> = rows
+        .lines()
+        .map(|line| line.split(',').next().unwrap())
+        .collect();
+    let expected = BTreeSet::from([0, 7, 20, 33, 50].map(|index| paths[index]));
+    assert_eq!(found, expected, "{rows}");
+    assert_eq!(
+        std::fs::read_to_string(run.join("split.csv"))
+            .unwrap()
+            .lines()
+            .count(),
+        56
+    );
+}
+
+#[test]
+fn a_loss_that_is_no_number_names_the_batch_and_ends_with_1() {
+    let scratch = Scratch::with_films(40);
+    let run = scratch.path("run");
+    let more = ["--learning-rate", "1e38", "--schedule", "constant"];
+    let output = train(&scratch.path("films"), &run, &more);
+    assert_code(&output, 1);
+    let message = stderr(&output);
+    assert!(
+        message.contains("the loss is") && message.contains("phantom-"),
+        "{message}"
+    );
+    assert!(message.contains("hint: lower --learning-rate"), "{message}");
+}
+
+#[test]
+fn folds_test_every_film_once() {
+    let scratch = Scratch::with_films(40);
+    let run = scratch.path("run");
+    let output = train(
+        &scratch.path("films"),
+        &run,
+        &["--folds", "3", "--epochs", "1"],
+    );
+    assert_code(&output, 0);
+    let predictions = std::fs::read_to_string(run.join("predictions.csv")).unwrap();
+    let paths: BTreeSet<&str> = predictions
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').next().unwrap())
+        .collect();
+    assert_eq!((paths.len(), predictions.lines().count()), (40, 41));
+    assert_eq!(
+        json(&run.join("metrics.json"))["folds"]["accuracies"]
+            .as_array()
+            .unwrap()
+            .len(),
+        3
+    );
+    for fold in 1..=3 {
+        assert!(run.join(format!("fold-{fold}/report.html")).is_file());
+    }
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_with_the_right_exit() {
+    let scratch = Scratch::with_films(20);
+    let films = scratch.path("films");
+    let run = scratch.path("run");
+    std::fs::create_dir(scratch.path("full")).unwrap();
+    std::fs::write(scratch.path("full/x"), b"x").unwrap();
+    let full = scratch.path("full");
+    let gone = scratch.path("gone");
+    let cases: [(&[&str], i32, &str); 9] = [
+        (&["train"], 2, "required"),
+        (
+            &["train", text(&films), "--model", "resnet"],
+            1,
+            "darkcovidnet",
+        ),
+        (&["train", text(&films), "--epochs", "0"], 1, "at least 1"),
+        (&["train", text(&films), "--fit", "stretch"], 2, "letterbox"),
+        (
+            &["train", text(&films), "--run", text(&full)],
+            2,
+            "--resume",
+        ),
+        (
+            &["train", text(&films), "--device", "vulkan:0"],
+            1,
+            "--features vulkan",
+        ),
+        (
+            &["train", text(&films), "--labels", "opacity,normal"],
+            1,
+            "clear",
+        ),
+        (&["train", text(&gone), "--run", text(&run)], 1, "gone"),
+        (&["train", "--resume", text(&gone)], 1, "cannot be resumed"),
+    ];
+    for (arguments, code, expected) in cases {
+        let output = plainfilm(arguments);
+        assert_code(&output, code);
+        assert!(
+            stderr(&output).contains(expected),
+            "{arguments:?}:\n{}",
+            stderr(&output)
+        );
+    }
+}
