@@ -10,7 +10,7 @@ use image::{ColorType, ImageDecoder, ImageError};
 
 use super::jpeg::{self, JpegSource};
 use super::tiff::{self, TiffSource};
-use super::{Format, Limits, Provenance, Radiograph, RadiographError, grey};
+use super::{Format, Limits, PHANTOM_SOFTWARE, Provenance, Radiograph, RadiographError, grey};
 
 /// What a film's header says; cheap to read, no pixel is decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,6 +114,12 @@ pub fn read_header(bytes: &[u8], name: &str, limits: &Limits) -> Result<Header, 
     open_source(bytes, name, limits).map(|opened| opened.header)
 }
 
+/// Whether a PNG's text says that our generator drew it; encoders put text before the pixels.
+fn says_synthetic(bytes: &[u8]) -> bool {
+    let text = format!("Software\0{PHANTOM_SOFTWARE}");
+    bytes[..bytes.len().min(1024)].windows(text.len()).any(|window| window == text.as_bytes())
+}
+
 /// Decodes a film to one grey channel, upright. `name` is what errors and the provenance call it.
 ///
 /// The format is told by content; a PNG named `.jpg` is a PNG. Depths of 1, 2, 4 and 8 bits become
@@ -158,7 +164,7 @@ pub fn decode(bytes: &[u8], name: &str, limits: &Limits) -> Result<Radiograph, R
             format: header.format.name().to_owned(),
             colour: header.colour,
             orientation: header.orientation,
-            synthetic: false,
+            synthetic: says_synthetic(bytes),
         },
     })
 }

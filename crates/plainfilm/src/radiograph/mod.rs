@@ -35,6 +35,9 @@ pub struct Radiograph {
     pub provenance: Provenance,
 }
 
+/// What the `Software` text of a PNG film says when our generator drew it.
+pub const PHANTOM_SOFTWARE: &str = "plainfilm phantom generator";
+
 /// What the file itself said about a film.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Provenance {

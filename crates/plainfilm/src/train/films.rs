@@ -1,7 +1,7 @@
 //! Every film of a data set, decoded and resized once and then kept in memory.
 
 use std::borrow::Cow;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
@@ -42,11 +42,13 @@ impl LoadedFilms {
     ) -> Self {
         let total = dataset.films.len();
         let (done, cached) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let any_synthetic = AtomicBool::new(dataset.synthetic);
         let read: Vec<Result<Option<Plane>, String>> = dataset
             .films
             .par_iter()
             .map(|film| {
                 let plane = read_film(&dataset, film, limits).map(|film| {
+                    any_synthetic.fetch_or(film.provenance.synthetic, Ordering::Relaxed);
                     let plane = preprocessing.plane(&film);
                     let bytes = plane.values.len() * size_of::<f32>();
                     let before = cached.fetch_add(bytes, Ordering::Relaxed);
@@ -70,6 +72,7 @@ impl LoadedFilms {
                 }),
             }
         }
+        dataset.synthetic = any_synthetic.into_inner();
         dataset.set_aside.sort_by(|a, b| a.path.cmp(&b.path));
         Self {
             dataset,

@@ -32,7 +32,7 @@ pub use film::Site;
 pub use plan::{LABELS, PlannedFilm};
 
 /// The `Software` text of every phantom's PNG file, by which it can be told from a real film.
-pub const SOFTWARE: &str = "plainfilm phantom generator";
+pub const SOFTWARE: &str = crate::radiograph::PHANTOM_SOFTWARE;
 
 /// The `Comment` text of every phantom's PNG file.
 pub const COMMENT: &str = "synthetic, not a patient";
@@ -326,6 +326,7 @@ fn readme_text(settings: &PhantomSettings) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::radiograph::Limits;
 
     fn small() -> PhantomSettings {
         PhantomSettings {
@@ -406,6 +407,8 @@ mod tests {
             let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
             reader.next_frame(&mut pixels).unwrap();
             let drawn = draw(&settings, index).unwrap();
+            let decoded = crate::radiograph::decode(&bytes, &row[0], &Limits::default()).unwrap();
+            assert!(decoded.provenance.synthetic && drawn.provenance.synthetic);
             assert!(
                 pixels
                     .iter()

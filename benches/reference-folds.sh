@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Five folds of DarkCovidNet on the reference data: the paper's ungrouped split beside the same by
+# patient, and three classes. Prints the figures side by side.
+#
+#   benches/reference-folds.sh path/to/covid-xray [output folder]
+#
+# About 40 minutes on 2 cores. The runs stay in the output folder; run it again to go on.
+set -euo pipefail
+data=${1:?"usage: $0 path/to/covid-xray [output folder]"}
+output=${2:-runs/reference-folds}
+cd "$(dirname "$0")/.."
+cargo build --release --quiet
+plainfilm=target/release/plainfilm
+mkdir -p "$output"
+
+# name, labels, split
+run() {
+    local folder="$output/$1"
+    if [ -f "$folder/settings.toml" ]; then
+        "$plainfilm" train --resume "$folder"
+    else
+        "$plainfilm" train "$data" --labels "$2" --split "$3" --folds 5 --run "$folder" \
+            --size 224 --epochs 15 --batch 16 --seed 42
+    fi >"$folder.txt"
+}
+
+# The first accuracy in metrics.json is that of all folds together.
+accuracy() { sed -n 's/.*"accuracy": \([0-9.]*\).*/\1/p' "$output/$1/metrics.json" | head -n 1; }
+shared() { sed -n 's/.*"test_films_with_patient_in_training": \([0-9]*\).*/\1/p' "$output/$1/metrics.json"; }
+
+run binary-random Covid-19,No_findings random
+run binary-grouped Covid-19,No_findings grouped
+run three-random Covid-19,No_findings,Pneumonia random
+run three-grouped Covid-19,No_findings,Pneumonia grouped
+
+printf '\n%-16s %10s %10s   %s\n' labels random grouped 'test films with a patient in training (random split)'
+for labels in binary three; do
+    printf '%-16s %10.4f %10.4f   %s\n' "$labels" "$(accuracy "$labels-random")" \
+        "$(accuracy "$labels-grouped")" "$(shared "$labels-random")"
+done
