@@ -1,10 +1,24 @@
-//! One film: decoded to a single channel, with its bit depth and where it came from.
-
-mod limits;
+//! One film: decoded to a single channel, with its bit depth and where it came from, and
+//! preprocessed to the plane that a network is shown. Training and prediction share this path.
 
 use serde::{Deserialize, Serialize};
 
+mod decode;
+mod error;
+mod format;
+mod grey;
+mod jpeg;
+mod limits;
+mod preprocess;
+mod resample;
+mod tiff;
+
+pub use decode::{Header, decode, open, read_header};
+pub use error::RadiographError;
+pub use format::Format;
 pub use limits::Limits;
+pub use preprocess::{Fit, Inversion, ParseNameError, Preprocessing, PreprocessingError, Scaling};
+pub use resample::Resampling;
 
 /// A decoded film: one channel, row-major, with a known bit depth.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,0 +1,543 @@
+//! From a film of any size to the tensor that a network is shown.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::resample::{Area, Resampling, pad, resize};
+use super::{Plane, Radiograph};
+
+/// Largest [`Preprocessing::size`] that [`Preprocessing::check`] accepts, in pixels.
+const MAX_SIZE: usize = 4096;
+
+/// Mean and standard deviation of ImageNet's red, green and blue channels, on a scale of 0 to 1;
+/// the figures that torchvision's pretrained networks are documented with.
+const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
+const IMAGENET_SD: [f32; 3] = [0.229, 0.224, 0.225];
+
+/// How a film becomes a square.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fit {
+    /// The largest square in the middle; what lies beside it is lost.
+    #[default]
+    Crop,
+    /// The whole film, with black bars; its aspect ratio stays visible.
+    Letterbox,
+    /// The whole film, its aspect ratio ignored; what Keras' `load_img(target_size=…)` does.
+    Squash,
+}
+
+/// How values reach a network, after a film was brought to 0..=1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scaling {
+    /// As they are: the pixel divided by 255 (or by 65,535).
+    #[default]
+    Unit,
+    /// Per film: its 1st percentile becomes 0 and its 99th 1, and what lies outside is clipped.
+    /// Percentiles interpolate linearly, as NumPy's do. Black bars count. A film whose two
+    /// percentiles are equal becomes 0.
+    Percentile,
+    /// Per film: mean 0 and (population) standard deviation 1. Black bars count. A constant film
+    /// becomes 0.
+    ZScore,
+    /// Per channel: ImageNet's mean is subtracted and its standard deviation divided by. With any
+    /// number of channels but three, every channel gets the mean of the three figures.
+    ImageNet,
+}
+
+/// Whether black and white change places, for films stored with bone black (MONOCHROME1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Inversion {
+    /// As stored.
+    #[default]
+    None,
+    /// Every value `v` becomes `1 - v`; the bars of a letterbox stay black.
+    Invert,
+}
+
+/// A name that is none of the allowed ones.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected one of {expected}, found `{found}`")]
+pub struct ParseNameError {
+    /// The allowed names, separated by commas.
+    pub expected: String,
+    /// What was given.
+    pub found: String,
+}
+
+/// `Display`, `FromStr` and the list `ALL` for an enum of names, so that command line, settings
+/// file and report spell them alike.
+macro_rules! names {
+    ($kind:ident { $($variant:ident => $name:literal),+ $(,)? }) => {
+        impl $kind {
+            /// All of them, in the order of their definition.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// The name, as in settings files and on the command line.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),+ }
+            }
+        }
+
+        impl std::fmt::Display for $kind {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.name())
+            }
+        }
+
+        impl std::str::FromStr for $kind {
+            type Err = $crate::radiograph::ParseNameError;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                match text {
+                    $($name => Ok(Self::$variant),)+
+                    other => Err($crate::radiograph::ParseNameError {
+                        expected: [$($name),+].join(", "),
+                        found: other.to_owned(),
+                    }),
+                }
+            }
+        }
+    };
+}
+pub(super) use names;
+
+names!(Fit { Crop => "crop", Letterbox => "letterbox", Squash => "squash" });
+names!(Scaling {
+    Unit => "unit",
+    Percentile => "percentile",
+    ZScore => "zscore",
+    ImageNet => "imagenet",
+});
+names!(Inversion { None => "none", Invert => "invert" });
+
+/// Everything between a decoded film and a network's input. It travels in the model file, so that
+/// prediction repeats what training did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Preprocessing {
+    /// How the film becomes a square.
+    pub fit: Fit,
+    /// Columns and rows of the square, in pixels.
+    pub size: usize,
+    /// Channels of the tensor; the grey plane is repeated in each.
+    pub channels: usize,
+    /// How pixels between pixels are found.
+    pub resampling: Resampling,
+    /// How values are scaled at the end.
+    pub scaling: Scaling,
+    /// Whether black and white change places.
+    pub inversion: Inversion,
+}
+
+impl Default for Preprocessing {
+    /// Crop, 224 pixels, 3 channels, bilinear, 0..=1, as stored.
+    fn default() -> Self {
+        Self {
+            fit: Fit::default(),
+            size: 224,
+            channels: 3,
+            resampling: Resampling::default(),
+            scaling: Scaling::default(),
+            inversion: Inversion::default(),
+        }
+    }
+}
+
+/// A setting outside its range.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("preprocessing {setting}: expected {expected}, found {found}")]
+pub struct PreprocessingError {
+    /// Which setting.
+    pub setting: &'static str,
+    /// Its range.
+    pub expected: String,
+    /// What it was.
+    pub found: usize,
+}
+
+impl Preprocessing {
+    /// Checks settings that came from outside.
+    ///
+    /// # Errors
+    ///
+    /// When `size` is not within 1 to 4096 or `channels` is not 1 or 3.
+    pub fn check(&self) -> Result<(), PreprocessingError> {
+        if !(1..=MAX_SIZE).contains(&self.size) {
+            return Err(PreprocessingError {
+                setting: "size",
+                expected: format!("1 to {MAX_SIZE} pixels"),
+                found: self.size,
+            });
+        }
+        if !matches!(self.channels, 1 | 3) {
+            return Err(PreprocessingError {
+                setting: "channels",
+                expected: "1 or 3".to_owned(),
+                found: self.channels,
+            });
+        }
+        Ok(())
+    }
+
+    /// Fits and resizes a film, and inverts it if asked. Values are fractions of the film's full
+    /// scale, `2^bit_depth - 1`. A film without pixels gives a black plane.
+    ///
+    /// `crop` cuts first and resizes then, so nothing outside the square bleeds in; `letterbox`
+    /// rounds the shorter side to whole pixels and leaves the odd bar pixel at the right or
+    /// bottom.
+    pub fn plane(&self, film: &Radiograph) -> Plane {
+        let size = self.size;
+        let (width, height) = (film.width as usize, film.height as usize);
+        if width == 0 || height == 0 || film.pixels.len() < width * height {
+            return Plane {
+                size,
+                values: vec![0.0; size * size],
+            };
+        }
+        let side = width.min(height);
+        let (area, columns, rows) = match self.fit {
+            Fit::Crop => (
+                Area {
+                    left: (width - side) / 2,
+                    top: (height - side) / 2,
+                    width: side,
+                    height: side,
+                },
+                size,
+                size,
+            ),
+            Fit::Letterbox => {
+                let ratio = size as f64 / width.max(height) as f64;
+                let scaled = |length: usize| {
+                    ((length as f64 * ratio).round() as usize).clamp(1, size.max(1))
+                };
+                let whole = Area {
+                    left: 0,
+                    top: 0,
+                    width,
+                    height,
+                };
+                (whole, scaled(width), scaled(height))
+            }
+            Fit::Squash => (
+                Area {
+                    left: 0,
+                    top: 0,
+                    width,
+                    height,
+                },
+                size,
+                size,
+            ),
+        };
+        // 255 * 257 = 65,535: an 8-bit value keeps its exact fraction of full scale.
+        let scale = if film.bit_depth == 16 { 1 } else { 257 };
+        let resized = resize(
+            &film.pixels,
+            width,
+            area,
+            scale,
+            (columns, rows),
+            self.resampling,
+        );
+        let fraction = |value: u16| f32::from(value) / 65_535.0;
+        let values = match self.inversion {
+            Inversion::None => resized.into_iter().map(fraction).collect(),
+            Inversion::Invert => resized
+                .into_iter()
+                .map(|value| fraction(65_535 - value))
+                .collect(),
+        };
+        Plane {
+            size,
+            values: pad(values, columns, rows, size),
+        }
+    }
+
+    /// Length of one film's tensor, `channels * size * size`.
+    pub fn tensor_len(&self) -> usize {
+        self.channels * self.size * self.size
+    }
+
+    /// Scales a plane and writes it to `out` as `[channels, size, size]`.
+    ///
+    /// # Panics
+    ///
+    /// When `out` is not [`Self::tensor_len`] long or `plane` is not `size` x `size`; both are
+    /// mistakes of the caller, not of the data.
+    pub fn write_tensor(&self, plane: &Plane, out: &mut [f32]) {
+        let area = self.size * self.size;
+        assert_eq!(plane.values.len(), area, "plane and settings agree in size");
+        assert_eq!(out.len(), self.tensor_len(), "room for exactly one tensor");
+        if area == 0 {
+            return;
+        }
+        let values = &plane.values;
+        for (channel, target) in out.chunks_exact_mut(area).enumerate() {
+            match self.scaling {
+                _ if channel > 0 && self.scaling != Scaling::ImageNet => break,
+                Scaling::Unit => target.copy_from_slice(values),
+                Scaling::Percentile => {
+                    let (low, high) = percentiles(values);
+                    let span = high - low;
+                    let factor = if span > 0.0 { 1.0 / span } else { 0.0 };
+                    for (out, value) in target.iter_mut().zip(values) {
+                        *out = ((value - low) * factor).clamp(0.0, 1.0);
+                    }
+                }
+                Scaling::ZScore => {
+                    let (mean, sd) = moments(values);
+                    let factor = if sd > 0.0 { 1.0 / sd } else { 0.0 };
+                    for (out, value) in target.iter_mut().zip(values) {
+                        *out = ((f64::from(*value) - mean) * factor) as f32;
+                    }
+                }
+                Scaling::ImageNet => {
+                    let figure = |figures: [f32; 3]| {
+                        if self.channels == 3 {
+                            figures[channel]
+                        } else {
+                            figures.iter().sum::<f32>() / 3.0
+                        }
+                    };
+                    let (mean, sd) = (figure(IMAGENET_MEAN), figure(IMAGENET_SD));
+                    for (out, value) in target.iter_mut().zip(values) {
+                        *out = (value - mean) / sd;
+                    }
+                }
+            }
+        }
+        if self.scaling != Scaling::ImageNet {
+            let (first, others) = out.split_at_mut(area);
+            for channel in others.chunks_exact_mut(area) {
+                channel.copy_from_slice(first);
+            }
+        }
+    }
+}
+
+impl fmt::Display for Preprocessing {
+    /// One line, such as `crop to 224x224x3, bilinear, unit`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            fit,
+            size,
+            channels,
+            resampling,
+            scaling,
+            inversion,
+        } = self;
+        write!(
+            f,
+            "{fit} to {size}x{size}x{channels}, {resampling}, {scaling}"
+        )?;
+        if *inversion == Inversion::Invert {
+            f.write_str(", inverted")?;
+        }
+        Ok(())
+    }
+}
+
+/// The 1st and 99th percentile of at least one value, linear between the two nearest ranks.
+fn percentiles(values: &[f32]) -> (f32, f32) {
+    let mut values = values.to_vec();
+    let mut at = |fraction: f64| {
+        let rank = fraction * (values.len() - 1) as f64;
+        let below = rank as usize;
+        let (_, &mut low, above) = values.select_nth_unstable_by(below, f32::total_cmp);
+        let high = above.iter().copied().fold(f32::INFINITY, f32::min);
+        let part = (rank - below as f64) as f32;
+        if high.is_finite() {
+            low + (high - low) * part
+        } else {
+            low
+        }
+    };
+    (at(0.01), at(0.99))
+}
+
+/// Mean and population standard deviation, in double precision. The standard deviation of a
+/// constant film is exactly 0.
+fn moments(values: &[f32]) -> (f64, f64) {
+    let count = values.len() as f64;
+    let first = f64::from(values[0]);
+    // Differences from the first value vanish exactly when all are equal.
+    let mean = first
+        + values
+            .iter()
+            .map(|&value| f64::from(value) - first)
+            .sum::<f64>()
+            / count;
+    let variance = values
+        .iter()
+        .map(|&value| (f64::from(value) - mean).powi(2))
+        .sum::<f64>()
+        / count;
+    (mean, variance.sqrt())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::radiograph::Provenance;
+
+    fn film(width: u32, height: u32, bit_depth: u8, pixels: Vec<u16>) -> Radiograph {
+        Radiograph {
+            width,
+            height,
+            bit_depth,
+            pixels,
+            provenance: Provenance {
+                name: "film".to_owned(),
+                format: "png".to_owned(),
+                colour: "grey 8-bit".to_owned(),
+                orientation: 1,
+                synthetic: false,
+            },
+        }
+    }
+
+    fn nearest(fit: Fit, size: usize) -> Preprocessing {
+        Preprocessing {
+            fit,
+            size,
+            resampling: Resampling::Nearest,
+            ..Preprocessing::default()
+        }
+    }
+
+    #[test]
+    fn fits_differ_in_what_they_keep() {
+        let wide = film(4, 2, 8, vec![0, 51, 102, 153, 0, 51, 102, 153]);
+        let cases = [
+            (Fit::Crop, [0.2, 0.4, 0.2, 0.4]),
+            (Fit::Squash, [0.2, 0.6, 0.2, 0.6]),
+            (Fit::Letterbox, [0.2, 0.6, 0.0, 0.0]),
+        ];
+        for (fit, expected) in cases {
+            assert_eq!(nearest(fit, 2).plane(&wide).values, expected, "{fit}");
+        }
+    }
+
+    #[test]
+    fn values_are_exact_fractions_of_full_scale() {
+        let every: Vec<u16> = (0..=255).collect();
+        let values = nearest(Fit::Squash, 16)
+            .plane(&film(16, 16, 8, every.clone()))
+            .values;
+        for (value, pixel) in values.iter().zip(every) {
+            assert_eq!(*value, f32::from(pixel) / 255.0);
+        }
+        let deep = nearest(Fit::Squash, 1).plane(&film(1, 1, 16, vec![12_345]));
+        assert_eq!(deep.values, [12_345.0 / 65_535.0]);
+    }
+
+    #[test]
+    fn inversion_leaves_the_bars_black() {
+        let settings = Preprocessing {
+            inversion: Inversion::Invert,
+            ..nearest(Fit::Letterbox, 2)
+        };
+        let plane = settings.plane(&film(4, 2, 8, vec![255; 8]));
+        assert_eq!(plane.values, [0.0; 4]);
+        let plane = settings.plane(&film(4, 2, 8, vec![0; 8]));
+        assert_eq!(plane.values, [1.0, 1.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn extreme_aspect_ratios_and_empty_films_give_whole_planes() {
+        for fit in Fit::ALL {
+            let settings = Preprocessing {
+                fit: *fit,
+                size: 8,
+                ..Preprocessing::default()
+            };
+            for (width, height) in [(1, 1), (1000, 1), (1, 1000), (0, 0)] {
+                let pixels = vec![255; (width * height) as usize];
+                let plane = settings.plane(&film(width, height, 8, pixels));
+                assert_eq!(plane.values.len(), 64, "{fit} {width}x{height}");
+            }
+        }
+    }
+
+    fn scaled(scaling: Scaling, channels: usize, values: Vec<f32>) -> Vec<f32> {
+        let size = values.len().isqrt();
+        let settings = Preprocessing {
+            scaling,
+            channels,
+            size,
+            ..Preprocessing::default()
+        };
+        let mut out = vec![f32::NAN; settings.tensor_len()];
+        settings.write_tensor(&Plane { size, values }, &mut out);
+        out
+    }
+
+    #[test]
+    fn scalings_give_their_documented_values() {
+        let ramp: Vec<f32> = (0..100).map(|index| index as f32 / 100.0).collect();
+        let percentile = scaled(Scaling::Percentile, 1, ramp.clone());
+        // numpy.percentile(ramp, [1, 99]) is [0.0099, 0.9801].
+        assert!((percentile[50] - (0.5 - 0.0099) / (0.9801 - 0.0099)).abs() < 1e-6);
+        assert_eq!((percentile[0], percentile[99]), (0.0, 1.0));
+
+        let zscore = scaled(Scaling::ZScore, 1, ramp);
+        let (mean, sd) = moments(&zscore);
+        assert!(mean.abs() < 1e-6 && (sd - 1.0).abs() < 1e-6);
+
+        let three = scaled(Scaling::ImageNet, 3, vec![0.5]);
+        for (value, expected) in three.iter().zip([0.065_502_18, 0.196_428_57, 0.417_777_8]) {
+            assert!((value - expected).abs() < 1e-6, "{value} {expected}");
+        }
+        let one = scaled(Scaling::ImageNet, 1, vec![0.449]);
+        assert!(one[0].abs() < 1e-6);
+        assert_eq!(scaled(Scaling::Unit, 3, vec![0.25]), [0.25; 3]);
+    }
+
+    #[test]
+    fn constant_films_scale_to_zero() {
+        for scaling in [Scaling::Percentile, Scaling::ZScore] {
+            assert_eq!(scaled(scaling, 3, vec![0.1; 9]), [0.0; 27], "{scaling}");
+        }
+    }
+
+    #[test]
+    fn names_round_trip_through_text_and_serde() {
+        for scaling in Scaling::ALL {
+            assert_eq!(scaling.to_string().parse(), Ok(*scaling));
+            let json = serde_json::to_string(scaling).expect("a unit variant is a string");
+            assert_eq!(json, format!("\"{scaling}\""));
+        }
+        for resampling in Resampling::ALL {
+            let json = serde_json::to_string(resampling).expect("a unit variant is a string");
+            assert_eq!(json, format!("\"{resampling}\""));
+        }
+        let error = "stretch".parse::<Fit>().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "expected one of crop, letterbox, squash, found `stretch`"
+        );
+    }
+
+    #[test]
+    fn settings_outside_their_range_are_refused() {
+        assert_eq!(Preprocessing::default().check(), Ok(()));
+        for (size, channels) in [(0, 3), (5000, 3), (224, 0), (224, 2)] {
+            let settings = Preprocessing {
+                size,
+                channels,
+                ..Preprocessing::default()
+            };
+            assert!(settings.check().is_err(), "{size} {channels}");
+        }
+        assert!(serde_json::from_str::<Preprocessing>(r#"{"sice": 224}"#).is_err());
+        assert_eq!(
+            Preprocessing::default().to_string(),
+            "crop to 224x224x3, bilinear, unit"
+        );
+    }
+}
