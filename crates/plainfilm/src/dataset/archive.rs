@@ -319,3 +319,148 @@ impl Seek for PositionedFile {
         Ok(self.position)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use zip::write::{SimpleFileOptions, ZipWriter};
+
+    fn archive(fill: impl FnOnce(&mut ZipWriter<File>)) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("films.zip");
+        let mut writer = ZipWriter::new(File::create(&path).unwrap());
+        fill(&mut writer);
+        writer.finish().unwrap();
+        (folder, path)
+    }
+
+    fn add(writer: &mut ZipWriter<File>, name: &str, bytes: &[u8]) {
+        writer
+            .start_file(name, SimpleFileOptions::default())
+            .unwrap();
+        writer.write_all(bytes).unwrap();
+    }
+
+    fn listed(archive: &Archive) -> (Vec<String>, Vec<(String, String)>) {
+        let mut listing = Listing::default();
+        let files = archive.files("", &mut listing);
+        let rejected = listing.rejected.into_iter();
+        (files, rejected.map(|r| (r.path, r.reason)).collect())
+    }
+
+    #[test]
+    fn entries_are_read_by_many_threads_at_once() {
+        let (_folder, path) = archive(|writer| {
+            for index in 0..50u8 {
+                add(writer, &format!("x/{index}.png"), &[index; 5_000]);
+            }
+        });
+        let archive = Archive::open(&path, 10_000).unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for index in 0..50u8 {
+                        let bytes = archive.read(&format!("x/{index}.png"), 10_000).unwrap();
+                        assert_eq!(bytes, [index; 5_000]);
+                    }
+                });
+            }
+        });
+    }
+
+    #[test]
+    fn names_that_leave_the_archive_are_refused() {
+        let (_folder, path) = archive(|writer| {
+            add(writer, "../evil.png", b"x");
+            add(writer, "x/../../evil.png", b"x");
+            add(writer, "x\\..\\..\\evil.png", b"x");
+            add(writer, "C:\\evil.png", b"x");
+            add(writer, "x/good.png", b"x");
+        });
+        let (files, rejected) = listed(&Archive::open(&path, 100).unwrap());
+        assert_eq!(files, ["x/good.png"]);
+        assert_eq!(rejected.len(), 4, "{rejected:?}");
+    }
+
+    #[test]
+    fn links_large_entries_and_bombs_are_refused() {
+        let (_folder, path) = archive(|writer| {
+            writer
+                .add_symlink("x/link.png", "/etc/passwd", SimpleFileOptions::default())
+                .unwrap();
+            add(writer, "x/bomb.png", &vec![0; 8 << 20]);
+            add(writer, "x/large.png", &vec![0; 20 << 20]);
+        });
+        let archive = Archive::open(&path, 10 << 20).unwrap();
+        let (files, rejected) = listed(&archive);
+        assert!(files.is_empty());
+        for (name, expected) in [
+            ("x/link.png", "symbolic link"),
+            ("x/bomb.png", "zip bomb"),
+            ("x/large.png", "expected at most 10485760 bytes"),
+        ] {
+            let found = rejected.iter().find(|(path, _)| path == name);
+            assert!(found.is_some_and(|(_, reason)| reason.contains(expected)));
+            assert!(archive.read(name, u64::MAX).is_err());
+        }
+    }
+
+    #[test]
+    fn an_encrypted_entry_is_refused() {
+        let (_folder, path) = archive(|writer| add(writer, "x/a.png", b"film"));
+        // Bit 0 of the flags, in the local header (offset 6) and in the central one (offset 8).
+        let mut bytes = std::fs::read(&path).unwrap();
+        let central = bytes.windows(4).position(|four| four == b"PK\x01\x02");
+        bytes[6] |= 1;
+        bytes[central.unwrap() + 8] |= 1;
+        std::fs::write(&path, bytes).unwrap();
+        let (files, rejected) = listed(&Archive::open(&path, 100).unwrap());
+        assert!(files.is_empty());
+        assert!(rejected[0].1.contains("encrypted"), "{rejected:?}");
+    }
+
+    #[test]
+    fn an_entry_that_lies_about_its_size_is_an_error() {
+        let (_folder, path) = archive(|writer| add(writer, "x/a.png", &[7; 1_000]));
+        let mut bytes = std::fs::read(&path).unwrap();
+        let central = bytes.windows(4).position(|four| four == b"PK\x01\x02");
+        let size = central.unwrap() + 24;
+        bytes[size..size + 4].copy_from_slice(&10u32.to_le_bytes());
+        std::fs::write(&path, bytes).unwrap();
+        let archive = Archive::open(&path, 2_000).unwrap();
+        assert!(archive.read("x/a.png", 2_000).is_err());
+    }
+
+    #[test]
+    fn what_is_no_archive_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("films.zip");
+        for bytes in [&b""[..], b"not a zip", b"PK\x03\x04 cut off"] {
+            std::fs::write(&path, bytes).unwrap();
+            assert!(matches!(
+                Archive::open(&path, 100),
+                Err(DatasetError::Archive { .. })
+            ));
+        }
+    }
+
+    #[test]
+    fn paths_are_cleaned_or_refused() {
+        let cases = [
+            ("a/b.png", Some("a/b.png")),
+            ("./a//b.png", Some("a/b.png")),
+            ("a\\b.png", Some("a/b.png")),
+            ("/a.png", None),
+            ("\\\\host\\a.png", None),
+            ("c:/a.png", None),
+            ("a/../b.png", None),
+            ("a\0.png", None),
+            ("", None),
+            (".", None),
+        ];
+        for (path, expected) in cases {
+            assert_eq!(clean_path(path).ok().as_deref(), expected, "{path:?}");
+        }
+    }
+}

@@ -175,3 +175,45 @@ fn label_files(root: &Root, files: Vec<String>, listing: &mut Listing) -> Result
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_are_left_out() {
+        let cases = [
+            (".git", true, true),
+            (".DS_Store", false, true),
+            ("__MACOSX", true, true),
+            ("lung_masks", true, true),
+            ("Masks", true, true),
+            ("mask", true, true),
+            ("masks.png", false, false),
+            ("unmasked", true, false),
+            ("damask", true, false),
+            ("Covid-19", true, false),
+        ];
+        for (name, folder, left_out) in cases {
+            assert_eq!(is_left_out(name, folder).is_some(), left_out, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_wrapping_folder_is_found() {
+        let cases: [(&[&str], Option<&str>); 6] = [
+            (&["w/a/1.png", "w/b/2.png"], Some("w")),
+            (&["w/a/1.png", "w/README.md"], Some("w")),
+            (&["w/manifest.csv", "w/1.png"], Some("w")),
+            (&["w/1.png", "w/a/2.png"], None),
+            (&["a/1.png", "b/2.png"], None),
+            (&["1.png"], None),
+        ];
+        for (files, expected) in cases {
+            let files: Vec<String> = files.iter().map(|file| (*file).into()).collect();
+            assert_eq!(only_wrapper(&files, None).as_deref(), expected, "{files:?}");
+        }
+        let files = ["w/a/1.png".to_owned()];
+        assert_eq!(only_wrapper(&files, Some(&["w".to_owned()])), None);
+    }
+}

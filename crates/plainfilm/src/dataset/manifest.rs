@@ -197,3 +197,94 @@ fn years(text: &str) -> Result<f32, String> {
         Err(expected())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::path::Path;
+
+    /// A folder with `x/a.png` and `x/b.png`, and a manifest of `text`.
+    fn listed(text: &str) -> (tempfile::TempDir, Result<Listing, DatasetError>) {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("x")).unwrap();
+        for name in ["x/a.png", "x/b.png"] {
+            fs::write(folder.path().join(name), name).unwrap();
+        }
+        fs::write(folder.path().join("manifest.csv"), text).unwrap();
+        let listing = list(&Root::Folder(folder.path().into()), "manifest.csv");
+        (folder, listing)
+    }
+
+    #[test]
+    fn all_columns_are_read_and_others_are_not() {
+        let (_folder, listing) = listed(
+            "Label,path,extra,Patient_ID,source,view,sex,age,synthetic\n\
+             x,./x//a.png,?,p1,site,PA,F,045Y,true\n\
+             y,x\\b.png,?,nan,,AP,,6M,\n",
+        );
+        let listing = listing.unwrap();
+        let [a, b] = &listing.films[..] else {
+            panic!("{listing:?}")
+        };
+        assert_eq!((a.path.as_str(), a.label.as_str()), ("x/a.png", "x"));
+        assert_eq!(a.patient_id.as_deref(), Some("p1"));
+        assert_eq!(a.source.as_deref(), Some("site"));
+        assert_eq!((a.age, a.synthetic), (Some(45.0), true));
+        assert_eq!((b.path.as_str(), b.label.as_str()), ("x/b.png", "y"));
+        assert_eq!(b.patient_id, None);
+        assert_eq!((b.age, b.sex.as_deref()), (Some(0.5), None));
+        assert!(listing.rejected.is_empty());
+    }
+
+    #[test]
+    fn a_row_that_cannot_be_used_is_set_aside_with_its_number() {
+        let cases = [
+            ("missing.png,x,", "row 2: file not found"),
+            ("x,x,", "row 2: expected a file, found a folder"),
+            ("/etc/passwd,x,", "found an absolute one"),
+            ("C:\\films\\a.png,x,", "found an absolute one"),
+            ("../a.png,x,", "found `..`"),
+            ("x/../../a.png,x,", "found `..`"),
+            (",x,", "expected a path, found none"),
+            ("x/a.png,,", "expected a label, found none"),
+            ("x/a.png,x,old", "found `old`"),
+            ("x/a.png,x,-3", "found `-3`"),
+            ("x/a.png,x,411", "found `411`"),
+        ];
+        for (row, expected) in cases {
+            let (_folder, listing) = listed(&format!("path,label,age\n{row}\nx/b.png,x,5\n"));
+            let listing = listing.unwrap();
+            assert_eq!(listing.films.len(), 1, "{row}");
+            assert_eq!(listing.rejected.len(), 1, "{row}");
+            let reason = &listing.rejected[0].reason;
+            assert!(reason.starts_with("row 2: "), "{row}: {reason}");
+            assert!(reason.contains(expected), "{row}: {reason}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_taken_once() {
+        let (_folder, listing) = listed("path,label\nx/a.png,x\n./x/a.png,y\n");
+        let listing = listing.unwrap();
+        assert_eq!(listing.films.len(), 1);
+        assert_eq!(listing.rejected[0].reason, "row 3: the same path as row 2");
+    }
+
+    #[test]
+    fn a_missing_column_is_one_error_that_lists_those_there_are() {
+        let (_folder, listing) = listed("file,finding\nx/a.png,x\n");
+        let text = listing.unwrap_err().to_string();
+        assert!(text.contains("found no `path`, `label`"), "{text}");
+        assert!(text.contains("columns found: `file`, `finding`"), "{text}");
+    }
+
+    #[test]
+    fn a_manifest_that_is_gone_is_an_error() {
+        let root = Root::Folder(Path::new("no such folder").into());
+        assert!(matches!(
+            list(&root, "manifest.csv"),
+            Err(DatasetError::Manifest { .. })
+        ));
+    }
+}

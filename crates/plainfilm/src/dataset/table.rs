@@ -173,3 +173,126 @@ fn text_of(field: &Field) -> String {
         other => other.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    fn rows(bytes: &[u8]) -> Vec<Vec<String>> {
+        let table = from_csv(bytes).unwrap();
+        assert_eq!(table.columns, ["path", "Label"]);
+        table
+            .rows
+            .into_iter()
+            .map(|row| row.cells.unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn csv_is_read_in_every_usual_form() {
+        let cases: [&[u8]; 7] = [
+            b"path,Label\na.png,x\n",
+            b"\xef\xbb\xbfpath,Label\r\na.png,x\r\n",
+            b"path;Label\na.png;x",
+            b"path\tLabel\na.png\tx\n",
+            b"\"path\",\"Label\"\n\"a.png\",\"x\"\n",
+            b" path , Label \n a.png , x \n\n",
+            b"path,Label\na.png,x,,\n",
+        ];
+        for bytes in cases {
+            let shown = String::from_utf8_lossy(bytes);
+            assert_eq!(rows(bytes), [["a.png", "x"]], "{shown}");
+        }
+        assert_eq!(
+            rows(b"path,Label\n\"a, \"\"b\"\".png\",\"x;y\"\n"),
+            [["a, \"b\".png", "x;y"]]
+        );
+    }
+
+    #[test]
+    fn a_bad_row_is_named_by_its_line_and_spoils_no_other() {
+        let table =
+            from_csv(b"path,label\na.png,x\n\xff.png,x\nb.png\nc.png,x,y\nd.png,x\n").unwrap();
+        let bad: Vec<u64> = table
+            .rows
+            .iter()
+            .filter(|row| row.cells.is_err())
+            .map(|row| row.number)
+            .collect();
+        assert_eq!(bad, [3, 4, 5]);
+        assert_eq!(table.rows.len(), 5);
+    }
+
+    #[test]
+    fn columns_are_found_in_any_spelling_and_only_once() {
+        let table = from_csv(b"PATH,Patient ID,label,Label\n").unwrap();
+        assert_eq!(table.column("path"), Ok(Some(0)));
+        assert_eq!(table.column("patient_id"), Ok(Some(1)));
+        assert_eq!(table.column("age"), Ok(None));
+        assert!(table.column("label").unwrap_err().contains("`Label`"));
+    }
+
+    #[test]
+    fn what_is_no_table_is_an_error() {
+        assert!(from_csv(b"").unwrap_err().contains("empty file"));
+        assert!(from_csv(b"\xff\xfep\0").unwrap_err().contains("UTF-16"));
+        assert!(from_parquet(b"PAR1 no PAR1".to_vec()).is_err());
+        assert!(from_parquet(Vec::new()).is_err());
+    }
+
+    #[test]
+    fn parquet_values_become_text() {
+        use parquet::column::writer::ColumnWriter;
+        use parquet::data_type::ByteArray;
+        use parquet::file::properties::WriterProperties;
+        use parquet::file::writer::SerializedFileWriter;
+        use parquet::schema::parser::parse_message_type;
+
+        let schema = "message films {
+            required binary path (STRING);
+            required binary label (STRING);
+            optional int64 patient_id;
+            optional double age;
+        }";
+        let schema = Arc::new(parse_message_type(schema).unwrap());
+        let properties = Arc::new(WriterProperties::builder().build());
+        let mut bytes = Vec::new();
+        let mut writer = SerializedFileWriter::new(&mut bytes, schema, properties).unwrap();
+        let mut group = writer.next_row_group().unwrap();
+        let mut column_number = 0;
+        while let Some(mut column) = group.next_column().unwrap() {
+            match column.untyped() {
+                ColumnWriter::ByteArrayColumnWriter(texts) => {
+                    let values = match column_number {
+                        0 => ["a.png", "b.png"],
+                        _ => ["x", "y"],
+                    };
+                    let values = values.map(ByteArray::from);
+                    texts.write_batch(&values, None, None).unwrap();
+                }
+                ColumnWriter::Int64ColumnWriter(numbers) => {
+                    numbers.write_batch(&[17], Some(&[1, 0]), None).unwrap();
+                }
+                ColumnWriter::DoubleColumnWriter(numbers) => {
+                    let values = [45.0, f64::NAN];
+                    numbers.write_batch(&values, Some(&[1, 1]), None).unwrap();
+                }
+                _ => unreachable!("the schema has no other column"),
+            }
+            column.close().unwrap();
+            column_number += 1;
+        }
+        group.close().unwrap();
+        writer.close().unwrap();
+
+        let table = from_parquet(bytes).unwrap();
+        assert_eq!(table.columns, ["path", "label", "patient_id", "age"]);
+        let cells: Vec<_> = table
+            .rows
+            .into_iter()
+            .map(|row| row.cells.unwrap())
+            .collect();
+        assert_eq!(cells, [["a.png", "x", "17", "45"], ["b.png", "y", "", ""]]);
+    }
+}

@@ -15,6 +15,9 @@ use super::{Dataset, DatasetError, Part, PatientOrigin};
 
 mod file;
 mod grouped;
+mod random;
+#[cfg(test)]
+mod tests;
 
 /// How films are dealt to the parts.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -140,7 +143,7 @@ impl Split {
             }
             SplitMethod::Random => {
                 check_fractions(&options.fractions)?;
-                random_parts(films.len(), &options.fractions, options.seed)
+                random::parts(films.len(), &options.fractions, options.seed)
             }
         };
         Ok(films.into_split(options.method.clone(), options.seed, None, parts))
@@ -185,7 +188,7 @@ impl Split {
                 let fractions = vec![1.0 / folds as f64; folds];
                 films.deal_patients(&all, &fractions, seed, "folds", 0)?
             }
-            SplitMethod::Random => random_folds(films.len(), folds, seed),
+            SplitMethod::Random => random::folds(films.len(), folds, seed),
         };
         let mut splits = Vec::with_capacity(folds);
         for index in 0..folds {
@@ -198,7 +201,7 @@ impl Split {
                 let fractions = [1.0 - validation_fraction, validation_fraction];
                 films.deal_patients(&rest, &fractions, seed, "fold validation", index as u64)?
             } else {
-                random_share(rest.len(), validation_fraction, seed, index as u64)
+                random::share(rest.len(), validation_fraction, seed, index as u64)
             };
             let mut parts = vec![Part::Test; films.len()];
             for (film, validation) in rest.iter().zip(in_validation) {
@@ -379,64 +382,6 @@ fn check_fractions(fractions: &[f64; 3]) -> Result<(), DatasetError> {
     Err(DatasetError::SplitSettings(format!(
         "expected three shares of 0 or more that add up to 1, the first above 0, found {fractions:?}"
     )))
-}
-
-/// Whole films for a share of `count`, rounded up as scikit-learn does. The small amount taken off
-/// keeps `0.1 * 30 = 3.0000000000000004` from becoming 4.
-fn share_of(count: usize, fraction: f64) -> usize {
-    let films = (count as f64 * fraction - 1e-9).ceil().max(0.0);
-    (films as usize).min(count)
-}
-
-fn shuffled(count: usize, seed: u64, purpose: &str, index: u64) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..count).collect();
-    order.shuffle(&mut generator(seed, purpose, index));
-    order
-}
-
-fn random_parts(count: usize, fractions: &[f64; 3], seed: u64) -> Vec<Part> {
-    let held_out_share = fractions[1] + fractions[2];
-    let held_out = share_of(count, held_out_share);
-    let validation = if held_out == 0 {
-        0
-    } else {
-        share_of(held_out, fractions[1] / held_out_share)
-    };
-    let mut parts = vec![Part::Train; count];
-    for (position, film) in shuffled(count, seed, "random split", 0)
-        .into_iter()
-        .enumerate()
-    {
-        if position < validation {
-            parts[film] = Part::Validation;
-        } else if position < held_out {
-            parts[film] = Part::Test;
-        }
-    }
-    parts
-}
-
-/// As scikit-learn's `KFold`: the first `count % folds` folds have one film more.
-fn random_folds(count: usize, folds: usize, seed: u64) -> Vec<usize> {
-    let mut fold_of = vec![0; count];
-    let mut order = shuffled(count, seed, "random folds", 0).into_iter();
-    for fold in 0..folds {
-        let size = count / folds + usize::from(fold < count % folds);
-        for film in order.by_ref().take(size) {
-            fold_of[film] = fold;
-        }
-    }
-    fold_of
-}
-
-/// 1 for a share of the films, 0 for the others.
-fn random_share(count: usize, fraction: f64, seed: u64, index: u64) -> Vec<usize> {
-    let mut chosen = vec![0; count];
-    let order = shuffled(count, seed, "random fold validation", index);
-    for film in order.into_iter().take(share_of(count, fraction)) {
-        chosen[film] = 1;
-    }
-    chosen
 }
 
 /// A generator whose draws depend on nothing but the seed, what they are for, and an index.
