@@ -117,7 +117,9 @@ pub fn read_header(bytes: &[u8], name: &str, limits: &Limits) -> Result<Header, 
 /// Whether a PNG's text says that our generator drew it; encoders put text before the pixels.
 fn says_synthetic(bytes: &[u8]) -> bool {
     let text = format!("Software\0{PHANTOM_SOFTWARE}");
-    bytes[..bytes.len().min(1024)].windows(text.len()).any(|window| window == text.as_bytes())
+    bytes[..bytes.len().min(1024)]
+        .windows(text.len())
+        .any(|window| window == text.as_bytes())
 }
 
 /// Decodes a film to one grey channel, upright. `name` is what errors and the provenance call it.
