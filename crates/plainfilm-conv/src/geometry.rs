@@ -176,8 +176,8 @@ pub(crate) struct Shape {
     pub dilation: [usize; 2],
 }
 
-/// Floats in one thread's column buffer: half a mebibyte, which stays in the second-level cache.
-const COLUMN_FLOATS: usize = 128 * 1024;
+/// Floats in one thread's column buffer: a quarter of a mebibyte, which stays in the second-level cache.
+const COLUMN_FLOATS: usize = 64 * 1024;
 /// Fewest output pixels in a tile (unless the map is smaller): below this the matrix product
 /// spends its time on packing the weights.
 const TILE_PIXELS: usize = 192;

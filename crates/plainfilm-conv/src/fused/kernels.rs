@@ -1,5 +1,6 @@
 //! The elementwise loops, as free functions over slices: inside larger closures the compiler does
-//! not vectorise them, which costs almost half of the whole training step.
+//! not vectorise them, which costs almost half of the whole training step. They are never inlined
+//! for that reason.
 
 use super::Curve;
 
@@ -30,6 +31,7 @@ pub(crate) struct Correction {
 }
 
 /// The sum of all values.
+#[inline(never)]
 pub(crate) fn sum(values: &[f32]) -> f32 {
     let mut lanes = [0.0; LANES];
     let (chunks, rest) = values.as_chunks::<LANES>();
@@ -42,6 +44,7 @@ pub(crate) fn sum(values: &[f32]) -> f32 {
 }
 
 /// The sums of `z - pivot` and of its square.
+#[inline(never)]
 pub(crate) fn shifted_sums(values: &[f32], pivot: f32) -> (f32, f32) {
     let mut sums = [0.0; LANES];
     let mut squares = [0.0; LANES];
@@ -62,6 +65,7 @@ pub(crate) fn shifted_sums(values: &[f32], pivot: f32) -> (f32, f32) {
 }
 
 /// `y = activation(normalised z)`.
+#[inline(never)]
 pub(crate) fn activate(z: &[f32], channel: Channel, curve: Curve, y: &mut [f32]) {
     for (y, &z) in y.iter_mut().zip(z) {
         *y = curve.value(channel.apply(z));
@@ -69,6 +73,7 @@ pub(crate) fn activate(z: &[f32], channel: Channel, curve: Curve, y: &mut [f32])
 }
 
 /// The same in place, for a plain bias: `y = activation(y + bias)`.
+#[inline(never)]
 pub(crate) fn add_bias_activate(y: &mut [f32], bias: f32, curve: Curve) {
     for y in y {
         *y = curve.value(*y + bias);
@@ -83,6 +88,7 @@ fn larger(a: (f32, u8), b: (f32, u8)) -> (f32, u8) {
 
 /// One row of a 2x2 max-pool over two rows of `z`, with the activation, and which of the four
 /// values was the largest (numbered row by row; of equals the first).
+#[inline(never)]
 pub(crate) fn activate_pool(
     z: [&[f32]; 2],
     channel: Channel,
@@ -106,6 +112,7 @@ pub(crate) fn activate_pool(
 }
 
 /// One row of a 2x2 max-pool with bias and activation, without the index.
+#[inline(never)]
 pub(crate) fn bias_activate_pool(z: [&[f32]; 2], bias: f32, curve: Curve, y: &mut [f32]) {
     let width = y.len();
     let upper = &z[0].as_chunks::<2>().0[..width];
@@ -119,6 +126,7 @@ pub(crate) fn bias_activate_pool(z: [&[f32]; 2], bias: f32, curve: Curve, y: &mu
 
 /// The sums over a channel's plane of `dv` and of `dv * (z - mean)`, where `dv` is the gradient
 /// before the activation.
+#[inline(never)]
 pub(crate) fn gradient_sums(dy: &[f32], z: &[f32], channel: Channel, curve: Curve) -> (f32, f32) {
     let mut sums = [0.0; LANES];
     let mut products = [0.0; LANES];
@@ -160,6 +168,7 @@ impl PooledSums {
 }
 
 /// Adds one pooled row: only the value that was the largest of its four has a gradient.
+#[inline(never)]
 pub(crate) fn pooled_gradient_sums(
     dy: &[f32],
     index: &[u8],
@@ -197,6 +206,7 @@ pub(crate) fn pooled_gradient_sums(
 }
 
 /// The gradient before normalisation: `dz = scale * dv - slope * (z - mean) - offset`.
+#[inline(never)]
 pub(crate) fn normalised_gradient(
     dy: &[f32],
     z: &[f32],
@@ -211,40 +221,30 @@ pub(crate) fn normalised_gradient(
     }
 }
 
-/// The same for values that no output depends on, such as an odd last row under a 2x2 pool.
-pub(crate) fn unused_gradient(z: &[f32], channel: Channel, correction: Correction, dz: &mut [f32]) {
-    for (dz, &z) in dz.iter_mut().zip(z) {
-        *dz = -(correction.slope * (z - channel.mean)) - correction.offset;
-    }
-}
-
-/// One row of `z` under a pooled row: `first` is 0 for the upper row and 2 for the lower one.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "one row of every operand, in registers"
-)]
-pub(crate) fn pooled_gradient(
-    dy: &[f32],
-    index: &[u8],
-    first: u8,
+/// The same in place, where `dz` holds the gradient of the activation already.
+#[inline(never)]
+pub(crate) fn normalise_gradient(
     z: &[f32],
     channel: Channel,
     correction: Correction,
     curve: Curve,
     dz: &mut [f32],
 ) {
-    let width = dy.len();
-    let index = &index[..width];
-    let z = &z.as_chunks::<2>().0[..width];
-    let dz = &mut dz.as_chunks_mut::<2>().0[..width];
-    for at in 0..width {
-        for side in 0..2 {
-            let z = z[at][side];
-            let chosen = index[at] == first + side as u8;
-            let dy = if chosen { dy[at] } else { 0.0 };
-            let dv = dy * curve.slope(channel.apply(z));
-            dz[at][side] =
-                channel.scale * dv - correction.slope * (z - channel.mean) - correction.offset;
-        }
+    for (dz, &z) in dz.iter_mut().zip(z) {
+        let dv = *dz * curve.slope(channel.apply(z));
+        *dz = channel.scale * dv - correction.slope * (z - channel.mean) - correction.offset;
+    }
+}
+
+/// Puts a row of a pool's gradient where the largest values were: `pair` holds the two rows below
+/// it, zero so far, each `width` long.
+///
+/// Scattering one value and then treating all four alike is several times faster than asking each
+/// of the four whether it was the one.
+#[inline(never)]
+pub(crate) fn scatter_pooled(dy: &[f32], index: &[u8], width: usize, pair: &mut [f32]) {
+    for (at, (&dy, &which)) in dy.iter().zip(index).enumerate() {
+        let which = usize::from(which);
+        pair[(which >> 1) * width + 2 * at + (which & 1)] = dy;
     }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::kernels::{
-    Channel, Correction, PooledSums, activate, activate_pool, gradient_sums, normalised_gradient,
-    pooled_gradient, pooled_gradient_sums, unused_gradient,
+    Channel, Correction, PooledSums, activate, activate_pool, gradient_sums, normalise_gradient,
+    normalised_gradient, pooled_gradient_sums, scatter_pooled,
 };
 use super::statistics::Moments;
 use super::{Activation, BlockSettings, Curve};
@@ -258,27 +258,11 @@ impl BlockGradient<'_> {
         }
         let index = &self.saved.index[at * height * width..][..height * width];
         let full_width = self.shape.output[1];
-        let rows = z
-            .chunks_exact(full_width)
-            .zip(dz.chunks_exact_mut(full_width));
-        for (row, (z, dz)) in rows.enumerate() {
-            let pooled_row = row / 2;
-            if pooled_row >= height {
-                unused_gradient(z, channel, correction, dz);
-                continue;
-            }
-            let (used, odd) = dz.split_at_mut(2 * width);
-            pooled_gradient(
-                &dy[pooled_row * width..][..width],
-                &index[pooled_row * width..][..width],
-                (row % 2 * 2) as u8,
-                z,
-                channel,
-                correction,
-                self.curve,
-                used,
-            );
-            unused_gradient(&z[2 * width..], channel, correction, odd);
+        dz.fill(0.0);
+        for (row, pair) in dz.chunks_exact_mut(2 * full_width).enumerate() {
+            let pooled = row * width..(row + 1) * width;
+            scatter_pooled(&dy[pooled.clone()], &index[pooled], full_width, pair);
         }
+        normalise_gradient(z, channel, correction, self.curve, dz);
     }
 }
