@@ -14,7 +14,7 @@ use crate::args::QuickstartArgs;
 use crate::args::predict::PredictFormat;
 use crate::exit::{Exit, UsageError};
 use crate::printer::{Printer, Style};
-use crate::settings::available_threads;
+use crate::settings::{available_threads, use_threads};
 
 /// Films of the training hospital, most of whose label can be read off the site.
 const FILMS: usize = 240;
@@ -49,6 +49,8 @@ pub fn run(args: &QuickstartArgs, printer: &Printer) -> anyhow::Result<Exit> {
         ))
         .into());
     }
+    let threads = args.threads.unwrap_or_else(available_threads);
+    use_threads(threads)?;
     step(
         printer,
         1,
@@ -68,7 +70,7 @@ pub fn run(args: &QuickstartArgs, printer: &Printer) -> anyhow::Result<Exit> {
         data: here.clone(),
         model: Architecture::DarkCovidNet,
         seed: args.seed,
-        threads: args.threads.unwrap_or_else(available_threads),
+        threads,
     });
     settings.preprocessing.size = INPUT_SIZE;
     settings.epochs = EPOCHS;

@@ -37,11 +37,12 @@ pub fn run(args: &TrainArgs, printer: &Printer) -> anyhow::Result<Exit> {
             return Err(UsageError("expected DATA or --resume RUN".to_owned()).into());
         }
     };
+    use_threads(settings.threads)?;
     let outcome = train(settings, &folder, printer)?;
     Ok(Exit::after(outcome.set_aside.len()))
 }
 
-/// Trains into a folder and prints the result.
+/// Trains into a folder on the threads that are there, and prints the result.
 ///
 /// # Errors
 ///
@@ -52,7 +53,6 @@ pub fn train(
     printer: &Printer,
 ) -> anyhow::Result<Outcome> {
     let interrupt = interrupt::listen();
-    use_threads(settings.threads)?;
     let dataset = Dataset::open(
         &settings.data,
         &DatasetOptions {
