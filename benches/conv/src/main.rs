@@ -7,6 +7,11 @@
 //! Rounds of both paths alternate, so that other load on the machine falls on both; the medians and
 //! their ratio are printed. Times are of the network alone: no optimizer, no data loading. Where
 //! Linux tells it, the processor time per film is printed too, which other load hardly changes.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a bench prints its table"
+)]
 
 mod networks;
 

@@ -23,21 +23,27 @@ pub const DEFAULT_SEED: u64 = 42;
 ///
 /// When a value is not one of its kind, or the settings file cannot be read.
 pub fn resolve(args: &TrainArgs, data: &Path) -> anyhow::Result<TrainSettings> {
-    let from_file = args.settings.as_deref().map(read).transpose()?;
-    let model = match (&args.model, &from_file) {
+    let file = match &args.settings {
+        Some(path) => read(path)?,
+        None => toml::Table::new(),
+    };
+    let model = match (&args.model, file.get("model").and_then(toml::Value::as_str)) {
         (Some(name), _) => name.parse::<Architecture>()?,
-        (None, Some(file)) => file.model,
+        (None, Some(name)) => name.parse()?,
         (None, None) => Architecture::DarkCovidNet,
     };
-    let mut settings = match from_file {
-        Some(file) if file.model == model => file,
-        _ => TrainSettings::defaults(TrainDefaults {
-            data: data.to_owned(),
-            model,
-            seed: DEFAULT_SEED,
-            threads: available_threads(),
-        }),
+    let defaults = TrainSettings::defaults(TrainDefaults {
+        data: data.to_owned(),
+        model,
+        seed: DEFAULT_SEED,
+        threads: available_threads(),
+    });
+    let mut settings = match &args.settings {
+        Some(path) => over(defaults, file)
+            .with_context(|| format!("{}: not a settings file", path.display()))?,
+        None => defaults,
     };
+    settings.model = model;
     settings.data = data.to_owned();
     replace(&mut settings.epochs, args.epochs);
     replace(&mut settings.batch, args.batch);
@@ -80,10 +86,31 @@ pub fn resolve(args: &TrainArgs, data: &Path) -> anyhow::Result<TrainSettings> {
     Ok(settings)
 }
 
-/// Reads a settings file.
-fn read(path: &Path) -> anyhow::Result<TrainSettings> {
+/// Reads a settings file, which may leave out whatever has a default.
+fn read(path: &Path) -> anyhow::Result<toml::Table> {
     let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    toml::from_str(&text).with_context(|| format!("{}: not a settings file", path.display()))
+    toml::from_str(&text).with_context(|| format!("{}: not TOML", path.display()))
+}
+
+/// Settings with the values of a file in place of the defaults.
+fn over(defaults: TrainSettings, file: toml::Table) -> anyhow::Result<TrainSettings> {
+    let mut table = toml::Table::try_from(defaults)?;
+    merge(&mut table, file);
+    Ok(table.try_into()?)
+}
+
+fn merge(base: &mut toml::Table, file: toml::Table) {
+    for (key, value) in file {
+        match (base.get_mut(&key), value) {
+            // The parameters of one schedule mean nothing to another: it is replaced whole.
+            (Some(toml::Value::Table(inner)), toml::Value::Table(value)) if key != "schedule" => {
+                merge(inner, value);
+            }
+            (_, value) => {
+                base.insert(key, value);
+            }
+        }
+    }
 }
 
 /// Cores that this process may use.
@@ -189,5 +216,47 @@ fn augmentation(args: &TrainArgs, settings: &mut TrainSettings) {
     }
     if args.flip {
         target.flip = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::args::{Cli, Verb};
+
+    fn train(arguments: &[&str]) -> anyhow::Result<TrainSettings> {
+        let line = ["plainfilm", "train", "films"].iter().chain(arguments);
+        match Cli::try_parse_from(line)?.verb {
+            Verb::Train(args) => resolve(&args, Path::new("films")),
+            other => panic!("expected train, parsed {other:?}"),
+        }
+    }
+
+    #[test]
+    fn arguments_win_over_the_file_and_the_file_over_defaults() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("settings.toml");
+        let text =
+            "epochs = 7\nbatch = 4\n[preprocessing]\nsize = 64\n[schedule]\nkind = \"cosine\"\n";
+        std::fs::write(&path, text).unwrap();
+        let path = path.to_str().unwrap();
+        let settings = train(&["--settings", path, "--batch", "2"]).unwrap();
+        assert_eq!(
+            (settings.epochs, settings.batch, settings.preprocessing.size),
+            (7, 2, 64)
+        );
+        assert_eq!(settings.schedule, Schedule::Cosine);
+        assert_eq!(settings.model, Architecture::DarkCovidNet);
+    }
+
+    #[test]
+    fn an_unknown_name_in_the_file_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("settings.toml");
+        std::fs::write(&path, "epoch = 7\n").unwrap();
+        let error = train(&["--settings", path.to_str().unwrap()]).unwrap_err();
+        assert!(format!("{error:#}").contains("epoch"), "{error:#}");
     }
 }

@@ -3,6 +3,17 @@
 use std::io::Write;
 use std::path::Path;
 
+const PREFIX: &str = ".plainfilm-";
+const SUFFIX: &str = ".part";
+
+/// Whether a path is a temporary file of [`atomic_write`]: left over, unless a write is under way.
+#[must_use]
+pub fn is_unfinished(path: &Path) -> bool {
+    path.file_name()
+        .and_then(|name| name.to_str())
+        .is_some_and(|name| name.starts_with(PREFIX) && name.ends_with(SUFFIX))
+}
+
 /// Writes `bytes` to `path` through a temporary file in the same folder: written, synced, renamed.
 ///
 /// Afterwards `path` holds either what it held before or all of `bytes`. The folder must exist.
@@ -15,8 +26,8 @@ pub fn atomic_write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
         _ => Path::new("."),
     };
     let mut file = tempfile::Builder::new()
-        .prefix(".plainfilm-")
-        .suffix(".part")
+        .prefix(PREFIX)
+        .suffix(SUFFIX)
         .tempfile_in(folder)?;
     file.write_all(bytes)?;
     // Temporary files are private to their owner; a finished file follows the folder's custom.

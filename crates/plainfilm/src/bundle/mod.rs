@@ -15,7 +15,7 @@ use std::path::Path;
 use burn::tensor::Device;
 use safetensors::tensor::{SafeTensors, TensorView};
 
-pub use atomic::atomic_write;
+pub use atomic::{atomic_write, is_unfinished};
 pub use bundled::bundled;
 pub use error::BundleError;
 pub use header::{DatasetRecord, ModelHeader, SCHEMA_VERSION, Threshold};

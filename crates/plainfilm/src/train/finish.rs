@@ -8,7 +8,7 @@ use super::error::TrainError;
 use super::folds::FoldSummary;
 use super::run_folder::RunFolder;
 use super::settings::TrainSettings;
-use super::story;
+use super::story::Story;
 use super::trainer::{Trained, Trainer};
 use crate::bundle::{DatasetRecord, ModelFile, ModelHeader, Precision, SCHEMA_VERSION, Threshold};
 use crate::dataset::{Dataset, Part, Split, SplitMethod};
@@ -105,8 +105,15 @@ pub(super) fn finish(
         tensors: trained.tensors.clone(),
     };
     model.save(&trainer.folder.model_path(), Precision::F32)?;
-    let story = story::of_split(trainer, trained, &metrics, &test)?;
-    report::write(trainer.folder.root(), &story)?;
+    let story = Story {
+        films: trainer.films,
+        settings: trainer.settings,
+        split: trainer.split,
+    };
+    report::write(
+        trainer.folder.root(),
+        &story.tell(Some(&trained.progress), &metrics, &test)?,
+    )?;
     write_tables(trainer.folder, &metrics, &test)?;
     Ok((metrics, test))
 }

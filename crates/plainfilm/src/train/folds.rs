@@ -6,9 +6,11 @@ use super::error::TrainError;
 use super::finish::RunMetrics;
 use super::observer::TrainObserver;
 use super::run_folder::RunFolder;
+use super::story::Story;
 use super::{Run, finish};
-use crate::dataset::Split;
+use crate::dataset::{Part, Split};
 use crate::evaluate::{ScoredFilm, evaluate, positive_label};
+use crate::report;
 
 /// Share of a fold's training films (or patients) that choose the epoch.
 const VALIDATION_SHARE: f64 = 0.1;
@@ -75,6 +77,15 @@ pub(super) fn train(
         folds: Some(summary.clone()),
         notice: crate::NOT_A_MEDICAL_DEVICE.to_owned(),
     };
+    // Every film is a test film of one fold.
+    let mut together = splits[0].clone();
+    together.parts.fill(Part::Test);
+    let story = Story {
+        films: run.films,
+        settings,
+        split: &together,
+    };
+    report::write(folder.root(), &story.tell(None, &metrics, &pooled)?)?;
     finish::write_tables(folder, &metrics, &pooled)?;
     Ok((metrics, summary))
 }

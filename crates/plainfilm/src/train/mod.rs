@@ -37,6 +37,7 @@ use crate::dataset::{Dataset, Part, SetAside, Split, SplitOptions};
 use crate::device;
 use crate::radiograph::Limits;
 use checkpoint::Checkpoint;
+use observer::Logged;
 use trainer::Trainer;
 
 /// How a training ended.
@@ -66,8 +67,17 @@ pub fn train(
     observer: &mut dyn TrainObserver,
 ) -> Result<Outcome, TrainError> {
     settings.check()?;
-    folder.create()?;
+    folder.create_for_training()?;
     folder.write_settings(settings)?;
+    folder.log(&format!(
+        "plainfilm {} on {}",
+        env!("CARGO_PKG_VERSION"),
+        settings.data.display()
+    ));
+    let observer: &mut dyn TrainObserver = &mut Logged {
+        folder: folder.clone(),
+        observer,
+    };
     let films = LoadedFilms::load(
         dataset,
         &settings.preprocessing,
@@ -91,6 +101,7 @@ pub fn train(
             (metrics, Some(folds))
         }
     };
+    folder.log("finished");
     Ok(Outcome {
         metrics,
         folds,
@@ -137,7 +148,7 @@ impl Run<'_> {
                 hint: "see set_aside.csv in the run folder for the reasons",
             });
         }
-        folder.create()?;
+        folder.create_for_training()?;
         split.write_csv(&self.films.dataset, &folder.split_path())?;
         let trainer = Trainer {
             films: self.films,

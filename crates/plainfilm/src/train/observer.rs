@@ -1,6 +1,7 @@
 //! What a training tells whoever watches it.
 
 use super::checkpoint::{Best, EpochSums, HistoryRow};
+use super::run_folder::RunFolder;
 
 /// A watcher of one training. Every method may be ignored.
 pub trait TrainObserver {
@@ -12,6 +13,41 @@ pub trait TrainObserver {
     fn epoch(&mut self, row: &HistoryRow, best: Option<Best>);
     /// Something a person should know, in one sentence.
     fn notice(&mut self, sentence: &str);
+}
+
+/// Writes what happens to the run's `log.txt` and passes it on.
+pub(super) struct Logged<'a> {
+    pub folder: RunFolder,
+    pub observer: &'a mut dyn TrainObserver,
+}
+
+impl TrainObserver for Logged<'_> {
+    fn loading(&self) -> &(dyn Fn(usize, usize) + Sync) {
+        self.observer.loading()
+    }
+
+    fn batch(&mut self, progress: &BatchProgress) {
+        self.observer.batch(progress);
+    }
+
+    fn epoch(&mut self, row: &HistoryRow, best: Option<Best>) {
+        let part =
+            |value: Option<f64>| value.map_or("n/a".to_owned(), |value| format!("{value:.4}"));
+        self.folder.log(&format!(
+            "epoch {}: loss {:.4}, accuracy {:.4}, validation loss {}, validation accuracy {}",
+            row.epoch,
+            row.train_loss,
+            row.train_accuracy,
+            part(row.validation_loss),
+            part(row.validation_accuracy),
+        ));
+        self.observer.epoch(row, best);
+    }
+
+    fn notice(&mut self, sentence: &str) {
+        self.folder.log(sentence);
+        self.observer.notice(sentence);
+    }
 }
 
 /// Watches nothing.

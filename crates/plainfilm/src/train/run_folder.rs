@@ -1,11 +1,12 @@
 //! The files of a run and where they are.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::checkpoint::HistoryRow;
 use super::error::TrainError;
 use super::settings::TrainSettings;
-use crate::bundle::atomic_write;
+use crate::bundle::{atomic_write, is_unfinished};
 use crate::dataset::SetAside;
 use crate::evaluate::ScoredFilm;
 
@@ -24,17 +25,46 @@ impl RunFolder {
         }
     }
 
-    /// Makes the folder and its `checkpoints`.
+    /// Makes the folder.
     ///
     /// # Errors
     ///
     /// When the system does not allow it.
     pub fn create(&self) -> Result<(), TrainError> {
-        let folder = self.root.join("checkpoints");
-        std::fs::create_dir_all(&folder).map_err(|cause| TrainError::File {
-            path: folder,
-            cause,
-        })
+        make(&self.root)
+    }
+
+    /// Makes the folder and its `checkpoints`, and removes what a killed write left behind.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not allow it.
+    pub(super) fn create_for_training(&self) -> Result<(), TrainError> {
+        let checkpoints = self.root.join("checkpoints");
+        make(&checkpoints)?;
+        for folder in [&self.root, &checkpoints] {
+            remove_unfinished(folder).map_err(|cause| TrainError::File {
+                path: folder.clone(),
+                cause,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Adds a line to `log.txt`, with the time. A log that cannot be written stops nothing.
+    pub(super) fn log(&self, line: &str) {
+        let path = self.root.join("log.txt");
+        let now = jiff::Timestamp::now()
+            .strftime("%Y-%m-%dT%H:%M:%SZ")
+            .to_string();
+        let written = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .and_then(|mut file| writeln!(file, "{now} {line}"));
+        if let Err(error) = written {
+            tracing::warn!("{}: {error}", path.display());
+        }
     }
 
     /// The folder of one fold, counted from 1.
@@ -198,4 +228,22 @@ fn csv_bytes<'a>(
         writer.write_record(&row).expect(in_memory);
     }
     writer.into_inner().expect(in_memory)
+}
+
+fn make(folder: &Path) -> Result<(), TrainError> {
+    std::fs::create_dir_all(folder).map_err(|cause| TrainError::File {
+        path: folder.to_owned(),
+        cause,
+    })
+}
+
+/// Removes the temporary files of [`atomic_write`] that a killed process could not.
+fn remove_unfinished(folder: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if is_unfinished(&path) {
+            std::fs::remove_file(path)?;
+        }
+    }
+    Ok(())
 }

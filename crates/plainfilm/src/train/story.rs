@@ -1,9 +1,11 @@
 //! What the report tells about a training.
 
+use super::checkpoint::{HistoryRow, Progress};
 use super::error::TrainError;
+use super::films::LoadedFilms;
 use super::finish::RunMetrics;
 use super::run_folder::settings_text;
-use super::trainer::{Trained, Trainer};
+use super::settings::TrainSettings;
 use crate::dataset::{Dataset, Part, PatientOrigin, Split, SplitMethod};
 use crate::evaluate::{ScoredFilm, positive_label};
 use crate::model::summary;
@@ -25,106 +27,136 @@ const THUMBNAIL: usize = 160;
 /// With fewer test films of a label than this, one error moves its sensitivity by over 5 points.
 const FEW_FILMS: u64 = 20;
 
-/// The report of one split.
-pub(super) fn of_split(
-    trainer: &Trainer<'_>,
-    trained: &Trained,
-    metrics: &RunMetrics,
-    test: &[ScoredFilm],
-) -> Result<ReportInput, TrainError> {
-    let settings = trainer.settings;
-    let dataset = &trainer.films.dataset;
-    let summary = summary(&settings.network())?;
-    let history = &trained.progress.history;
-    let seconds: f64 = history.iter().map(|row| row.seconds).sum();
-    let films = history.len() * trainer.split.indices(Part::Train).len();
-    let parts = [Part::Test, Part::Validation, Part::Train];
-    Ok(ReportInput {
-        title: format!(
-            "{}: {}",
-            settings.model.title(),
-            dataset.labels.join(" vs ")
-        ),
-        labels: dataset.labels.clone(),
-        positive: positive_label(&dataset.labels),
-        history: history.clone(),
-        kept_epoch: metrics.best_epoch,
-        metrics: parts
-            .into_iter()
-            .filter_map(|part| Some((part, metrics.part(part)?.clone())))
-            .collect(),
-        scored: test.to_vec(),
-        test_samples: test_samples(trainer, test)?,
-        training_samples: training_samples(trainer)?,
-        data: data_summary(dataset, trainer.split, metrics),
-        settings: settings_text(settings),
-        model: ModelFacts {
-            name: settings.model.title().to_owned(),
-            parameters: summary.parameters as u64,
-            trainable: summary.trainable as u64,
-            flops: Some(summary.flops),
-            input: [
-                settings.preprocessing.channels,
-                settings.preprocessing.size,
-                settings.preprocessing.size,
-            ],
-        },
-        run: RunFacts {
-            device: settings.device.clone(),
-            threads: settings.threads,
-            seconds,
-            films_per_second: (seconds > 0.0).then(|| films as f64 / seconds),
-            seed: settings.seed,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            started: trained.progress.started.clone(),
-        },
-        notices: notices(trainer, metrics),
-    })
+/// The films, settings and split that a report is about.
+pub(super) struct Story<'a> {
+    pub films: &'a LoadedFilms,
+    pub settings: &'a TrainSettings,
+    pub split: &'a Split,
 }
 
-/// A seeded draw of test films, in the order of the split's films.
-fn test_samples(trainer: &Trainer<'_>, test: &[ScoredFilm]) -> Result<Vec<TestSample>, TrainError> {
-    let indices = trainer.split.indices(Part::Test);
-    let chosen = draw(
-        test.len(),
-        TEST_SAMPLES,
-        trainer.settings.seed,
-        "test samples",
-    );
-    chosen
+impl Story<'_> {
+    /// The report, with the scored test films in the order of their paths. `progress` is none where
+    /// several trainings stand together.
+    pub fn tell(
+        &self,
+        progress: Option<&Progress>,
+        metrics: &RunMetrics,
+        test: &[ScoredFilm],
+    ) -> Result<ReportInput, TrainError> {
+        let settings = self.settings;
+        let dataset = &self.films.dataset;
+        let history = progress
+            .map(|progress| progress.history.clone())
+            .unwrap_or_default();
+        let parts = [Part::Test, Part::Validation, Part::Train];
+        Ok(ReportInput {
+            title: format!(
+                "{}: {}",
+                settings.model.title(),
+                dataset.labels.join(" vs ")
+            ),
+            labels: dataset.labels.clone(),
+            positive: positive_label(&dataset.labels),
+            kept_epoch: metrics.best_epoch,
+            metrics: parts
+                .into_iter()
+                .filter_map(|part| Some((part, metrics.part(part)?.clone())))
+                .collect(),
+            scored: test.to_vec(),
+            test_samples: self.test_samples(test)?,
+            training_samples: self.training_samples()?,
+            data: data_summary(dataset, self.split, metrics),
+            settings: settings_text(settings),
+            model: model_facts(settings)?,
+            run: self.run_facts(progress, &history),
+            notices: notices(dataset, settings, metrics),
+            history,
+        })
+    }
+
+    fn run_facts(&self, progress: Option<&Progress>, history: &[HistoryRow]) -> RunFacts {
+        let seconds: f64 = history.iter().map(|row| row.seconds).sum();
+        let films = history.len() * self.split.indices(Part::Train).len();
+        RunFacts {
+            device: self.settings.device.clone(),
+            threads: self.settings.threads,
+            seconds,
+            films_per_second: (seconds > 0.0).then(|| films as f64 / seconds),
+            seed: self.settings.seed,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started: progress.map_or("fold by fold".to_owned(), |progress| {
+                progress.started.clone()
+            }),
+        }
+    }
+
+    /// A seeded draw of test films, in the order of the split's films.
+    fn test_samples(&self, test: &[ScoredFilm]) -> Result<Vec<TestSample>, TrainError> {
+        let indices = self.split.indices(Part::Test);
+        draw(test.len(), TEST_SAMPLES, self.settings.seed, "test samples")
+            .into_iter()
+            .map(|position| {
+                let film = &test[position];
+                let predicted = film.predicted();
+                Ok(TestSample {
+                    path: film.path.clone(),
+                    truth: film.truth,
+                    predicted,
+                    probability: film.probabilities[predicted],
+                    thumbnail: self.thumbnail(indices[position])?,
+                })
+            })
+            .collect()
+    }
+
+    fn training_samples(&self) -> Result<Vec<TrainingSample>, TrainError> {
+        let indices = self.split.indices(Part::Train);
+        draw(
+            indices.len(),
+            TRAINING_SAMPLES,
+            self.settings.seed,
+            "training samples",
+        )
         .into_iter()
         .map(|position| {
-            let film = &test[position];
-            let predicted = film.predicted();
-            Ok(TestSample {
+            let film = &self.films.dataset.films[indices[position]];
+            Ok(TrainingSample {
                 path: film.path.clone(),
-                truth: film.truth,
-                predicted,
-                probability: film.probabilities[predicted],
-                thumbnail: thumbnail(trainer, indices[position])?,
+                label: film.label,
+                thumbnail: self.thumbnail(indices[position])?,
             })
         })
         .collect()
+    }
+
+    fn thumbnail(&self, index: usize) -> Result<Thumbnail, TrainError> {
+        self.films
+            .plane(index)
+            .map(|plane| shrink(&plane))
+            .map_err(|problem| {
+                let dataset = &self.films.dataset;
+                TrainError::Corrupt {
+                    path: dataset.origin.join(&dataset.films[index].path),
+                    problem,
+                }
+            })
+    }
 }
 
-fn training_samples(trainer: &Trainer<'_>) -> Result<Vec<TrainingSample>, TrainError> {
-    let indices = trainer.split.indices(Part::Train);
-    draw(
-        indices.len(),
-        TRAINING_SAMPLES,
-        trainer.settings.seed,
-        "training samples",
-    )
-    .into_iter()
-    .map(|position| {
-        let film = &trainer.films.dataset.films[indices[position]];
-        Ok(TrainingSample {
-            path: film.path.clone(),
-            label: film.label,
-            thumbnail: thumbnail(trainer, indices[position])?,
-        })
+fn model_facts(settings: &TrainSettings) -> Result<ModelFacts, TrainError> {
+    let summary = summary(&settings.network())?;
+    let preprocessing = &settings.preprocessing;
+    Ok(ModelFacts {
+        name: settings.model.title().to_owned(),
+        parameters: summary.parameters as u64,
+        trainable: summary.trainable as u64,
+        flops: Some(summary.flops),
+        input: [
+            preprocessing.channels,
+            preprocessing.size,
+            preprocessing.size,
+        ],
     })
-    .collect()
 }
 
 fn draw(from: usize, count: usize, seed: u64, purpose: &str) -> Vec<usize> {
@@ -133,21 +165,6 @@ fn draw(from: usize, count: usize, seed: u64, purpose: &str) -> Vec<usize> {
     positions.truncate(count);
     positions.sort_unstable();
     positions
-}
-
-fn thumbnail(trainer: &Trainer<'_>, index: usize) -> Result<Thumbnail, TrainError> {
-    let plane = trainer
-        .films
-        .plane(index)
-        .map_err(|problem| TrainError::Corrupt {
-            path: trainer
-                .films
-                .dataset
-                .origin
-                .join(&trainer.films.dataset.films[index].path),
-            problem,
-        })?;
-    Ok(shrink(&plane))
 }
 
 /// Means over equal blocks; a plane that is small already stays as it is.
@@ -209,8 +226,7 @@ fn data_summary(dataset: &Dataset, split: &Split, metrics: &RunMetrics) -> DataS
 }
 
 /// What the reader must know before the figures.
-fn notices(trainer: &Trainer<'_>, metrics: &RunMetrics) -> Vec<Notice> {
-    let dataset = &trainer.films.dataset;
+fn notices(dataset: &Dataset, settings: &TrainSettings, metrics: &RunMetrics) -> Vec<Notice> {
     let mut notices = Vec::new();
     let mut say = |severity, text: String| notices.push(Notice { severity, text });
     let shared = metrics.test_films_with_patient_in_training;
@@ -251,7 +267,7 @@ fn notices(trainer: &Trainer<'_>, metrics: &RunMetrics) -> Vec<Notice> {
             }
         }
     }
-    if trainer.settings.freeze_backbone {
+    if settings.freeze_backbone {
         say(
             Severity::Warning,
             "The backbone is frozen with random weights: only the head has learned.".to_owned(),

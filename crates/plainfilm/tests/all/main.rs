@@ -1,4 +1,9 @@
 //! Tests over the library's public surface, in one binary so that they link once.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "differences are printed as measured, and skipped tests say so"
+)]
 
 mod augmentation;
 mod dataset;
