@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Five folds of DarkCovidNet on the reference data: the paper's ungrouped split beside the same by
+# Five folds of DarkCovidNet on the reference data, settings in reference-folds.toml: the paper's ungrouped split beside the same by
 # patient, and three classes. Prints the figures side by side.
 #
 #   benches/reference-folds.sh path/to/covid-xray [output folder]
@@ -21,7 +21,7 @@ run() {
         "$plainfilm" train --resume "$folder"
     else
         "$plainfilm" train "$data" --labels "$2" --split "$3" --folds 5 --run "$folder" \
-            --size 224 --epochs 15 --batch 16 --learning-rate 1e-3 --seed 42 --threads 1
+            --settings benches/reference-folds.toml --threads 1
     fi >"$folder.txt" 2>"$folder.log"
 }
 

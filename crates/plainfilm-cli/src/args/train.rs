@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 
 /// Train a network and write its run folder.
 #[derive(Debug, Args)]
+#[command(args_override_self = true)]
 pub struct TrainArgs {
     /// Films: a folder with a sub-folder per label, a manifest (CSV or Parquet), or a zip of either
     #[arg(required_unless_present = "resume", conflicts_with = "resume")]

@@ -4,6 +4,7 @@ use plainfilm::NOT_A_MEDICAL_DEVICE;
 use plainfilm::bundle::bundled;
 use plainfilm::predict::Predictor;
 use plainfilm::radiograph::{Limits, Plane, open};
+use plainfilm::train::without_name;
 use rayon::prelude::*;
 use serde::Serialize;
 use serde::ser::SerializeMap;
@@ -138,7 +139,7 @@ fn plane(predictor: &Predictor, input: &Input) -> Result<Plane, String> {
         Input::Nothing { reason, .. } => Err(reason.clone()),
         Input::File(path) => open(path, &Limits::default())
             .map(|film| predictor.plane(&film))
-            .map_err(|error| error.to_string()),
+            .map_err(|error| without_name(&error.to_string(), &path.display().to_string())),
     }
 }
 

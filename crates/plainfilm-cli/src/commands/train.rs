@@ -77,11 +77,7 @@ pub fn train(
 fn new_folder(named: Option<&Path>, args: &TrainArgs) -> anyhow::Result<RunFolder> {
     let path = match named {
         Some(path) => path.to_owned(),
-        None => {
-            let now = jiff::ZonedDateTime::now().strftime("%Y%m%d-%H%M%S");
-            let model = args.model.as_deref().unwrap_or("darkcovidnet");
-            PathBuf::from("runs").join(format!("{now}-{model}"))
-        }
+        None => unused_name(args.model.as_deref().unwrap_or("darkcovidnet")),
     };
     let is_used = path
         .read_dir()
@@ -94,6 +90,16 @@ fn new_folder(named: Option<&Path>, args: &TrainArgs) -> anyhow::Result<RunFolde
         .into());
     }
     Ok(RunFolder::at(&path))
+}
+
+/// `runs/<time>-<name>`, with a number where two runs begin within a second.
+fn unused_name(name: &str) -> PathBuf {
+    let now = jiff::ZonedDateTime::now().strftime("%Y%m%d-%H%M%S");
+    let first = PathBuf::from("runs").join(format!("{now}-{name}"));
+    std::iter::once(first.clone())
+        .chain((2..).map(|number| first.with_file_name(format!("{now}-{name}-{number}"))))
+        .find(|path| !path.exists())
+        .unwrap_or(first)
 }
 
 fn describe(dataset: &Dataset, settings: &TrainSettings, folder: &RunFolder, printer: &Printer) {

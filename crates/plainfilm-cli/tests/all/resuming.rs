@@ -37,10 +37,9 @@ fn killed_at_many_moments_a_run_ends_with_the_same_bytes() {
         kills += 1;
     }
     assert!(kills >= 3, "only {kills} kills before the end");
-    assert_eq!(
-        model_bytes(&whole),
-        model_bytes(&broken),
-        "after {kills} kills"
+    assert!(
+        model_bytes(&whole) == model_bytes(&broken),
+        "the models differ after {kills} kills"
     );
 }
 
@@ -66,7 +65,10 @@ fn ctrl_c_saves_and_ends_with_130() {
     assert!(stderr(&output).contains("saved"), "{}", stderr(&output));
     assert!(!broken.join("metrics.json").exists());
     assert_code(&plainfilm(&["train", "--resume", text(&broken)]), 0);
-    assert_eq!(model_bytes(&whole), model_bytes(&broken));
+    assert!(
+        model_bytes(&whole) == model_bytes(&broken),
+        "the models differ"
+    );
 }
 
 fn wait_for(path: &Path) {

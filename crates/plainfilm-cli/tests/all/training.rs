@@ -54,8 +54,8 @@ fn one_seed_gives_the_same_bytes_and_another_gives_others() {
         assert_code(&train(&films, &run, &["--seed", seed]), 0);
         model_bytes(&run)
     });
-    assert_eq!(runs[0], runs[1]);
-    assert_ne!(runs[0], runs[2]);
+    assert!(runs[0] == runs[1], "one seed, two models");
+    assert!(runs[0] != runs[2], "two seeds, one model");
 }
 
 #[test]

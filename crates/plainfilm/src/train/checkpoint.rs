@@ -54,7 +54,8 @@ pub struct Best {
     pub validation_loss: Option<f64>,
 }
 
-/// The numbers of a checkpoint.
+/// The numbers of a checkpoint. They are written as TOML, whose floats come back to the last bit;
+/// JSON's need not.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Progress {
@@ -125,8 +126,8 @@ impl Checkpoint {
         let optimiser = TensorView::new(Dtype::U8, vec![self.optimiser.len()], &self.optimiser)
             .map_err(|error| file(std::io::Error::other(error)))?;
         views.insert(OPTIMISER, optimiser);
-        let text = serde_json::to_string(&self.progress)
-            .map_err(|error| file(std::io::Error::other(error)))?;
+        let text =
+            toml::to_string(&self.progress).map_err(|error| file(std::io::Error::other(error)))?;
         let metadata = HashMap::from([(METADATA_KEY.to_owned(), text)]);
         let bytes = safetensors::serialize(views, Some(metadata))
             .map_err(|error| file(std::io::Error::other(error)))?;
@@ -154,7 +155,7 @@ impl Checkpoint {
             .as_ref()
             .and_then(|metadata| metadata.get(METADATA_KEY))
             .ok_or_else(|| corrupt(format!("expected the metadata {METADATA_KEY}, found none")))?;
-        let progress = serde_json::from_str(text).map_err(|error| corrupt(error.to_string()))?;
+        let progress = toml::from_str(text).map_err(|error| corrupt(error.to_string()))?;
         let tensors =
             SafeTensors::deserialize(&bytes).map_err(|error| corrupt(error.to_string()))?;
         let mut checkpoint = Self {

@@ -28,7 +28,16 @@ pub struct LoadedFilms {
 /// One line that says why it cannot be used.
 pub fn read_film(dataset: &Dataset, film: &Film, limits: &Limits) -> Result<Radiograph, String> {
     let bytes = dataset.read(film).map_err(|error| error.to_string())?;
-    decode(&bytes, &film.path, limits).map_err(|error| error.to_string())
+    decode(&bytes, &film.path, limits).map_err(|error| without_name(&error.to_string(), &film.path))
+}
+
+/// A reason stands beside the film's path and need not begin with it again.
+#[must_use]
+pub fn without_name(reason: &str, name: &str) -> String {
+    let rest = reason
+        .strip_prefix(name)
+        .and_then(|rest| rest.strip_prefix(": "));
+    rest.unwrap_or(reason).to_owned()
 }
 
 impl LoadedFilms {

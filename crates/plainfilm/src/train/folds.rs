@@ -12,9 +12,6 @@ use crate::dataset::{Part, Split};
 use crate::evaluate::{ScoredFilm, evaluate, positive_label};
 use crate::report;
 
-/// Share of a fold's training films (or patients) that choose the epoch.
-const VALIDATION_SHARE: f64 = 0.1;
-
 /// The folds of a cross-validation, one by one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FoldSummary {
@@ -27,6 +24,9 @@ pub struct FoldSummary {
 }
 
 /// Trains every fold in its own folder `fold-1` to `fold-K` and pools the test films.
+///
+/// The validation share of the settings is taken out of a fold's training films; where it is 0
+/// nothing chooses an epoch and the last one stands.
 pub(super) fn train(
     run: &Run<'_>,
     count: usize,
@@ -40,7 +40,7 @@ pub(super) fn train(
         count,
         &settings.split.method,
         settings.seed,
-        VALIDATION_SHARE,
+        settings.split.fractions[1],
     )?;
     let mut pooled: Vec<ScoredFilm> = Vec::with_capacity(dataset.films.len());
     let (mut accuracies, mut shared) = (Vec::new(), 0);

@@ -23,7 +23,7 @@ use std::sync::atomic::AtomicBool;
 
 pub use checkpoint::{Best, HistoryRow};
 pub use error::TrainError;
-pub use films::{LoadedFilms, read_film};
+pub use films::{LoadedFilms, read_film, without_name};
 pub use finish::RunMetrics;
 pub use folds::FoldSummary;
 pub use observer::{BatchProgress, Silent, TrainObserver};
@@ -67,6 +67,7 @@ pub fn train(
     observer: &mut dyn TrainObserver,
 ) -> Result<Outcome, TrainError> {
     settings.check()?;
+    device::parse(&settings.device)?;
     folder.create_for_training()?;
     folder.write_settings(settings)?;
     folder.log(&format!(
@@ -121,7 +122,12 @@ impl Run<'_> {
     fn split(&self, folder: &RunFolder) -> Result<Split, TrainError> {
         let saved = folder.split_path();
         if saved.is_file() {
-            return Ok(Split::read_csv(&self.films.dataset, &saved)?);
+            let mut split = Split::read_csv(&self.films.dataset, &saved)?;
+            // The file is the result of these settings: a resumed run must describe it as the
+            // uninterrupted one does.
+            split.method = self.settings.split.method.clone();
+            split.seed = self.settings.seed;
+            return Ok(split);
         }
         Ok(Split::make(
             &self.films.dataset,

@@ -122,19 +122,29 @@ mod tests {
         }
     }
 
-    /// PyTorch 2.x, `OneCycleLR(max_lr=3e-3, total_steps=10)`, `get_last_lr` before each step.
-    const PYTORCH_ONE_CYCLE: [f64; 10] = [
-        0.00012, 0.00156, 0.003, 0.00285144, 0.00243524, 0.00183400, 0.00116601, 0.00056477,
-        0.00014857, 1.2e-8,
-    ];
-
     #[test]
-    fn one_cycle_follows_pytorch() {
-        let schedule = Schedule::OneCycle { warm_up: 0.3 };
-        for (step, expected) in PYTORCH_ONE_CYCLE.into_iter().enumerate() {
-            let rate = schedule.rate(3e-3, at(step, 0, &[]));
+    fn one_cycle_rises_to_the_peak_and_falls_to_the_floor_by_cosines() {
+        let schedule = Schedule::OneCycle {
+            warm_up: 3.0 / 11.0,
+        };
+        let peak = 3e-3;
+        let (start, floor) = (peak / 25.0, peak / 250_000.0);
+        // The peak is at step 3/11 * 11 - 1 = 2, the floor at the last; halfway between two ends a
+        // cosine is at their mean.
+        for (step, expected) in [
+            (0, start),
+            (1, (start + peak) / 2.0),
+            (2, peak),
+            (6, (peak + floor) / 2.0),
+            (10, floor),
+        ] {
+            let position = Position {
+                total_steps: 11,
+                ..at(step, 0, &[])
+            };
+            let rate = schedule.rate(peak, position);
             assert!(
-                (rate - expected).abs() < 1e-8,
+                (rate - expected).abs() < 1e-15,
                 "step {step}: {rate} is not {expected}"
             );
         }

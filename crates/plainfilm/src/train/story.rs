@@ -254,18 +254,21 @@ fn notices(dataset: &Dataset, settings: &TrainSettings, metrics: &RunMetrics) ->
                 .to_owned(),
         );
     }
-    if let Some(test) = &metrics.test {
-        for (label, figures) in &test.per_label {
-            if figures.support < FEW_FILMS {
-                say(
-                    Severity::Warning,
-                    format!(
-                        "Only {} test films are {label}: its figures may be luck.",
-                        figures.support
-                    ),
-                );
-            }
-        }
+    let few: Vec<String> = metrics
+        .test
+        .iter()
+        .flat_map(|test| &test.per_label)
+        .filter(|(_, figures)| figures.support < FEW_FILMS)
+        .map(|(label, figures)| format!("{} of {label}", figures.support))
+        .collect();
+    if !few.is_empty() {
+        say(
+            Severity::Warning,
+            format!(
+                "Few test films ({}): the figures may be luck.",
+                few.join(", ")
+            ),
+        );
     }
     if settings.freeze_backbone {
         say(
