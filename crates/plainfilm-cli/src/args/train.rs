@@ -44,7 +44,7 @@ pub struct TrainArgs {
     pub optimiser: Option<OptimiserArg>,
     /// Decoupled (adamw) or added (adam) weight decay
     #[arg(long, value_name = "X", help_heading = "Training")]
-    pub weight_decay: Option<f32>,
+    pub weight_decay: Option<f64>,
     /// Learning rate over time
     #[arg(long, value_enum, help_heading = "Training")]
     pub schedule: Option<ScheduleArg>,

@@ -6,7 +6,7 @@ use anyhow::Context;
 use plainfilm::NOT_A_MEDICAL_DEVICE;
 use plainfilm::dataset::{Dataset, DatasetOptions, SetAside};
 use plainfilm::evaluate::{Figure, PartMetrics, classification_report};
-use plainfilm::train::{Outcome, RunFolder, TrainSettings};
+use plainfilm::train::{Outcome, RunFolder, TrainError, TrainSettings};
 
 use super::table::{Align, render};
 use crate::args::TrainArgs;
@@ -68,6 +68,10 @@ pub fn train(
     let mut display = TrainingDisplay::new(printer);
     let result = plainfilm::train::train(dataset, &settings, folder, interrupt, &mut display);
     display.finish();
+    if let Err(TrainError::Interrupted { .. }) = &result {
+        let run = folder.root().display();
+        printer.line(&format!("go on with `plainfilm train --resume {run}`"));
+    }
     let outcome = result?;
     print_outcome(&outcome, folder, printer);
     Ok(outcome)

@@ -92,7 +92,8 @@ pub enum OptimiserKind {
     AdamW,
 }
 
-/// An optimiser and its constants.
+/// An optimiser and its constants. They are computed with in 32 bits and kept in 64, so that a settings
+/// file says 0.9 and not 0.89999998.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OptimiserSettings {
@@ -101,13 +102,13 @@ pub struct OptimiserSettings {
     /// Peak learning rate.
     pub learning_rate: f64,
     /// Decay of the first moment.
-    pub beta_1: f32,
+    pub beta_1: f64,
     /// Decay of the second moment.
-    pub beta_2: f32,
+    pub beta_2: f64,
     /// Added to the root of the second moment.
-    pub epsilon: f32,
+    pub epsilon: f64,
     /// Weight decay.
-    pub weight_decay: f32,
+    pub weight_decay: f64,
 }
 
 impl OptimiserSettings {
@@ -115,20 +116,21 @@ impl OptimiserSettings {
     #[must_use]
     pub fn init(&self) -> ModuleOptimizer {
         match self.kind {
-            OptimiserKind::Adam => AdamConfig::new()
-                .with_beta_1(self.beta_1)
-                .with_beta_2(self.beta_2)
-                .with_epsilon(self.epsilon)
-                .with_weight_decay(
-                    (self.weight_decay > 0.0)
-                        .then(|| burn::optim::decay::WeightDecayConfig::new(self.weight_decay)),
-                )
-                .init(),
+            OptimiserKind::Adam => {
+                AdamConfig::new()
+                    .with_beta_1(self.beta_1 as f32)
+                    .with_beta_2(self.beta_2 as f32)
+                    .with_epsilon(self.epsilon as f32)
+                    .with_weight_decay((self.weight_decay > 0.0).then(|| {
+                        burn::optim::decay::WeightDecayConfig::new(self.weight_decay as f32)
+                    }))
+                    .init()
+            }
             OptimiserKind::AdamW => AdamWConfig::new()
-                .with_beta_1(self.beta_1)
-                .with_beta_2(self.beta_2)
-                .with_epsilon(self.epsilon)
-                .with_weight_decay(self.weight_decay)
+                .with_beta_1(self.beta_1 as f32)
+                .with_beta_2(self.beta_2 as f32)
+                .with_epsilon(self.epsilon as f32)
+                .with_weight_decay(self.weight_decay as f32)
                 .init(),
         }
     }
