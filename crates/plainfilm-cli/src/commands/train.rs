@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use plainfilm::NOT_A_MEDICAL_DEVICE;
+use plainfilm::bundle::is_unfinished;
 use plainfilm::dataset::{Dataset, DatasetOptions, SetAside};
 use plainfilm::evaluate::{Figure, PartMetrics, classification_report};
 use plainfilm::train::{Outcome, RunFolder, TrainError, TrainSettings};
@@ -83,9 +84,10 @@ fn new_folder(named: Option<&Path>, args: &TrainArgs) -> anyhow::Result<RunFolde
         Some(path) => path.to_owned(),
         None => unused_name(args.model.as_deref().unwrap_or("darkcovidnet")),
     };
-    let is_used = path
-        .read_dir()
-        .is_ok_and(|mut entries| entries.next().is_some());
+    // A run that was killed before it wrote its settings left nothing that counts.
+    let is_used = path.read_dir().is_ok_and(|mut entries| {
+        entries.any(|entry| entry.is_ok_and(|entry| !is_unfinished(&entry.path())))
+    });
     if is_used {
         return Err(UsageError(format!(
             "{} is not empty\nhint: go on with it by `plainfilm train --resume {0}`, or name another --run",

@@ -220,3 +220,13 @@ fn what_makes_no_sense_is_refused_with_the_right_exit() {
         );
     }
 }
+
+#[test]
+fn a_folder_that_a_killed_run_left_without_settings_can_be_used_again() {
+    let scratch = Scratch::with_films(40);
+    let run = scratch.path("run");
+    std::fs::create_dir(&run).unwrap();
+    std::fs::write(run.join(".plainfilm-x1.part"), b"half").unwrap();
+    assert_code(&train(&scratch.path("films"), &run, &["--epochs", "1"]), 0);
+    assert!(!run.join(".plainfilm-x1.part").exists());
+}

@@ -68,8 +68,10 @@ pub fn train(
 ) -> Result<Outcome, TrainError> {
     settings.check()?;
     device::parse(&settings.device)?;
-    folder.create_for_training()?;
+    // Settings come first: from here on a killed run can be resumed, and before it nothing is lost.
+    folder.create()?;
     folder.write_settings(settings)?;
+    folder.create_for_training()?;
     folder.log(&format!(
         "plainfilm {} on {}",
         env!("CARGO_PKG_VERSION"),
