@@ -4,7 +4,7 @@
 #
 #   benches/reference-folds.sh path/to/covid-xray [output folder]
 #
-# About 30 minutes on 2 cores: two runs at a time, one thread each, so that they stay comparable and
+# Roughly an hour on 2 cores: two runs at a time, one thread each, so that they stay comparable and
 # neither waits for the other's cores. The runs stay in the output folder; run it again to go on.
 set -euo pipefail
 data=${1:?"usage: $0 path/to/covid-xray [output folder]"}
