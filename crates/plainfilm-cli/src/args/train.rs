@@ -133,7 +133,7 @@ pub enum ScheduleArg {
     Step,
     /// Half after 5 epochs without a better validation loss
     Plateau,
-    /// 1 / (1 + t), as Keras' old decay: half the rate after one 50th of the steps' worth
+    /// The peak over 1 + 2e-5 t after t steps: Keras' old decay, with the notebook's value
     InverseTime,
 }
 
