@@ -18,10 +18,14 @@ use burn_std::{AccessError, AccessPolicy, AllocationController, AllocationProper
 /// A thread's working memory; it grows to the largest layer and stays.
 #[derive(Default)]
 pub(crate) struct Scratch {
-    /// The column matrix of a tile.
-    pub columns: Vec<f32>,
-    /// One film's map or output gradient.
+    /// The input of a tile, laid out with its padding.
+    pub source: Vec<f32>,
+    /// Output values of a few channels.
+    pub tile: Vec<f32>,
+    /// One film's output gradient.
     pub map: Vec<f32>,
+    /// The same, laid out like the input.
+    pub placed: Vec<f32>,
 }
 
 thread_local! {

@@ -1,7 +1,5 @@
 //! What a convolution does to shapes: stride, padding, dilation, groups, and the checks.
 
-use std::ops::Range;
-
 use thiserror::Error;
 
 /// How a convolution kernel moves over a film: `[vertical, horizontal]` throughout.
@@ -157,9 +155,6 @@ pub enum GeometryError {
 }
 
 /// The sizes of one convolution, with channels counted per group.
-///
-/// Padding is signed: the gradient with respect to the input is itself a convolution, whose
-/// padding is negative where the forward pass padded by more than its kernel reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Shape {
     pub films: usize,
@@ -172,15 +167,9 @@ pub(crate) struct Shape {
     pub output: [usize; 2],
     pub kernel: [usize; 2],
     pub stride: [usize; 2],
-    pub padding: [isize; 2],
+    pub padding: [usize; 2],
     pub dilation: [usize; 2],
 }
-
-/// Floats in one thread's column buffer: a quarter of a mebibyte, which stays in the second-level cache.
-const COLUMN_FLOATS: usize = 64 * 1024;
-/// Fewest output pixels in a tile (unless the map is smaller): below this the matrix product
-/// spends its time on packing the weights.
-const TILE_PIXELS: usize = 192;
 
 impl Shape {
     /// The sizes for an input and a weight, checked.
@@ -199,7 +188,7 @@ impl Shape {
             output: [height, width],
             kernel: [weight[2], weight[3]],
             stride: geometry.stride,
-            padding: geometry.padding.map(|p| p as isize),
+            padding: geometry.padding,
             dilation: geometry.dilation,
         })
     }
@@ -247,70 +236,6 @@ impl Shape {
     /// Values of one group's weight.
     pub fn group_weights(&self) -> usize {
         self.outputs * self.patch()
-    }
-
-    /// True where the input is its own column matrix: 1x1, stride 1, no padding.
-    pub fn pointwise(&self) -> bool {
-        self.kernel == [1, 1] && self.stride == [1, 1] && self.padding == [0, 0]
-    }
-
-    /// Splits the output rows into tiles whose column matrix stays in cache. The split depends on
-    /// the sizes only, never on the number of threads.
-    pub fn tiles(&self) -> impl ExactSizeIterator<Item = Range<usize>> + use<> {
-        self.tiles_for(self.patch())
-    }
-
-    /// As [`tiles`](Self::tiles), for a column matrix of `patch` rows only.
-    pub fn tiles_for(&self, patch: usize) -> impl ExactSizeIterator<Item = Range<usize>> + use<> {
-        let [height, width] = self.output;
-        let rows = (COLUMN_FLOATS / (patch * width))
-            .max(TILE_PIXELS.div_ceil(width))
-            .clamp(1, height);
-        (0..height.div_ceil(rows)).map(move |tile| tile * rows..((tile + 1) * rows).min(height))
-    }
-
-    /// The convolution that takes the output's gradient to the input's gradient: inputs and
-    /// outputs swapped, padding turned inside out. Only for stride 1; kernels must be rotated.
-    pub fn transposed(&self) -> Option<Self> {
-        let flipped = |axis: usize| {
-            (self.dilation[axis] * (self.kernel[axis] - 1)) as isize - self.padding[axis]
-        };
-        (self.stride == [1, 1]).then(|| Self {
-            inputs: self.outputs,
-            outputs: self.inputs,
-            input: self.output,
-            output: self.input,
-            padding: [flipped(0), flipped(1)],
-            ..*self
-        })
-    }
-
-    /// The outputs along `axis` whose tap number `tap` lies inside the input, and the input
-    /// position of the first of them.
-    pub fn inside(&self, axis: usize, tap: usize) -> (Range<usize>, usize) {
-        let stride = self.stride[axis] as isize;
-        // Output `o` reads input `o * stride + shift`.
-        let shift = (tap * self.dilation[axis]) as isize - self.padding[axis];
-        let size = self.input[axis] as isize;
-        let outputs = self.output[axis] as isize;
-        let first = if shift >= 0 {
-            0
-        } else {
-            (-shift + stride - 1) / stride
-        };
-        let end = if size > shift {
-            (size - shift - 1) / stride + 1
-        } else {
-            0
-        };
-        let (first, end) = (first.min(outputs), end.min(outputs));
-        if first >= end {
-            return (0..0, 0);
-        }
-        (
-            first as usize..end as usize,
-            (first * stride + shift) as usize,
-        )
     }
 }
 
@@ -361,51 +286,5 @@ mod tests {
             Err(GeometryError::ZeroSetting { .. })
         ));
         assert!(plain.output_shape([0, 3, 5, 5], [4, 3, 3, 3]).is_err());
-    }
-
-    #[test]
-    fn tiles_cover_every_row_once() {
-        for (height, width, channels) in [(224, 224, 3), (1, 1, 1), (13, 7, 512), (300, 1, 64)] {
-            let shape = Shape::new(
-                [1, channels, height, width],
-                [4, channels, 3, 3],
-                &ConvGeometry::padded(1),
-            )
-            .unwrap();
-            let rows: Vec<usize> = shape.tiles().flatten().collect();
-            assert_eq!(rows, (0..height).collect::<Vec<_>>());
-        }
-    }
-
-    #[test]
-    fn inside_agrees_with_counting() {
-        for (size, kernel, stride, padding, dilation) in [
-            (5, 3, 1, 1, 1),
-            (5, 3, 2, 1, 2),
-            (1, 1, 1, 3, 1),
-            (4, 2, 5, 0, 1),
-            (6, 3, 3, 4, 3),
-        ] {
-            let geometry = ConvGeometry {
-                stride: [stride; 2],
-                padding: [padding; 2],
-                dilation: [dilation; 2],
-                groups: 1,
-            };
-            let shape = Shape::new([1, 1, size, size], [1, 1, kernel, kernel], &geometry).unwrap();
-            for tap in 0..kernel {
-                let counted: Vec<usize> = (0..shape.output[0])
-                    .filter(|o| {
-                        let position = (o * stride + tap * dilation) as isize - padding as isize;
-                        (0..size as isize).contains(&position)
-                    })
-                    .collect();
-                let (range, first) = shape.inside(0, tap);
-                assert_eq!(range.clone().collect::<Vec<_>>(), counted);
-                if let Some(o) = counted.first() {
-                    assert_eq!(first, o * stride + tap * dilation - padding);
-                }
-            }
-        }
     }
 }

@@ -21,9 +21,12 @@
 //! offers when the program starts, so different CPUs may round differently.
 //!
 //! # How it works
-//! A tile of output rows is gathered into a column matrix that stays in cache (`im2col`) and
-//! multiplied by the weight with the `gemm` crate; what follows the convolution is done while the
-//! tile is warm. Threads work on (film, tile) pairs through rayon's current pool.
+//! A film is copied once into planes with its padding around them, so that every kernel tap is the
+//! same memory shifted (`lattice`), and weights are packed once. Two kernels do the arithmetic: a
+//! few rows of weights times shifted planes, and sums over pixels for the weight's gradient
+//! (`kernel`); they exist for AVX-512, AVX2, NEON and any other CPU, and the one that fits is
+//! chosen when the program runs. What follows the convolution is done while a few rows are warm.
+//! Threads work on (film, tile of rows) pairs through rayon's current pool.
 
 mod api;
 mod backward;
@@ -32,7 +35,8 @@ mod extension;
 mod forward;
 mod fused;
 mod geometry;
-mod im2col;
+mod kernel;
+mod lattice;
 mod matrix;
 
 pub use api::{conv_bias_act, conv_bn_act, conv2d, enabled, fold_batch_norm, set_enabled};

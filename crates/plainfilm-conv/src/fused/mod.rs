@@ -4,7 +4,6 @@
 //! and the backward pass keeps one map per layer instead of four.
 
 mod folded;
-pub(crate) mod kernels;
 mod statistics;
 mod train;
 
@@ -70,14 +69,14 @@ impl Activation {
 impl Curve {
     /// The activation of `v`.
     #[inline(always)]
-    fn value(self, v: f32) -> f32 {
+    pub(crate) fn value(self, v: f32) -> f32 {
         let v = if v > 0.0 { v } else { v * self.below };
         if v > self.ceiling { self.ceiling } else { v }
     }
 
     /// Its derivative at `v`; at a kink the one-sided derivative that PyTorch takes.
     #[inline(always)]
-    fn slope(self, v: f32) -> f32 {
+    pub(crate) fn slope(self, v: f32) -> f32 {
         let above = if v < self.ceiling { 1.0 } else { 0.0 };
         if v > 0.0 { above } else { self.below }
     }

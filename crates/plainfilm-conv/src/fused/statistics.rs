@@ -1,6 +1,6 @@
 //! Mean and variance of a batch, put together from tiles.
 
-use super::kernels::shifted_sums;
+use crate::kernel::elementwise::shifted_sums;
 
 /// Count, mean and sum of squared deviations of some values.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

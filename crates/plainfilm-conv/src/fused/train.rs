@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::kernels::{
-    Channel, Correction, PooledSums, activate, activate_pool, gradient_sums, normalise_gradient,
-    normalised_gradient, pooled_gradient_sums, scatter_pooled,
-};
 use super::statistics::Moments;
 use super::{Activation, BlockSettings, Curve};
 use crate::backward::{self, OutputGradient, Wanted};
 use crate::buffer::Buffer;
-use crate::forward::convolve_tiles;
+use crate::forward::Convolution;
 use crate::geometry::Shape;
+use crate::kernel::elementwise::{
+    Channel, Correction, PooledSums, activate, activate_pool, gradient_sums, normalise_gradient,
+    normalised_gradient, pooled_gradient_sums, scatter_pooled,
+};
 
 /// What the backward pass needs again, shared so that a graph can be cloned.
 #[derive(Clone, Debug)]
@@ -67,13 +67,24 @@ pub(crate) fn forward(
     let plane = shape.output_plane();
     let channels_out = shape.channels_out();
     let mut z = Buffer::take(shape.films * shape.output_film());
-    let tiles = convolve_tiles(input, weight, shape, &mut z, |tile| {
-        let moments = (0..shape.outputs).map(|channel| Moments::of(tile.out.row(channel)));
-        (tile.group, moments.collect::<Vec<_>>())
-    });
+    let width = shape.output[1];
+    let convolution = Convolution::new(weight, shape, 1);
+    let tiles = convolution.run::<Vec<Moments>>(
+        input,
+        &mut z,
+        plane,
+        |rows| rows * width,
+        |task, channel, rows| {
+            let found = Moments::of(rows.copy_to(task.out.row(channel)));
+            if task.found.len() <= channel {
+                task.found.resize(channel + 1, Moments::default());
+            }
+            task.found[channel] = task.found[channel].merge(found);
+        },
+    );
     let mut moments = vec![Moments::default(); channels_out];
-    for (group, tile) in tiles {
-        for (total, part) in moments[group * shape.outputs..].iter_mut().zip(tile) {
+    for (groups, tile) in tiles {
+        for (total, part) in moments[groups.start * shape.outputs..].iter_mut().zip(tile) {
             *total = total.merge(part);
         }
     }

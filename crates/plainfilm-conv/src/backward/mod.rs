@@ -1,0 +1,139 @@
+//! The gradients of a convolution with respect to its weight and its input.
+//!
+//! Both read the output's gradient film by film. The weight's gradient is a sum over films and
+//! pixels: where maps are large, over a fixed number of parts of the batch, added in order at the
+//! end; where they are small or the weight is large, cut by input channel, so that no partial
+//! copies are needed. Neither depends on the number of threads.
+
+mod input;
+mod weight;
+
+use rayon::prelude::*;
+
+use crate::buffer::{Buffer, Scratch, at_least, with_scratch};
+use crate::geometry::Shape;
+use crate::kernel::elementwise;
+use input::InputGradient;
+use weight::WeightGradient;
+
+/// Where the gradient with respect to the convolution's output comes from.
+#[derive(Clone, Copy)]
+pub(crate) enum OutputGradient<'a> {
+    /// It lies in memory, `[films, channels, output plane]`.
+    Given(&'a [f32]),
+    /// It is computed, one film at a time: film number and `[channels, output plane]` to fill.
+    Rebuilt(&'a (dyn Fn(usize, &mut [f32]) + Sync)),
+}
+
+impl OutputGradient<'_> {
+    /// One film of `length` values, computed into `memory` if need be.
+    fn film<'a>(&'a self, film: usize, length: usize, memory: &'a mut Vec<f32>) -> &'a [f32] {
+        match self {
+            Self::Given(values) => &values[film * length..][..length],
+            Self::Rebuilt(write) => {
+                let memory = at_least(memory, length);
+                write(film, memory);
+                memory
+            }
+        }
+    }
+}
+
+/// Which gradients are wanted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted {
+    pub input: bool,
+    pub weight: bool,
+}
+
+/// The gradients that were wanted, in the layout of what they belong to.
+#[derive(Default)]
+pub(crate) struct Gradients {
+    pub input: Option<Buffer>,
+    pub weight: Option<Buffer>,
+}
+
+/// The gradients of `convolve(input, weight)`, given the gradient of its output.
+pub(crate) fn backward(
+    input: &[f32],
+    weight: &[f32],
+    gradient: OutputGradient<'_>,
+    shape: &Shape,
+    wanted: Wanted,
+) -> Gradients {
+    let to_input = wanted.input.then(|| InputGradient::new(weight, shape));
+    let mut input_gradient = wanted
+        .input
+        .then(|| Buffer::take(shape.films * shape.input_film()));
+    // One place a film for the input's gradient, where it is wanted.
+    let targets: Vec<Option<&mut [f32]>> = match &mut input_gradient {
+        Some(values) => values.chunks_mut(shape.input_film()).map(Some).collect(),
+        None => (0..shape.films).map(|_| None).collect(),
+    };
+    let film =
+        |film: usize, target: Option<&mut [f32]>, scratch: &mut Scratch, place: Place<'_>| {
+            let Scratch {
+                source,
+                tile,
+                map,
+                placed,
+            } = scratch;
+            let gradient = gradient.film(film, shape.output_film(), map);
+            if let (Some(target), Some(route)) = (target, &to_input) {
+                route.film(gradient, target, source, tile);
+            }
+            place(gradient, source, placed);
+        };
+
+    let weight_gradient = if !wanted.weight {
+        targets
+            .into_par_iter()
+            .enumerate()
+            .for_each(|(at, target)| {
+                with_scratch(|scratch| film(at, target, scratch, &mut |_, _, _| ()));
+            });
+        None
+    } else if WeightGradient::in_parts(shape) {
+        let sum = WeightGradient::by_part(shape);
+        Some(sum.over_parts(targets, |at, target, scratch, out| {
+            film(at, target, scratch, &mut |gradient, source, placed| {
+                let input = &input[at * shape.input_film()..][..shape.input_film()];
+                sum.add_film(input, gradient, source, placed, out);
+            });
+        }))
+    } else {
+        let sum = WeightGradient::by_channel(shape);
+        let mut placed = Buffer::take(shape.films * sum.placed_film());
+        placed
+            .par_chunks_mut(sum.placed_film())
+            .zip(targets)
+            .enumerate()
+            .for_each(|(at, (out, target))| {
+                with_scratch(|scratch| {
+                    film(at, target, scratch, &mut |gradient, _, _| {
+                        sum.place_all(gradient, out);
+                    });
+                });
+            });
+        Some(sum.over_channels(input, &placed))
+    };
+    Gradients {
+        input: input_gradient,
+        weight: weight_gradient,
+    }
+}
+
+/// What is done with a film's output gradient besides the input's: gradient, and working memory.
+type Place<'a> = &'a mut dyn FnMut(&[f32], &mut Vec<f32>, &mut Vec<f32>);
+
+/// The gradient of the bias: the output's gradient summed over films and pixels, per channel.
+pub(crate) fn bias_gradient(gradient: &[f32], shape: &Shape) -> Vec<f32> {
+    let channels = shape.channels_out();
+    let sums: Vec<f64> = gradient
+        .par_chunks(shape.output_plane())
+        .map(|plane| f64::from(elementwise::sum(plane)))
+        .collect();
+    (0..channels)
+        .map(|channel| sums.iter().skip(channel).step_by(channels).sum::<f64>() as f32)
+        .collect()
+}
