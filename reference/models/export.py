@@ -1,7 +1,7 @@
-"""Writes models.json: what PyTorch makes of eight real films with the three networks.
+"""Writes models.json: what PyTorch makes of eight real films with the six networks.
 
 Usage: python export.py FOLDER_OF_covid-xray
-Needs: Python 3.10, torch==1.12.1, numpy==1.26.4, pillow==12.3.0 (requirements.txt). CPU, one thread.
+Needs: Python 3.10 and requirements.txt. CPU, one thread.
 
 The films are not committed, only numbers computed from them. The weights are not committed either:
 both sides fill every tensor by the same formula.
@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy
 import PIL
 import torch
+import torchvision
 from PIL import Image
 from torch import nn
 
@@ -165,6 +166,15 @@ class PlantsCnn(nn.Module):
         return self.head["output"](x)
 
 
+def from_torchvision(build):
+    return lambda classes, size: build(num_classes=classes)
+
+
+ResNet18 = from_torchvision(torchvision.models.resnet18)
+MobileNetV2 = from_torchvision(torchvision.models.mobilenet_v2)
+DenseNet121 = from_torchvision(torchvision.models.densenet121)
+
+
 def choose(folder):
     """Four PNG films of each label, spread over the sorted names: PNG, so that both sides decode to
     the same pixels, and without colour or transparency, so that no conversion takes part."""
@@ -229,6 +239,39 @@ def training_step(films, shift):
     }
 
 
+def backbone_step(architecture, network, films, shift):
+    """Gradients and running statistics of one pass through a backbone, in 64 bits.
+
+    The loss is the mean of its last maps times hashed numbers, so that MobileNetV2's dropout, which
+    has other masks on either side, takes no part. `shift` is added to the biases of all batch
+    norms, as in `training_step`: it keeps values away from the bends of ReLU (at 0) and ReLU6 (at 0
+    and 6).
+    """
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.bias += shift
+    network = network.double().train()
+    if architecture == "resnet18":
+        maps = nn.Sequential(*list(network.children())[:-2])(films.double())
+    else:
+        maps = network.features(films.double())
+        maps = torch.relu(maps) if architecture == "densenet121" else maps
+    probe = torch.from_numpy(hashed("features.probe", maps.numel())).reshape(maps.shape)
+    loss = (maps * probe).mean()
+    loss.backward()
+    return {
+        "architecture": architecture,
+        "size": films.shape[-1],
+        "shift": shift,
+        "loss": float(loss),
+        "gradients": [
+            measure(name, p.grad) for name, p in network.named_parameters() if p.grad is not None
+        ],
+        "running": [measure(n, t) for n, t in network.state_dict().items() if "running_" in n],
+    }
+
+
 def main():
     torch.manual_seed(0)
     torch.set_num_threads(1)
@@ -240,6 +283,9 @@ def main():
         ("darkcovidnet", DarkCovidNet, 2, 256),
         ("darkcovidnet", DarkCovidNet, 3, 224),
         ("vgg16", Vgg16, 2, 224),
+        ("resnet18", ResNet18, 2, 224),
+        ("mobilenet-v2", MobileNetV2, 2, 224),
+        ("densenet121", DenseNet121, 2, 224),
         ("plants", PlantsCnn, 2, 150),
     ):
         network = fill(build(classes, size)).eval()
@@ -258,6 +304,7 @@ def main():
         "made_with": {
             "torch": torch.__version__.split("+")[0],
             "numpy": numpy.__version__,
+            "torchvision": torchvision.__version__.split("+")[0],
             "pillow": PIL.__version__,
         },
         "films": [
@@ -273,6 +320,14 @@ def main():
         "cases": cases,
         "training_films": TRAINING_FILMS,
         "training": [training_step(batch([planes[256][i] for i in TRAINING_FILMS]), s) for s in (0, 4)],
+        "backbones": [
+            backbone_step(name, fill(build(2, 224)), batch([planes[224][i] for i in TRAINING_FILMS]), s)
+            for name, build, s in (
+                ("resnet18", ResNet18, 4),
+                ("mobilenet-v2", MobileNetV2, 3),
+                ("densenet121", DenseNet121, 4),
+            )
+        ],
     }
     out = Path(__file__).with_name("models.json")
     out.write_text(json.dumps(result, indent=1) + "\n")

@@ -1,177 +1,176 @@
-//! Films per second of networks built from `plainfilm-conv`, with the fast path on and off.
-//!
-//! ```text
-//! bench-conv [darkcovidnet|folded|vgg16|depthwise|all] [--batch N] [--rounds N] [--ours-only]
-//! ```
-//!
-//! Rounds of both paths alternate, so that other load on the machine falls on both; the medians and
-//! their ratio are printed. Times are of the network alone: no optimizer, no data loading. Where
-//! Linux tells it, the processor time per film is printed too, which other load hardly changes.
+//! Films per second of the library's networks: forward, a training step, and a whole step of
+//! `plainfilm train`. `bench-conv --help` lists the arguments; `benches/peers` runs it beside other
+//! programs.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "a bench prints its table"
 )]
 
-mod networks;
+mod args;
+mod round;
+mod steps;
+mod whole_step;
 
-use std::time::Instant;
+use std::io::{BufRead, Write};
+use std::process::ExitCode;
 
-use burn::tensor::{Device, Distribution, Tensor};
+use clap::Parser;
 use mimalloc::MiMalloc;
-use networks::{NETWORKS, Network};
+use plainfilm::model::{Architecture, summary};
+use serde::Serialize;
+
+use args::{Args, Precision, Work};
+use round::{Round, medians, timed};
+use whole_step::WholeStep;
 
 // The allocator of the program itself: with the system's, clearing pages takes a fifth of the time.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
-/// What was asked for on the command line.
-struct Settings {
-    network: String,
-    batches: Vec<usize>,
-    rounds: usize,
-    ours_only: bool,
+/// A network at one batch size, measured.
+#[derive(Serialize)]
+struct Row {
+    work: Work,
+    network: Architecture,
+    batch: usize,
+    precision: Precision,
+    threads: usize,
+    /// Of the network, so that another program can be seen to time the same one.
+    parameters: usize,
+    /// Medians.
+    ours: Option<Round>,
+    burn: Option<Round>,
 }
 
-fn main() {
-    let settings = match parse(std::env::args().skip(1)) {
-        Ok(settings) => settings,
-        Err(message) => {
-            eprintln!("{message}");
-            std::process::exit(2);
-        }
-    };
-    println!("threads: {}", rayon::current_num_threads());
-    println!(
-        "{:<14} {:>5} {:>12} {:>12} {:>7} {:>12} {:>12} {:>7}",
-        "network",
-        "batch",
-        "Burn, /s",
-        "ours, /s",
-        "ratio",
-        "Burn, CPU ms",
-        "ours, CPU ms",
-        "ratio"
-    );
-    for network in NETWORKS {
-        if settings.network != "all" && settings.network != network.name {
-            continue;
-        }
-        for &batch in &settings.batches {
-            compare(network, batch, &settings);
+fn main() -> ExitCode {
+    let args = Args::parse();
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("bench-conv: {problem}");
+            ExitCode::from(2)
         }
     }
 }
 
-fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Settings, String> {
-    let mut settings = Settings {
-        network: "darkcovidnet".into(),
-        batches: vec![8, 32],
-        rounds: 5,
-        ours_only: false,
-    };
-    while let Some(argument) = arguments.next() {
-        let mut number = || {
-            let value = arguments.next();
-            value
-                .and_then(|value| value.parse().ok())
-                .ok_or(format!("{argument} needs a number"))
-        };
-        match argument.as_str() {
-            "--batch" => settings.batches = vec![number()?],
-            "--rounds" => settings.rounds = number()?.max(1),
-            "--ours-only" => settings.ours_only = true,
-            name if name == "all" || NETWORKS.iter().any(|n| n.name == name) => {
-                settings.network = name.into();
-            }
-            other => return Err(format!("unknown argument {other}")),
-        }
+fn run(args: &Args) -> Result<(), String> {
+    if args.precision != Precision::F32 {
+        return Err("precision bf16 is not offered: expected f32".to_owned());
     }
-    Ok(settings)
-}
-
-/// Alternates rounds of both paths and prints the medians.
-fn compare(network: &Network, batch: usize, settings: &Settings) {
-    let device = if network.trains {
-        Device::flex().autodiff()
+    let all = Architecture::all();
+    let networks: &[Architecture] = if args.networks.is_empty() {
+        &all
     } else {
-        Device::flex()
+        &args.networks
     };
-    let films = Tensor::<4>::random([batch, 3, 224, 224], Distribution::Default, &device);
-    let weights = network.weights(&device);
-    let round = |fast: bool| {
-        plainfilm_conv::set_enabled(fast);
-        let (start, processor) = (Instant::now(), processor_seconds());
-        network.step(&films, &weights);
-        let films = batch as f64;
-        Round {
-            speed: films / start.elapsed().as_secs_f64(),
-            processor: 1000.0 * (processor_seconds() - processor) / films,
-        }
-    };
-    let mut burn = Vec::new();
-    let mut ours = Vec::new();
-    // The first round of each warms caches and the allocator.
-    for at in 0..=settings.rounds {
-        if !settings.ours_only {
-            let found = round(false);
-            burn.extend((at > 0).then_some(found));
-        }
-        let found = round(true);
-        ours.extend((at > 0).then_some(found));
+    if !(args.json || args.wait) {
+        println!("threads: {}", rayon::current_num_threads());
+        println!(
+            "{:<13} {:>5} {:>10} {:>10} {:>10} {:>10} {:>6}",
+            "network", "batch", "films/s", "CPU ms", "Burn, /s", "CPU ms", "ratio"
+        );
     }
-    let ours = medians(&ours);
-    let burn = if settings.ours_only {
-        Round {
-            speed: f64::NAN,
-            processor: f64::NAN,
+    for &network in networks {
+        for &batch in &args.batch {
+            measure(network, batch, args)?;
         }
+    }
+    Ok(())
+}
+
+fn measure(network: Architecture, batch: usize, args: &Args) -> Result<(), String> {
+    let mut round = rounds_of(network, batch, args)?;
+    // The first round warms caches and the allocator.
+    round(0.0)?;
+    let counted = summary(&steps::settings(network)).map_err(|error| error.to_string())?;
+    let mut row = Row {
+        work: args.work,
+        network,
+        batch,
+        precision: args.precision,
+        threads: rayon::current_num_threads(),
+        parameters: counted.parameters,
+        ours: None,
+        burn: None,
+    };
+    if args.wait {
+        answer(&row)?;
+        for line in std::io::stdin().lock().lines() {
+            line.map_err(|error| error.to_string())?;
+            answer(&round(args.seconds)?)?;
+        }
+        return Ok(());
+    }
+    let (mut ours, mut burn) = (Vec::new(), Vec::new());
+    if args.burn {
+        plainfilm_conv::set_enabled(false);
+        round(0.0)?;
+    }
+    for _ in 0..args.rounds {
+        if args.burn {
+            plainfilm_conv::set_enabled(false);
+            burn.push(round(args.seconds)?);
+        }
+        plainfilm_conv::set_enabled(true);
+        ours.push(round(args.seconds)?);
+    }
+    row.ours = Some(medians(&ours));
+    row.burn = args.burn.then(|| medians(&burn));
+    if args.json {
+        answer(&row)
     } else {
-        medians(&burn)
-    };
-    println!(
-        "{:<14} {batch:>5} {:>12.1} {:>12.1} {:>7.2} {:>12.1} {:>12.1} {:>7.2}",
-        network.name,
-        burn.speed,
-        ours.speed,
-        ours.speed / burn.speed,
-        burn.processor,
-        ours.processor,
-        burn.processor / ours.processor
-    );
-}
-
-/// One round's figures.
-struct Round {
-    /// Films per second.
-    speed: f64,
-    /// Processor time per film, all threads, in milliseconds.
-    processor: f64,
-}
-
-/// Processor time of all threads so far; not a number where the system does not tell.
-fn processor_seconds() -> f64 {
-    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else {
-        return f64::NAN;
-    };
-    tasks
-        .flatten()
-        .filter_map(|task| {
-            let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
-            text.split(' ').next()?.parse::<f64>().ok()
-        })
-        .sum::<f64>()
-        / 1e9
-}
-
-fn medians(rounds: &[Round]) -> Round {
-    Round {
-        speed: median(rounds.iter().map(|round| round.speed).collect()),
-        processor: median(rounds.iter().map(|round| round.processor).collect()),
+        print_row(&row);
+        Ok(())
     }
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+/// What takes a round of at least so many seconds.
+type Rounds = Box<dyn FnMut(f64) -> Result<Round, String>>;
+
+fn rounds_of(network: Architecture, batch: usize, args: &Args) -> Result<Rounds, String> {
+    let described = |error: plainfilm::model::ModelError| error.to_string();
+    Ok(match args.work {
+        Work::Forward => {
+            let mut step = steps::forward(network, batch).map_err(described)?;
+            Box::new(move |seconds| Ok(timed(batch, seconds, &mut step)))
+        }
+        Work::TrainStep => {
+            let mut step = steps::train_step(network, batch).map_err(described)?;
+            Box::new(move |seconds| Ok(timed(batch, seconds, &mut step)))
+        }
+        Work::WholeStep => {
+            let mut training = WholeStep::start(network, batch, args);
+            Box::new(move |seconds| training.round(seconds))
+        }
+    })
+}
+
+/// Prints one line of JSON at once: a program may be waiting for it.
+fn answer(value: &impl Serialize) -> Result<(), String> {
+    let text = serde_json::to_string(value).map_err(|error| error.to_string())?;
+    println!("{text}");
+    std::io::stdout().flush().map_err(|error| error.to_string())
+}
+
+fn print_row(row: &Row) {
+    let cells = |round: Option<Round>| match round {
+        None => ("-".to_owned(), "-".to_owned()),
+        Some(round) => (
+            format!("{:.1}", round.films_per_second),
+            round
+                .processor_ms
+                .map_or("-".to_owned(), |ms| format!("{ms:.1}")),
+        ),
+    };
+    let (ours, processor) = cells(row.ours);
+    let (burn, burn_processor) = cells(row.burn);
+    let ratio = row.ours.zip(row.burn).map_or("-".to_owned(), |(o, b)| {
+        format!("{:.2}", o.films_per_second / b.films_per_second)
+    });
+    println!(
+        "{:<13} {:>5} {ours:>10} {processor:>10} {burn:>10} {burn_processor:>10} {ratio:>6}",
+        row.network.name(),
+        row.batch
+    );
 }

@@ -1,7 +1,8 @@
-//! The crate against Burn's own operations in float64, against itself on other thread counts, and
-//! against finite differences.
+//! The crate against PyTorch and Burn's own operations in float64, against itself on other thread
+//! counts, and against finite differences.
 
 mod blocks;
 mod convolution;
+mod reference;
 mod support;
 mod threads;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::ModelError;
 use super::plan::Plan;
-use super::{dark_covid_net, plants_cnn, vgg16};
+use super::{dark_covid_net, dense_net121, mobile_net_v2, plants_cnn, resnet18, vgg16};
 use crate::radiograph::Scaling;
 
 /// A published network.
@@ -19,6 +19,15 @@ pub enum Architecture {
     /// VGG16 without its classifier, under the small head of the Keras notebook.
     #[serde(rename = "vgg16")]
     Vgg16,
+    /// ResNet-18: residual sums.
+    #[serde(rename = "resnet18")]
+    ResNet18,
+    /// MobileNetV2: inverted residuals with depthwise convolutions.
+    #[serde(rename = "mobilenet-v2")]
+    MobileNetV2,
+    /// DenseNet-121: every layer reads all before it in its block.
+    #[serde(rename = "densenet121")]
+    DenseNet121,
     /// The plain CNN of the notebook's plant-identification reference.
     #[serde(rename = "plants")]
     PlantsCnn,
@@ -26,8 +35,15 @@ pub enum Architecture {
 
 impl Architecture {
     /// Every architecture, in the order in which they are listed.
-    pub fn all() -> [Self; 3] {
-        [Self::DarkCovidNet, Self::Vgg16, Self::PlantsCnn]
+    pub fn all() -> [Self; 6] {
+        [
+            Self::DarkCovidNet,
+            Self::Vgg16,
+            Self::ResNet18,
+            Self::MobileNetV2,
+            Self::DenseNet121,
+            Self::PlantsCnn,
+        ]
     }
 
     /// The name on the command line and in files.
@@ -35,6 +51,9 @@ impl Architecture {
         match self {
             Self::DarkCovidNet => "darkcovidnet",
             Self::Vgg16 => "vgg16",
+            Self::ResNet18 => "resnet18",
+            Self::MobileNetV2 => "mobilenet-v2",
+            Self::DenseNet121 => "densenet121",
             Self::PlantsCnn => "plants",
         }
     }
@@ -44,6 +63,9 @@ impl Architecture {
         match self {
             Self::DarkCovidNet => "DarkCovidNet",
             Self::Vgg16 => "VGG16 with a small head",
+            Self::ResNet18 => "ResNet-18",
+            Self::MobileNetV2 => "MobileNetV2",
+            Self::DenseNet121 => "DenseNet-121",
             Self::PlantsCnn => "Plants CNN",
         }
     }
@@ -59,6 +81,9 @@ impl Architecture {
                 "Simonyan and Zisserman 2014, arXiv:1409.1556; head from \
                  github.com/zekaouinoureddine/Detecting-COVID-19-in-X-ray-Images"
             }
+            Self::ResNet18 => "He et al. 2016, arXiv:1512.03385",
+            Self::MobileNetV2 => "Sandler et al. 2018, arXiv:1801.04381",
+            Self::DenseNet121 => "Huang et al. 2017, arXiv:1608.06993",
             Self::PlantsCnn => "github.com/zekaouinoureddine/Plants_Identification_DL_SI",
         }
     }
@@ -67,15 +92,21 @@ impl Architecture {
     pub fn default_size(self) -> usize {
         match self {
             Self::DarkCovidNet => 256,
-            Self::Vgg16 => 224,
+            Self::Vgg16 | Self::ResNet18 | Self::MobileNetV2 | Self::DenseNet121 => 224,
             Self::PlantsCnn => 150,
         }
     }
 
-    /// The scaling of pixel values that goes with the published network: 0 to 1 for all three.
+    /// The scaling of pixel values that goes with the network: 0 to 1 for all. The torchvision
+    /// networks were published with ImageNet's channel means, which a grey film has no use for.
     pub fn default_scaling(self) -> Scaling {
         match self {
-            Self::DarkCovidNet | Self::Vgg16 | Self::PlantsCnn => Scaling::Unit,
+            Self::DarkCovidNet
+            | Self::Vgg16
+            | Self::ResNet18
+            | Self::MobileNetV2
+            | Self::DenseNet121
+            | Self::PlantsCnn => Scaling::Unit,
         }
     }
 
@@ -105,6 +136,9 @@ impl FromStr for Architecture {
         match plain.as_str() {
             "darkcovidnet" => Ok(Self::DarkCovidNet),
             "vgg16" => Ok(Self::Vgg16),
+            "resnet18" => Ok(Self::ResNet18),
+            "mobilenetv2" => Ok(Self::MobileNetV2),
+            "densenet121" => Ok(Self::DenseNet121),
             "plants" | "plantscnn" => Ok(Self::PlantsCnn),
             _ => Err(ModelError::UnknownArchitecture {
                 found: text.to_owned(),
@@ -183,6 +217,9 @@ impl NetworkSettings {
         match self.architecture {
             Architecture::DarkCovidNet => dark_covid_net::plan(self),
             Architecture::Vgg16 => vgg16::plan(self),
+            Architecture::ResNet18 => resnet18::plan(self),
+            Architecture::MobileNetV2 => mobile_net_v2::plan(self),
+            Architecture::DenseNet121 => dense_net121::plan(self),
             Architecture::PlantsCnn => plants_cnn::plan(self),
         }
     }
@@ -202,6 +239,7 @@ mod tests {
             );
         }
         assert_eq!("Dark-Covid_Net".parse(), Ok(Architecture::DarkCovidNet));
+        assert_eq!("MobileNetV2".parse(), Ok(Architecture::MobileNetV2));
         assert_eq!("plants-cnn".parse(), Ok(Architecture::PlantsCnn));
     }
 
@@ -211,7 +249,10 @@ mod tests {
             ("vgg19", Some("vgg16")),
             ("darkcovid", Some("darkcovidnet")),
             ("plant", Some("plants")),
-            ("resnet50", None),
+            ("resnet50", Some("resnet18")),
+            ("densenet", Some("densenet121")),
+            ("mobilenet", Some("mobilenet-v2")),
+            ("inception", None),
             ("", None),
         ];
         for (found, expected) in cases {
@@ -227,8 +268,8 @@ mod tests {
                 .parse::<Architecture>()
                 .expect_err("unknown")
                 .to_string(),
-            "unknown model `vgg`: expected one of darkcovidnet, vgg16, plants; hint: did you mean \
-             `vgg16`?"
+            "unknown model `vgg`: expected one of darkcovidnet, vgg16, resnet18, mobilenet-v2, \
+             densenet121, plants; hint: did you mean `vgg16`?"
         );
     }
 

@@ -12,7 +12,8 @@
 
 use super::architecture::NetworkSettings;
 use super::error::ModelError;
-use super::plan::{ConvPlan, DensePlan, Initialisation, LayerPlan, Plan, Planner};
+use super::layer_plan::{ConvPlan, DensePlan, Initialisation, LayerPlan};
+use super::plan::{Plan, Planner};
 use plainfilm_conv::Activation;
 
 /// One row of the paper's table: convolutions as (kernel, outputs), then perhaps a max-pooling.
@@ -71,7 +72,9 @@ pub(crate) fn plan(settings: &NetworkSettings) -> Result<Plan, ModelError> {
                 inputs: planner.width(),
                 outputs,
                 kernel,
+                stride: 1,
                 padding: PADDING,
+                groups: 1,
                 bias: false,
                 activation: Activation::LeakyRelu(SLOPE),
                 pool: stage.pool && index + 1 == stage.convolutions.len(),
@@ -88,7 +91,9 @@ pub(crate) fn plan(settings: &NetworkSettings) -> Result<Plan, ModelError> {
         inputs: planner.width(),
         outputs: settings.classes,
         kernel: 3,
+        stride: 1,
         padding: PADDING,
+        groups: 1,
         bias: false,
         activation: Activation::Relu,
         pool: false,

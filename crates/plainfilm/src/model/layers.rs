@@ -10,7 +10,7 @@ use plainfilm_conv::{
 };
 
 use super::draws::dropout_mask;
-use super::plan::{ConvPlan, DensePlan, TensorPlan};
+use super::layer_plan::{ConvPlan, DensePlan, TensorPlan};
 
 /// Added to a variance before its square root, as in PyTorch.
 const EPSILON: f64 = 1e-5;
@@ -18,7 +18,7 @@ const EPSILON: f64 = 1e-5;
 const MOMENTUM: f64 = 0.1;
 
 /// Applies an activation to vectors or maps.
-fn activate<const D: usize>(activation: Activation, values: Tensor<D>) -> Tensor<D> {
+pub(crate) fn activate<const D: usize>(activation: Activation, values: Tensor<D>) -> Tensor<D> {
     match activation {
         Activation::Identity => values,
         Activation::Relu => activation::relu(values),
@@ -89,7 +89,8 @@ pub(crate) struct BatchNorm {
 }
 
 impl BatchNorm {
-    fn new(trainable: bool, supply: &mut Supply<'_>) -> Self {
+    /// Takes its tensors from the supply.
+    pub fn new(trainable: bool, supply: &mut Supply<'_>) -> Self {
         Self {
             weight: supply.parameter(),
             bias: supply.parameter(),
@@ -106,7 +107,7 @@ impl BatchNorm {
     }
 
     /// Normalises by the batch's statistics or by the running ones.
-    fn forward(&self, maps: Tensor<4>) -> Tensor<4> {
+    pub fn forward(&self, maps: Tensor<4>) -> Tensor<4> {
         if !self.uses_batch(&maps) {
             return batch_norm(
                 maps,
@@ -147,7 +148,8 @@ pub(crate) struct ConvBlock {
     bias: Option<Param<Tensor<1>>>,
     norm: Option<BatchNorm>,
     norm_last: bool,
-    padding: usize,
+    #[module(skip)]
+    geometry: ConvGeometry,
     #[module(skip)]
     activation: Activation,
     pool: bool,
@@ -164,7 +166,12 @@ impl ConvBlock {
                 .is_some()
                 .then(|| BatchNorm::new(plan.trainable, supply)),
             norm_last: plan.norm_last,
-            padding: plan.padding,
+            geometry: ConvGeometry {
+                stride: [plan.stride; 2],
+                padding: [plan.padding; 2],
+                groups: plan.groups,
+                ..ConvGeometry::default()
+            },
             activation: plan.activation,
             pool: plan.pool,
         }
@@ -172,7 +179,7 @@ impl ConvBlock {
 
     /// `[films, inputs, side, side]` to `[films, outputs, side', side']`.
     pub fn forward(&self, maps: Tensor<4>) -> Tensor<4> {
-        let geometry = ConvGeometry::padded(self.padding);
+        let geometry = self.geometry;
         let weight = self.weight.val();
         let bias = self.bias.as_ref().map(Param::val);
         match &self.norm {
@@ -323,7 +330,7 @@ mod tests {
                 let plan = TensorPlan {
                     name: name.to_owned(),
                     shape: vec![1],
-                    start: super::super::plan::Start::Constant(value),
+                    start: super::super::layer_plan::Start::Constant(value),
                     parameter: true,
                     trainable: true,
                 };

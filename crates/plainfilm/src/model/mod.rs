@@ -5,16 +5,22 @@
 //! number of labels are in [`Network::head`], all others in [`Network::features`].
 //!
 //! Fresh weights follow the library that each network was published with: PyTorch's default for
-//! DarkCovidNet, torchvision's for VGG16's backbone, Keras' for VGG16's head and the Plants CNN.
+//! DarkCovidNet, torchvision's for ResNet-18, MobileNetV2, DenseNet-121 and VGG16's backbone, Keras'
+//! for VGG16's head and the Plants CNN.
 
 mod architecture;
+mod blocks;
 mod dark_covid_net;
+mod dense_net121;
 mod draws;
 mod error;
+mod layer_plan;
 mod layers;
+mod mobile_net_v2;
 mod network;
 mod plan;
 mod plants_cnn;
+mod resnet18;
 mod state_dict;
 mod summary;
 mod vgg16;

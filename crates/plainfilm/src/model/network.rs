@@ -6,10 +6,12 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 use super::architecture::{Architecture, NetworkSettings};
+use super::blocks::{Growth, MaxPool, NormActivation, Residual};
 use super::draws::starting_values;
 use super::error::ModelError;
+use super::layer_plan::{LayerPlan, TensorPlan};
 use super::layers::{AveragePool, ConvBlock, Dense, Dropout, Supply};
-use super::plan::{LayerPlan, Placed, Plan, TensorPlan};
+use super::plan::{Placed, Plan};
 
 /// A layer from maps to maps.
 #[derive(Module, Debug)]
@@ -19,6 +21,10 @@ use super::plan::{LayerPlan, Placed, Plan, TensorPlan};
 )]
 enum MapLayer {
     Conv(ConvBlock),
+    Norm(NormActivation),
+    Residual(Residual),
+    Growth(Growth),
+    MaxPool(MaxPool),
     AveragePool(AveragePool),
     Dropout(Dropout),
 }
@@ -90,7 +96,8 @@ impl Network {
                 LayerPlan::Dropout { rate, active } => {
                     Some(VectorLayer::Dropout(dropout(*rate, *active)))
                 }
-                LayerPlan::Flatten | LayerPlan::Conv(_) | LayerPlan::AveragePool { .. } => None,
+                // The flattening itself; maps come before it.
+                _ => None,
             })
             .collect();
         Self {
@@ -181,6 +188,18 @@ fn map_layers(
         .iter()
         .map_while(|placed| match &placed.layer {
             LayerPlan::Conv(conv) => Some(MapLayer::Conv(ConvBlock::new(conv, supply))),
+            LayerPlan::Norm(norm) => Some(MapLayer::Norm(NormActivation::new(norm, supply))),
+            LayerPlan::Residual(block) => Some(MapLayer::Residual(Residual::new(block, supply))),
+            LayerPlan::Growth(block) => Some(MapLayer::Growth(Growth::new(block, supply))),
+            &LayerPlan::MaxPool {
+                size,
+                stride,
+                padding,
+            } => Some(MapLayer::MaxPool(MaxPool {
+                size,
+                stride,
+                padding,
+            })),
             LayerPlan::AveragePool { size } => {
                 Some(MapLayer::AveragePool(AveragePool { size: *size }))
             }
@@ -193,6 +212,10 @@ fn map_layers(
 fn through(layers: &[MapLayer], maps: Tensor<4>) -> Tensor<4> {
     layers.iter().fold(maps, |maps, layer| match layer {
         MapLayer::Conv(block) => block.forward(maps),
+        MapLayer::Norm(norm) => norm.forward(maps),
+        MapLayer::Residual(block) => block.forward(maps),
+        MapLayer::Growth(block) => block.forward(maps),
+        MapLayer::MaxPool(pool) => pool.forward(maps),
         MapLayer::AveragePool(pool) => pool.forward(maps),
         MapLayer::Dropout(dropout) => dropout.forward(maps),
     })

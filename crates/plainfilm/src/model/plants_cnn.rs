@@ -12,7 +12,8 @@
 
 use super::architecture::NetworkSettings;
 use super::error::ModelError;
-use super::plan::{ConvPlan, DensePlan, Initialisation, LayerPlan, Plan, Planner};
+use super::layer_plan::{ConvPlan, DensePlan, Initialisation, LayerPlan};
+use super::plan::{Plan, Planner};
 use plainfilm_conv::Activation;
 
 /// A pair of 3x3 convolutions (same, then valid) with max-pooling, and the dropout after it.
@@ -56,7 +57,9 @@ pub(crate) fn plan(settings: &NetworkSettings) -> Result<Plan, ModelError> {
                 inputs: planner.width(),
                 outputs: pair.outputs,
                 kernel: 3,
+                stride: 1,
                 padding,
+                groups: 1,
                 bias: true,
                 activation: Activation::Relu,
                 pool,

@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use super::architecture::NetworkSettings;
 use super::error::ModelError;
-use super::plan::{ConvPlan, LayerPlan, Placed, TensorPlan};
+use super::layer_plan::{ConvPlan, LayerPlan, NormPlan, TensorPlan};
+use super::plan::Placed;
 use plainfilm_conv::Activation;
 
 /// One row of a [`Summary`].
@@ -69,7 +70,27 @@ fn add_rows(placed: &Placed, rows: &mut Vec<LayerSummary>) {
         .map_or("film", |row| row.name.as_str())
         .to_owned();
     match &placed.layer {
-        LayerPlan::Conv(conv) => add_conv(conv, placed, rows),
+        LayerPlan::Conv(conv) => {
+            add_conv(conv, placed.input[1], rows);
+        }
+        LayerPlan::Norm(norm) => add_norm(norm, &placed.output, rows),
+        LayerPlan::Residual(block) => {
+            let mut side = placed.input[1];
+            for conv in &block.body {
+                side = add_conv(conv, side, rows);
+            }
+            if let Some(shortcut) = &block.shortcut {
+                add_conv(shortcut, placed.input[1], rows);
+            }
+            rows.push(row(&block.name, "Add", &placed.output, []));
+            add_activation(block.activation, &block.name, &placed.output, rows);
+        }
+        LayerPlan::Growth(block) => {
+            add_norm(&block.norm, &placed.input, rows);
+            let side = add_conv(&block.bottleneck, placed.input[1], rows);
+            add_conv(&block.growth, side, rows);
+            rows.push(row(&block.name, "Concatenate", &placed.output, []));
+        }
         LayerPlan::Dense(dense) => {
             let tensors = placed.layer.tensors();
             rows.push(LayerSummary {
@@ -77,6 +98,10 @@ fn add_rows(placed: &Placed, rows: &mut Vec<LayerSummary>) {
                 ..row(&dense.name, "Linear", &placed.output, tensors.iter())
             });
             add_activation(dense.activation, &dense.name, &placed.output, rows);
+        }
+        LayerPlan::MaxPool { size, .. } => {
+            let kind = format!("MaxPool2d {size}x{size}");
+            rows.push(row(&previous, &kind, &placed.output, []));
         }
         LayerPlan::AveragePool { size } => {
             let kind = format!("AvgPool2d {size}x{size}");
@@ -94,24 +119,24 @@ fn add_rows(placed: &Placed, rows: &mut Vec<LayerSummary>) {
     }
 }
 
-fn add_conv(conv: &ConvPlan, placed: &Placed, rows: &mut Vec<LayerSummary>) {
-    let tensors = placed.layer.tensors();
-    let (kernel, side) = (
-        conv.kernel,
-        placed.input[1] + 2 * conv.padding + 1 - conv.kernel,
-    );
-    let map = [conv.outputs, side, side];
+/// Adds the rows of a convolution over a map of this side, and gives the side that comes out.
+fn add_conv(conv: &ConvPlan, side: usize, rows: &mut Vec<LayerSummary>) -> usize {
+    let possible = "the planner has refused maps that are too small";
+    let convolved = conv.convolved(side).expect(possible);
+    let side = conv.output(side).expect(possible);
+    let map = [conv.outputs, convolved, convolved];
+    let tensors = conv.tensors();
     let of_norm = |tensor: &&TensorPlan| {
         conv.norm
             .as_deref()
             .is_some_and(|norm| tensor.name.starts_with(norm))
     };
-    let weights = kernel * kernel * conv.inputs * conv.outputs;
+    let weights: usize = conv.weight().iter().product();
     rows.push(LayerSummary {
-        flops: 2 * (weights as u64) * (side as u64) * (side as u64),
+        flops: 2 * (weights as u64) * (convolved as u64).pow(2),
         ..row(
             &conv.name,
-            &format!("Conv2d {kernel}x{kernel}"),
+            &conv_kind(conv),
             &map,
             tensors.iter().filter(|tensor| !of_norm(tensor)),
         )
@@ -128,8 +153,30 @@ fn add_conv(conv: &ConvPlan, placed: &Placed, rows: &mut Vec<LayerSummary>) {
         add_activation(conv.activation, &conv.name, &map, rows);
     }
     if conv.pool {
-        rows.push(row(&conv.name, "MaxPool2d 2x2", &placed.output, []));
+        let output = [conv.outputs, side, side];
+        rows.push(row(&conv.name, "MaxPool2d 2x2", &output, []));
     }
+    side
+}
+
+/// Such as `Conv2d 3x3`, `Conv2d 3x3, stride 2, depthwise`.
+fn conv_kind(conv: &ConvPlan) -> String {
+    let mut kind = format!("Conv2d {0}x{0}", conv.kernel);
+    if conv.stride > 1 {
+        kind += &format!(", stride {}", conv.stride);
+    }
+    if conv.groups > 1 && conv.groups == conv.inputs {
+        kind += ", depthwise";
+    } else if conv.groups > 1 {
+        kind += &format!(", {} groups", conv.groups);
+    }
+    kind
+}
+
+fn add_norm(norm: &NormPlan, output: &[usize], rows: &mut Vec<LayerSummary>) {
+    let tensors = norm.tensors();
+    rows.push(row(&norm.name, "BatchNorm2d", output, tensors.iter()));
+    add_activation(norm.activation, &norm.name, output, rows);
 }
 
 fn add_activation(
@@ -183,6 +230,10 @@ mod tests {
             (Architecture::DarkCovidNet, 2, 1_164_434, 1_164_434),
             (Architecture::DarkCovidNet, 3, 1_167_586, 1_167_586),
             (Architecture::Vgg16, 2, 14_747_650, 32_962),
+            // torchvision's own counts, with its thousand labels.
+            (Architecture::ResNet18, 1000, 11_689_512, 11_689_512),
+            (Architecture::MobileNetV2, 1000, 3_504_872, 3_504_872),
+            (Architecture::DenseNet121, 1000, 7_978_856, 7_978_856),
         ];
         for (architecture, classes, parameters, trainable) in cases {
             let summary = summary(&NetworkSettings::published(architecture, classes))
@@ -198,6 +249,21 @@ mod tests {
             .expect("published settings");
         let convolutions = 15_346_630_656;
         assert_eq!(summary.flops, 2 * (convolutions + 512 * 64 + 64 * 2));
+    }
+
+    /// The multiply-adds that torchvision's documentation gives, in billions.
+    #[test]
+    fn the_networks_of_torchvision_take_its_multiply_adds() {
+        for (architecture, expected) in [
+            (Architecture::ResNet18, 1.814),
+            (Architecture::MobileNetV2, 0.301),
+            (Architecture::DenseNet121, 2.834),
+        ] {
+            let summary = summary(&NetworkSettings::published(architecture, 1000))
+                .expect("published settings");
+            let found = summary.flops as f64 / 2e9;
+            assert!((found - expected).abs() < 1e-3, "{architecture}: {found}");
+        }
     }
 
     #[test]

@@ -14,7 +14,8 @@
 
 use super::architecture::NetworkSettings;
 use super::error::ModelError;
-use super::plan::{ConvPlan, DensePlan, Initialisation, LayerPlan, Plan, Planner};
+use super::layer_plan::{ConvPlan, DensePlan, Initialisation, LayerPlan};
+use super::plan::{Plan, Planner};
 use plainfilm_conv::Activation;
 
 /// Outputs of the 3x3 convolutions, stage by stage; each stage ends in a max-pooling.
@@ -49,7 +50,9 @@ pub(crate) fn plan(settings: &NetworkSettings) -> Result<Plan, ModelError> {
                 inputs: planner.width(),
                 outputs,
                 kernel: 3,
+                stride: 1,
                 padding: 1,
+                groups: 1,
                 bias: true,
                 activation: Activation::Relu,
                 pool: last,

@@ -227,6 +227,7 @@ impl TrainSettings {
                 batch: 8,
                 ..base
             },
+            Architecture::ResNet18 | Architecture::MobileNetV2 | Architecture::DenseNet121 => base,
             Architecture::PlantsCnn => Self { batch: 32, ..base },
         }
     }

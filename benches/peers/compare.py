@@ -1,0 +1,254 @@
+"""Takes turns between bench-conv and the other programs, and prints one table.
+
+Each side is a process that stays: it builds the network, warms up, says what it is, and then takes one
+round for each line that it is sent. So both sides meet the same other load on the machine, and neither
+runs while the other is timed. Rounds are kept in target/peers/results.json, and later calls add to
+them; figures are medians of all rounds. `--fresh` forgets the rounds of the rows that are run.
+"""
+
+import argparse
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+OUTPUT = ROOT / "target" / "peers"
+THREADS = 2
+# Workers of one side may still spin for a while after its round.
+PAUSE = 0.3
+
+# Work, network, our precision; goals as (peers, their precision, ratio). Of several peers in one goal
+# the fastest counts. Peers without a goal are shown for comparison.
+F32, BF16 = "f32", "bf16"
+ROWS = [
+    ("whole-step", "darkcovidnet", F32, [(["torch"], F32, 1.7), (["torch"], BF16, 1.0)]),
+    ("train-step", "darkcovidnet", F32, [(["torch"], F32, None), (["torch"], BF16, None)]),
+    ("train-step", "vgg16", F32, [(["torch"], F32, 1.3)]),
+    ("train-step", "resnet18", F32, [(["torch"], F32, 1.3)]),
+    ("forward", "vgg16", F32, [(["keras", "onnxruntime", "torch"], F32, 1.2), (["openvino"], F32, None)]),
+    ("forward", "darkcovidnet", F32, [(["onnxruntime"], F32, 1.2), (["openvino"], F32, None)]),
+    ("forward", "resnet18", F32, [(["onnxruntime"], F32, None)]),
+    ("forward", "mobilenet-v2", F32, [(["onnxruntime"], F32, 1.0)]),
+    ("forward", "densenet121", F32, [(["onnxruntime"], F32, 1.0)]),
+    ("forward", "vgg16", BF16, [(["openvino"], BF16, 0.5), (["torch"], BF16, 1.5)]),
+    ("forward", "darkcovidnet", BF16, [(["openvino"], BF16, 0.5), (["torch"], BF16, 1.5)]),
+]
+BATCHES = [8, 32]
+
+
+class Side:
+    """A process that takes rounds. `hello` is what it said of itself, or None if it refused."""
+
+    def __init__(self, command):
+        environment = {**os.environ, "OMP_NUM_THREADS": str(THREADS), "RAYON_NUM_THREADS": str(THREADS)}
+        self.process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        line = self.process.stdout.readline()
+        self.hello = json.loads(line) if line else None
+        self.problem = None if line else self.process.stderr.read().strip().splitlines()[-1:]
+
+    def round(self):
+        time.sleep(PAUSE)
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(self.process.stderr.read())
+        return json.loads(line)["films_per_second"]
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.process.stderr.close()
+        self.process.wait()
+
+
+def ours(arguments, work, network, batch, precision):
+    command = [ROOT / "target/release/bench-conv", work, network, "--batch", str(batch)]
+    command += ["--precision", precision, "--seconds", str(arguments.seconds), "--wait"]
+    if work == "whole-step":
+        command += ["--data", arguments.data, "--labels", "Covid-19,No_findings"]
+    return Side([str(part) for part in command])
+
+
+def peer(arguments, name, work, network, batch, precision, chosen):
+    command = [sys.executable, HERE / "worker.py", name, work, network, batch, precision]
+    command += ["--seconds", arguments.seconds, "--data", arguments.data]
+    command += ["--variant", chosen] if chosen else []
+    return Side([str(part) for part in command])
+
+
+def measure(arguments, row, entry):
+    """Adds rounds of both sides to `entry`."""
+    work, network, precision, goals = row
+    batch = entry["batch"]
+    sides = {}
+    ours_side = ours(arguments, work, network, batch, precision)
+    if ours_side.hello:
+        sides["ours"] = ours_side
+        entry["ours"].setdefault("parameters", ours_side.hello["parameters"])
+    else:
+        entry["ours"]["problem"] = "not offered"
+        print(f"  ours: {ours_side.problem}", file=sys.stderr)
+    try:
+        for names, peer_precision, _ in goals:
+            for name in names:
+                key = f"{name} {peer_precision}"
+                found = entry["peers"].setdefault(key, {"rounds": []})
+                side = peer(arguments, name, work, network, batch, peer_precision, found.get("variant"))
+                if not side.hello:
+                    found["problem"] = side.problem
+                    print(f"  {key}: {side.problem}", file=sys.stderr)
+                    continue
+                sides[key] = side
+                found["version"] = side.hello["version"]
+                found["variant"] = side.hello["variant"]
+                found.setdefault("tried", side.hello["tried"])
+                counted, expected = side.hello["parameters"], entry["ours"].get("parameters")
+                if counted and expected and counted != expected:
+                    raise RuntimeError(f"{key}: {counted} parameters, ours has {expected}")
+                print(f"  {key}: {found['tried']}", file=sys.stderr)
+        for number in range(arguments.rounds):
+            for key, side in sides.items():
+                rounds = entry["ours"]["rounds"] if key == "ours" else entry["peers"][key]["rounds"]
+                rounds.append(round(side.round(), 2))
+                print(f"  {key}: {rounds[-1]}", file=sys.stderr)
+    finally:
+        for side in sides.values():
+            side.end()
+
+
+def middle(rounds):
+    return statistics.median(rounds) if rounds else None
+
+
+def table(results):
+    """The rows as cells: one for each goal and, where a goal names several peers, each peer."""
+    lines = []
+    for work, network, precision, goals in ROWS:
+        for batch in BATCHES:
+            entry = results.get(f"{work} {network} {precision} {batch}")
+            if entry is None:
+                continue
+            speed = middle(entry["ours"]["rounds"])
+            for names, peer_precision, goal in goals:
+                found = {}
+                for name in names:
+                    rounds = entry["peers"].get(f"{name} {peer_precision}", {}).get("rounds", [])
+                    if rounds:
+                        found[name] = middle(rounds)
+                best = max(found.values(), default=None)
+                for name in found or names:
+                    one = found.get(name)
+                    counts = goal is not None and one == best and one is not None
+                    ratio = speed / one if speed and one else None
+                    lines.append(
+                        {
+                            "work": work,
+                            "network": network,
+                            "batch": batch,
+                            "precision": precision,
+                            "ours": speed,
+                            "peer": f"{name} {peer_precision}",
+                            "variant": entry["peers"].get(f"{name} {peer_precision}", {}).get("variant"),
+                            "peer_films_per_second": one,
+                            "ratio": ratio,
+                            "goal": goal if counts else None,
+                            "met": ratio >= goal if ratio and counts else None,
+                        }
+                    )
+    return lines
+
+
+def printed(lines):
+    def number(value, digits=1):
+        return "-" if value is None else f"{value:,.{digits}f}"
+
+    header = ["work", "network", "batch", "ours", "films/s", "peer", "setting", "films/s", "ratio", "goal", ""]
+    cells = [header]
+    for line in lines:
+        cells.append(
+            [
+                line["work"],
+                line["network"],
+                str(line["batch"]),
+                line["precision"],
+                "not offered" if line["ours"] is None else number(line["ours"]),
+                line["peer"],
+                line["variant"] or "-",
+                number(line["peer_films_per_second"]),
+                number(line["ratio"], 2),
+                number(line["goal"]),
+                {None: "", True: "met", False: "missed"}[line["met"]],
+            ]
+        )
+    widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
+    right = {2, 4, 7, 8, 9}
+    for row in cells:
+        text = "  ".join(
+            cell.rjust(width) if i in right else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths))
+        )
+        print(text.rstrip())
+
+
+def cpu():
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+        return re.search(r"model name\s*: (.*)", text).group(1)
+    except (OSError, AttributeError):
+        return None
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("data", help="the folder covid-xray")
+    parser.add_argument("--rows", default="", help="only rows in whose 'work network precision' this pattern is found")
+    parser.add_argument("--batch", type=int, choices=BATCHES, help="only this batch size")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of each side; 0 only chooses the peers' settings")
+    parser.add_argument("--seconds", type=float, default=1.5, help="least length of a round")
+    parser.add_argument("--fresh", action="store_true", help="forget earlier rounds of these rows")
+    parser.add_argument("--table", action="store_true", help="measure nothing, print what is there")
+    arguments = parser.parse_args()
+
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    store = OUTPUT / "results.json"
+    results = json.loads(store.read_text())["rows"] if store.is_file() else {}
+    for row in ROWS:
+        work, network, precision, _ = row
+        if arguments.table or not re.search(arguments.rows, f"{work} {network} {precision}"):
+            continue
+        for batch in [arguments.batch] if arguments.batch else BATCHES:
+            key = f"{work} {network} {precision} {batch}"
+            print(key, file=sys.stderr)
+            if arguments.fresh or key not in results:
+                results[key] = {"batch": batch, "ours": {"rounds": []}, "peers": {}}
+            measure(arguments, row, results[key])
+            store.write_text(
+                json.dumps(
+                    {
+                        "machine": {"cpu": cpu(), "threads": THREADS},
+                        "rows": results,
+                        "table": table(results),
+                    },
+                    indent=1,
+                )
+            )
+    printed(table(results))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,332 @@
+//! The layers that a plan is made of, with their tensors, and how those start.
+
+use plainfilm_conv::Activation;
+
+/// How the tensors of a layer start, named after the library whose rule it is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Initialisation {
+    /// PyTorch's default for convolutions and linear layers (Kaiming uniform with a = √5):
+    /// weights and biases uniform in ±1/√fan_in.
+    PyTorch,
+    /// torchvision's convolutions in VGG, ResNet and MobileNetV2 (Kaiming normal by fan-out):
+    /// weights normal with deviation √(2/fan_out), biases 0.
+    TorchvisionVgg,
+    /// torchvision's convolutions in DenseNet (Kaiming normal by fan-in): weights normal with
+    /// deviation √(2/fan_in), biases 0.
+    TorchvisionDenseNet,
+    /// torchvision's linear layer in DenseNet: weights as PyTorch's default, biases 0.
+    TorchvisionDenseNetLinear,
+    /// torchvision's linear layer in MobileNetV2: weights normal with deviation 0.01, biases 0.
+    TorchvisionMobileNetLinear,
+    /// Keras' default (Glorot uniform): weights uniform in ±√(6/(fan_in + fan_out)), biases 0.
+    Keras,
+}
+
+/// How one tensor starts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Start {
+    /// Every element the same.
+    Constant(f32),
+    /// Uniform in ±bound.
+    Uniform(f64),
+    /// Normal around 0 with this deviation.
+    Normal(f64),
+}
+
+/// One tensor of a network: the order of [`Plan::tensors`] is the order in which modules hold them.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct TensorPlan {
+    pub name: String,
+    pub shape: Vec<usize>,
+    pub start: Start,
+    /// A parameter, in distinction to a running statistic.
+    pub parameter: bool,
+    /// A parameter that training changes.
+    pub trainable: bool,
+}
+
+impl TensorPlan {
+    pub fn elements(&self) -> usize {
+        self.shape.iter().product()
+    }
+}
+
+/// A convolution with what follows it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ConvPlan {
+    /// Name of the convolution in the state dict.
+    pub name: String,
+    /// Name of its batch norm, where it has one.
+    pub norm: Option<String>,
+    /// Whether the batch norm comes after the activation.
+    pub norm_last: bool,
+    pub inputs: usize,
+    pub outputs: usize,
+    pub kernel: usize,
+    pub stride: usize,
+    pub padding: usize,
+    /// Groups of channels that see only each other; as many as inputs is a depthwise convolution.
+    pub groups: usize,
+    pub bias: bool,
+    pub activation: Activation,
+    /// Whether a 2x2 max-pooling with stride 2 (floor) closes the block.
+    pub pool: bool,
+    pub initialisation: Initialisation,
+    pub trainable: bool,
+}
+
+/// A linear layer with its activation.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct DensePlan {
+    pub name: String,
+    pub inputs: usize,
+    pub outputs: usize,
+    pub activation: Activation,
+    pub initialisation: Initialisation,
+}
+
+/// A batch norm that follows no convolution, with its activation.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct NormPlan {
+    /// Name in the state dict.
+    pub name: String,
+    pub channels: usize,
+    pub activation: Activation,
+    pub trainable: bool,
+}
+
+/// Convolutions whose output is added to their input (He et al. 2016).
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ResidualPlan {
+    /// Name in summaries: what the block's tensors begin with.
+    pub name: String,
+    pub body: Vec<ConvPlan>,
+    /// What the input goes through before the sum, where the body changes its shape.
+    pub shortcut: Option<ConvPlan>,
+    /// Applied to the sum.
+    pub activation: Activation,
+}
+
+/// Maps put after the maps they were made from (Huang et al. 2017): norm and activation, a 1x1
+/// convolution, a 3x3 convolution to a few new channels, then all channels side by side.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct GrowthPlan {
+    /// Name in summaries: what the block's tensors begin with.
+    pub name: String,
+    pub norm: NormPlan,
+    pub bottleneck: ConvPlan,
+    pub growth: ConvPlan,
+}
+
+/// One step over maps, or over vectors once the maps are flattened.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum LayerPlan {
+    Conv(ConvPlan),
+    Norm(NormPlan),
+    Residual(ResidualPlan),
+    Growth(GrowthPlan),
+    /// Greatest value of `size` x `size` squares (floor); the padding is never the greatest.
+    MaxPool {
+        size: usize,
+        stride: usize,
+        padding: usize,
+    },
+    /// Average over `size` x `size` squares with stride `size` (floor).
+    AveragePool {
+        size: usize,
+    },
+    Dropout {
+        rate: f64,
+        /// False inside a frozen backbone, which behaves as in prediction.
+        active: bool,
+    },
+    Flatten,
+    Dense(DensePlan),
+}
+
+impl LayerPlan {
+    /// The tensors of this layer: weight, bias, then the batch norm's weight, bias and running
+    /// statistics.
+    pub fn tensors(&self) -> Vec<TensorPlan> {
+        match self {
+            Self::Conv(conv) => conv.tensors(),
+            Self::Norm(norm) => norm.tensors(),
+            Self::Residual(block) => block.convolutions().flat_map(ConvPlan::tensors).collect(),
+            Self::Growth(block) => {
+                let mut tensors = block.norm.tensors();
+                tensors.extend(block.bottleneck.tensors());
+                tensors.extend(block.growth.tensors());
+                tensors
+            }
+            Self::Dense(dense) => dense.tensors(),
+            Self::MaxPool { .. }
+            | Self::AveragePool { .. }
+            | Self::Dropout { .. }
+            | Self::Flatten => vec![],
+        }
+    }
+}
+
+/// The side of the map that a window of `size` gives, with zeros on each side (floor); `None` where
+/// the window does not fit.
+pub(crate) fn windows(side: usize, size: usize, stride: usize, padding: usize) -> Option<usize> {
+    Some((side + 2 * padding).checked_sub(size)? / stride + 1)
+}
+
+impl ConvPlan {
+    /// A convolution of stride 1 with nothing around it: no padding, groups, bias, norm, activation
+    /// or pooling.
+    pub fn plain(
+        name: impl Into<String>,
+        [inputs, outputs]: [usize; 2],
+        kernel: usize,
+        initialisation: Initialisation,
+        trainable: bool,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            norm: None,
+            norm_last: false,
+            inputs,
+            outputs,
+            kernel,
+            stride: 1,
+            padding: 0,
+            groups: 1,
+            bias: false,
+            activation: Activation::Identity,
+            pool: false,
+            initialisation,
+            trainable,
+        }
+    }
+
+    /// The side of the convolved map, before any pooling; `None` where the kernel does not fit.
+    pub fn convolved(&self, side: usize) -> Option<usize> {
+        windows(side, self.kernel, self.stride, self.padding)
+    }
+
+    /// The side of the map that comes out; `None` where it would be empty.
+    pub fn output(&self, side: usize) -> Option<usize> {
+        let side = self.convolved(side)? / if self.pool { 2 } else { 1 };
+        (side > 0).then_some(side)
+    }
+
+    /// Shape of the weight, as in PyTorch.
+    pub fn weight(&self) -> [usize; 4] {
+        let inputs = self.inputs / self.groups;
+        [self.outputs, inputs, self.kernel, self.kernel]
+    }
+
+    /// Weight, bias, then the norm's.
+    pub fn tensors(&self) -> Vec<TensorPlan> {
+        let [outputs, inputs, height, width] = self.weight();
+        // As PyTorch counts them: the fan-out of a grouped convolution is that of all groups.
+        let (fan_in, fan_out) = (inputs * height * width, outputs * height * width);
+        let tensor = |part, shape, start| TensorPlan {
+            name: format!("{}.{part}", self.name),
+            shape,
+            start,
+            parameter: true,
+            trainable: self.trainable,
+        };
+        let mut tensors = vec![tensor(
+            "weight",
+            self.weight().to_vec(),
+            self.initialisation.weight(fan_in, fan_out),
+        )];
+        if self.bias {
+            tensors.push(tensor(
+                "bias",
+                vec![outputs],
+                self.initialisation.bias(fan_in),
+            ));
+        }
+        if let Some(norm) = &self.norm {
+            tensors.extend(norm_tensors(norm, outputs, self.trainable));
+        }
+        tensors
+    }
+}
+
+impl NormPlan {
+    /// Weight, bias and running statistics.
+    pub fn tensors(&self) -> Vec<TensorPlan> {
+        norm_tensors(&self.name, self.channels, self.trainable)
+    }
+}
+
+impl ResidualPlan {
+    /// The body's, then the shortcut's.
+    pub fn convolutions(&self) -> impl Iterator<Item = &ConvPlan> {
+        self.body.iter().chain(&self.shortcut)
+    }
+}
+
+/// Weight, bias and running statistics of a batch norm.
+fn norm_tensors(norm: &str, channels: usize, trainable: bool) -> Vec<TensorPlan> {
+    [
+        ("weight", 1.0, true),
+        ("bias", 0.0, true),
+        ("running_mean", 0.0, false),
+        ("running_var", 1.0, false),
+    ]
+    .into_iter()
+    .map(|(part, value, parameter)| TensorPlan {
+        name: format!("{norm}.{part}"),
+        shape: vec![channels],
+        start: Start::Constant(value),
+        parameter,
+        trainable: parameter && trainable,
+    })
+    .collect()
+}
+
+impl DensePlan {
+    fn tensors(&self) -> Vec<TensorPlan> {
+        let tensor = |part, shape, start| TensorPlan {
+            name: format!("{}.{part}", self.name),
+            shape,
+            start,
+            parameter: true,
+            trainable: true,
+        };
+        vec![
+            tensor(
+                "weight",
+                vec![self.outputs, self.inputs],
+                self.initialisation.weight(self.inputs, self.outputs),
+            ),
+            tensor(
+                "bias",
+                vec![self.outputs],
+                self.initialisation.bias(self.inputs),
+            ),
+        ]
+    }
+}
+
+impl Initialisation {
+    fn weight(self, fan_in: usize, fan_out: usize) -> Start {
+        match self {
+            Self::PyTorch | Self::TorchvisionDenseNetLinear => {
+                Start::Uniform(1.0 / (fan_in as f64).sqrt())
+            }
+            Self::TorchvisionVgg => Start::Normal((2.0 / fan_out as f64).sqrt()),
+            Self::TorchvisionDenseNet => Start::Normal((2.0 / fan_in as f64).sqrt()),
+            Self::TorchvisionMobileNetLinear => Start::Normal(0.01),
+            Self::Keras => Start::Uniform((6.0 / (fan_in + fan_out) as f64).sqrt()),
+        }
+    }
+
+    fn bias(self, fan_in: usize) -> Start {
+        match self {
+            Self::PyTorch => Start::Uniform(1.0 / (fan_in as f64).sqrt()),
+            Self::TorchvisionVgg
+            | Self::TorchvisionDenseNet
+            | Self::TorchvisionDenseNetLinear
+            | Self::TorchvisionMobileNetLinear
+            | Self::Keras => Start::Constant(0.0),
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! MobileNetV2 (Sandler et al. 2018): inverted residuals, that is a 1x1 convolution to more
+//! channels, a depthwise 3x3 convolution, and a 1x1 convolution to few channels without activation.
+//!
+//! Names are torchvision's (`features.0.{0, 1}` … `features.18.{0, 1}`, with
+//! `features.<n>.conv.{0.0, 0.1, 1.0, 1.1, 2, 3}` for most blocks, `classifier.1`), so its weights
+//! load unchanged.
+//!
+//! Deviations: as in torchvision, the last layer is linear on the averaged map (the paper has a 1x1
+//! convolution, which is the same there) after a dropout of 0.2; as many logits as labels; the
+//! average is taken over the whole last map, whatever the film's size.
+
+use super::architecture::NetworkSettings;
+use super::error::ModelError;
+use super::layer_plan::{ConvPlan, DensePlan, Initialisation, LayerPlan, ResidualPlan};
+use super::plan::{Plan, Planner};
+use plainfilm_conv::Activation;
+
+/// Rows of the paper's table 2: expansion factor t, output channels c, blocks n, stride s of the
+/// first block.
+const STAGES: [(usize, usize, usize, usize); 7] = [
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+];
+/// Channels of the first convolution.
+const FIRST: usize = 32;
+/// Channels of the last convolution.
+const LAST: usize = 1280;
+/// Share of the averaged values dropped in training.
+const DROPOUT: f64 = 0.2;
+
+/// Lays the network out.
+pub(crate) fn plan(settings: &NetworkSettings) -> Result<Plan, ModelError> {
+    let trainable = !settings.freeze_backbone;
+    let mut planner = Planner::new(settings);
+    planner.push(LayerPlan::Conv(ConvPlan {
+        stride: 2,
+        padding: 1,
+        ..convolution(
+            "features.0.0",
+            "features.0.1",
+            [planner.width(), FIRST],
+            3,
+            trainable,
+        )
+    }))?;
+    let mut position = 1;
+    for (expansion, outputs, blocks, first_stride) in STAGES {
+        for index in 0..blocks {
+            let stride = if index == 0 { first_stride } else { 1 };
+            let name = format!("features.{position}");
+            let inputs = planner.width();
+            let body = inverted(&name, [inputs, outputs], expansion, stride, trainable);
+            if stride == 1 && inputs == outputs {
+                planner.push(LayerPlan::Residual(ResidualPlan {
+                    name,
+                    body,
+                    shortcut: None,
+                    activation: Activation::Identity,
+                }))?;
+            } else {
+                for conv in body {
+                    planner.push(LayerPlan::Conv(conv))?;
+                }
+            }
+            position += 1;
+        }
+    }
+    planner.push(LayerPlan::Conv(convolution(
+        &format!("features.{position}.0"),
+        &format!("features.{position}.1"),
+        [planner.width(), LAST],
+        1,
+        trainable,
+    )))?;
+    planner.end_of_features();
+    planner.push(LayerPlan::AveragePool {
+        size: planner.side(),
+    })?;
+    planner.push(LayerPlan::Flatten)?;
+    planner.push(LayerPlan::Dropout {
+        rate: DROPOUT,
+        active: true,
+    })?;
+    planner.push(LayerPlan::Dense(DensePlan {
+        name: "classifier.1".to_owned(),
+        inputs: planner.width(),
+        outputs: settings.classes,
+        activation: Activation::Identity,
+        initialisation: Initialisation::TorchvisionMobileNetLinear,
+    }))?;
+    Ok(planner.finish())
+}
+
+/// The convolutions of a block (table 1 of the paper). An expansion of 1 has no first convolution.
+fn inverted(
+    name: &str,
+    [inputs, outputs]: [usize; 2],
+    expansion: usize,
+    stride: usize,
+    trainable: bool,
+) -> Vec<ConvPlan> {
+    let hidden = inputs * expansion;
+    let mut body = Vec::new();
+    if expansion != 1 {
+        body.push(convolution(
+            &format!("{name}.conv.0.0"),
+            &format!("{name}.conv.0.1"),
+            [inputs, hidden],
+            1,
+            trainable,
+        ));
+    }
+    // torchvision numbers the steps of a block in order.
+    let depthwise = body.len();
+    body.push(ConvPlan {
+        stride,
+        padding: 1,
+        groups: hidden,
+        ..convolution(
+            &format!("{name}.conv.{depthwise}.0"),
+            &format!("{name}.conv.{depthwise}.1"),
+            [hidden, hidden],
+            3,
+            trainable,
+        )
+    });
+    body.push(ConvPlan {
+        activation: Activation::Identity,
+        ..convolution(
+            &format!("{name}.conv.{}", depthwise + 1),
+            &format!("{name}.conv.{}", depthwise + 2),
+            [hidden, outputs],
+            1,
+            trainable,
+        )
+    });
+    body
+}
+
+/// A convolution with batch norm and ReLU6.
+fn convolution(
+    name: &str,
+    norm: &str,
+    shape: [usize; 2],
+    kernel: usize,
+    trainable: bool,
+) -> ConvPlan {
+    ConvPlan {
+        norm: Some(norm.to_owned()),
+        activation: Activation::Relu6,
+        ..ConvPlan::plain(
+            name,
+            shape,
+            kernel,
+            Initialisation::TorchvisionVgg,
+            trainable,
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::architecture::Architecture;
+    use super::*;
+
+    #[test]
+    fn the_maps_are_those_of_the_paper() {
+        let plan = NetworkSettings::published(Architecture::MobileNetV2, 2)
+            .plan()
+            .expect("published settings");
+        assert_eq!(plan.features[0].output, [32, 112, 112]);
+        let residuals: Vec<&[usize]> = plan
+            .features
+            .iter()
+            .filter(|placed| matches!(placed.layer, LayerPlan::Residual(_)))
+            .map(|placed| placed.output.as_slice())
+            .collect();
+        assert_eq!(
+            residuals,
+            [
+                [24, 56, 56],
+                [32, 28, 28],
+                [32, 28, 28],
+                [64, 14, 14],
+                [64, 14, 14],
+                [64, 14, 14],
+                [96, 14, 14],
+                [96, 14, 14],
+                [160, 7, 7],
+                [160, 7, 7],
+            ]
+        );
+        let last = plan.features.last().expect("has layers");
+        assert_eq!(last.output, [1280, 7, 7]);
+    }
+
+    #[test]
+    fn names_are_those_of_torchvision() {
+        let plan = NetworkSettings::published(Architecture::MobileNetV2, 2)
+            .plan()
+            .expect("published settings");
+        let names: Vec<String> = plan.tensors().into_iter().map(|t| t.name).collect();
+        let of = |block: &str| -> Vec<&str> {
+            names
+                .iter()
+                .filter_map(|name| name.strip_prefix(block)?.strip_suffix(".weight"))
+                .collect()
+        };
+        assert_eq!(
+            of("features.1."),
+            ["conv.0.0", "conv.0.1", "conv.1", "conv.2"]
+        );
+        assert_eq!(
+            of("features.17."),
+            [
+                "conv.0.0", "conv.0.1", "conv.1.0", "conv.1.1", "conv.2", "conv.3"
+            ]
+        );
+        assert_eq!(of("features.18."), ["0", "1"]);
+        assert_eq!(of("classifier."), ["1"]);
+    }
+}
