@@ -9,6 +9,7 @@ use crate::geometry::Shape;
 use crate::kernel::{OuterProduct, Panels, WIDEST, outer_products};
 use crate::lattice::{Lattice, parts};
 use crate::matrix::MatMut;
+use crate::winograd::{self, Winograd};
 
 /// Floats of a tile's laid-out input: half a mebibyte, which stays in the second-level cache.
 pub(crate) const TILE_FLOATS: usize = 128 * 1024;
@@ -22,26 +23,40 @@ const FEWEST_ROWS: usize = 14;
 /// Least multiplications in a task of many small groups.
 const GROUP_WORK: usize = 512 * 1024;
 
-/// A convolution made ready for its films: packed weights and where they read.
+/// A convolution made ready for its films.
 pub(crate) struct Convolution {
-    pub shape: Shape,
+    shape: Shape,
+    method: Method,
+    /// Output rows of the tasks of a film.
+    tiles: Vec<Range<usize>>,
+    channels_per_task: usize,
+}
+
+/// How it is computed: chosen by shape.
+enum Method {
+    Direct(Direct),
+    Winograd(Winograd),
+}
+
+/// Packed weights, and where they read in a film.
+struct Direct {
     lattice: Lattice,
     offsets: Vec<usize>,
     reach: usize,
     panels: Panels,
-    tiles: Vec<Range<usize>>,
     /// Every chunk but the last has a multiple of this many rows.
     multiple: usize,
-    groups_per_task: usize,
 }
 
-/// One task: some output rows of some groups of one film, and what it gives.
+/// One task: some output rows of some channels of one film, and what it gives.
 pub(crate) struct Task<'a, R> {
-    film: usize,
-    /// The groups.
-    pub groups: Range<usize>,
-    rows: Range<usize>,
-    /// Where results go: one row a channel of these groups.
+    /// Number of the film.
+    pub film: usize,
+    /// The output channels; whole groups.
+    pub channels: Range<usize>,
+    /// The output rows.
+    pub rows: Range<usize>,
+    /// Where results go: one row a channel.
     pub out: MatMut<'a>,
     /// What else the task finds out.
     pub found: R,
@@ -57,7 +72,18 @@ pub(crate) struct Rows<'a> {
     pub first: usize,
 }
 
-impl Rows<'_> {
+impl<'a> Rows<'a> {
+    /// All rows of a task: `count` of them, `width` wide and `pitch` apart.
+    pub fn new(values: &'a [f32], pitch: usize, width: usize, count: usize) -> Self {
+        Self {
+            values,
+            pitch,
+            width,
+            count,
+            first: 0,
+        }
+    }
+
     /// Row `row` of these.
     pub fn row(&self, row: usize) -> &[f32] {
         &self.values[row * self.pitch..][..self.width]
@@ -70,7 +96,7 @@ impl Rows<'_> {
 
     /// Copies them into a channel's row of the task's output, whose rows are as wide as these, and
     /// gives the copy.
-    pub fn copy_to<'a>(&self, out: &'a mut [f32]) -> &'a mut [f32] {
+    pub fn copy_to<'b>(&self, out: &'b mut [f32]) -> &'b mut [f32] {
         let out = &mut out[self.first * self.width..][..self.count * self.width];
         for (row, out) in out.chunks_exact_mut(self.width).enumerate() {
             out.copy_from_slice(self.row(row));
@@ -80,42 +106,56 @@ impl Rows<'_> {
 }
 
 impl Convolution {
-    /// `weight` is `[groups, outputs, patch]`; tiles and chunks keep `multiple` rows together.
+    /// `weight` is `[groups, outputs, patch]`; tasks keep `multiple` rows (one or two) together.
     pub fn new(weight: &[f32], shape: &Shape, multiple: usize) -> Self {
-        let [height, _] = shape.output;
-        let (one_row, _) = Lattice::of_input(shape, 1);
-        let row = one_row.channel() * shape.inputs;
-        let (two_rows, _) = Lattice::of_input(shape, 2);
-        let each = two_rows.channel() * shape.inputs - row;
-        let most = 1 + TILE_FLOATS.saturating_sub(row) / each;
-        let shares = TASKS.div_ceil(shape.films);
-        let share = height.div_ceil(shares).max(FEWEST_ROWS);
-        let tiles = parts(height, most.min(share), multiple);
-        let longest = tiles.iter().map(Range::len).max().unwrap_or(1);
-        let (lattice, taps) = Lattice::of_input(shape, longest);
-        let offsets: Vec<usize> = (0..shape.inputs)
-            .flat_map(|channel| taps.iter().map(move |tap| (channel, tap)))
-            .map(|(channel, tap)| channel * lattice.channel() + tap)
-            .collect();
+        let value = |group: usize, row: usize, k: usize| {
+            weight[group * shape.group_weights() + row * shape.patch() + k]
+        };
+        if winograd::pays(shape) {
+            return Self::by_winograd(shape, |row, channel, tap| value(0, row, channel * 9 + tap));
+        }
+        let tiles = tiles(shape, Direct::rows(shape), multiple);
         let work = shape.outputs * shape.patch() * shape.output_plane() / tiles.len();
         Self {
             shape: *shape,
-            reach: offsets.iter().copied().max().unwrap_or(0),
-            offsets,
-            lattice,
-            panels: Panels::pack(
-                shape.groups,
-                shape.outputs,
-                shape.patch(),
-                |group, row, k| weight[group * shape.group_weights() + row * shape.patch() + k],
-            ),
+            method: Method::Direct(Direct::new(shape, &tiles, multiple, value)),
             tiles,
-            multiple,
-            groups_per_task: GROUP_WORK.div_ceil(work).clamp(1, shape.groups),
+            channels_per_task: GROUP_WORK.div_ceil(work).clamp(1, shape.groups) * shape.outputs,
         }
     }
 
-    /// Cuts an output `[films, channels, plane]` into tasks in a fixed order (film, groups, rows),
+    /// The convolution that gives the input's gradient from the output's: inputs and outputs
+    /// swapped, kernels turned by half a turn, padding turned inside out. Only where transforming
+    /// tiles pays; [`InputGradient`](crate::backward) is for everything else.
+    pub fn transposed(weight: &[f32], shape: &Shape) -> Option<Self> {
+        let flipped = Shape {
+            inputs: shape.outputs,
+            outputs: shape.inputs,
+            input: shape.output,
+            output: shape.input,
+            padding: [
+                2usize.checked_sub(shape.padding[0])?,
+                2usize.checked_sub(shape.padding[1])?,
+            ],
+            ..*shape
+        };
+        winograd::pays(&flipped).then(|| {
+            Self::by_winograd(&flipped, |row, channel, tap| {
+                weight[(channel * shape.inputs + row) * 9 + 8 - tap]
+            })
+        })
+    }
+
+    fn by_winograd(shape: &Shape, value: impl Fn(usize, usize, usize) -> f32 + Sync) -> Self {
+        Self {
+            shape: *shape,
+            method: Method::Winograd(Winograd::new(shape, value)),
+            tiles: Winograd::tiles(shape),
+            channels_per_task: Winograd::channels_per_task(shape),
+        }
+    }
+
+    /// Cuts an output `[films, channels, plane]` into tasks in a fixed order (film, channels, rows),
     /// where `values` of a channel belong to this many output rows.
     fn tasks<'a, R: Default>(
         &self,
@@ -123,26 +163,21 @@ impl Convolution {
         plane: usize,
         values: impl Fn(usize) -> usize,
     ) -> Vec<Task<'a, R>> {
-        let Shape {
-            groups, outputs, ..
-        } = self.shape;
+        let all = self.shape.channels_out();
         let mut tasks = Vec::new();
-        for (film, mut output) in output
-            .chunks_exact_mut(groups * outputs * plane)
-            .enumerate()
-        {
-            for first in (0..groups).step_by(self.groups_per_task) {
-                let groups = first..(first + self.groups_per_task).min(groups);
-                let channels = groups.len() * outputs;
-                let (part, others) = output.split_at_mut(channels * plane);
-                output = others;
-                let mut rest = MatMut::new(part, channels, plane);
+        for (film, output) in output.chunks_exact_mut(all * plane).enumerate() {
+            let first_channels = (0..all).step_by(self.channels_per_task);
+            for (first, part) in
+                first_channels.zip(output.chunks_mut(self.channels_per_task * plane))
+            {
+                let channels = first..(first + self.channels_per_task).min(all);
+                let mut rest = MatMut::new(part, channels.len(), plane);
                 for rows in &self.tiles {
                     let (out, right) = rest.split_columns(values(rows.len()));
                     rest = right;
                     tasks.push(Task {
                         film,
-                        groups: groups.clone(),
+                        channels: channels.clone(),
                         rows: rows.clone(),
                         out,
                         found: R::default(),
@@ -164,23 +199,65 @@ impl Convolution {
         values: impl Fn(usize) -> usize,
         write: impl Fn(&mut Task<'_, R>, usize, &Rows<'_>) + Sync,
     ) -> Vec<(Range<usize>, R)> {
-        self.tasks(output, plane, values)
-            .into_par_iter()
-            .map(|mut task| {
-                with_scratch(|scratch| self.task(input, &mut task, scratch, &write));
-                (task.groups, task.found)
-            })
+        let mut tasks = self.tasks(output, plane, values);
+        match &self.method {
+            Method::Direct(direct) => tasks.par_iter_mut().for_each(|task| {
+                with_scratch(|scratch| direct.task(&self.shape, input, task, scratch, &write));
+            }),
+            Method::Winograd(winograd) => winograd.run(input, &mut tasks, &write),
+        }
+        tasks
+            .into_iter()
+            .map(|task| (task.channels, task.found))
             .collect()
+    }
+}
+
+/// Cuts the output rows of a film into tasks of at most `most` rows, more than one where there are
+/// few films. The cut depends on the sizes only, never on the number of threads.
+pub(crate) fn tiles(shape: &Shape, most: usize, multiple: usize) -> Vec<Range<usize>> {
+    let shares = TASKS.div_ceil(shape.films);
+    let share = shape.output[0].div_ceil(shares).max(FEWEST_ROWS);
+    parts(shape.output[0], most.min(share), multiple)
+}
+
+impl Direct {
+    /// Output rows whose laid-out input stays in cache.
+    fn rows(shape: &Shape) -> usize {
+        let values = |rows| Lattice::of_input(shape, rows).0.channel() * shape.inputs;
+        let (one, two) = (values(1), values(2));
+        1 + TILE_FLOATS.saturating_sub(one) / (two - one)
+    }
+
+    fn new(
+        shape: &Shape,
+        tiles: &[Range<usize>],
+        multiple: usize,
+        value: impl Fn(usize, usize, usize) -> f32 + Sync,
+    ) -> Self {
+        let longest = tiles.iter().map(Range::len).max().unwrap_or(1);
+        let (lattice, taps) = Lattice::of_input(shape, longest);
+        let offsets: Vec<usize> = (0..shape.inputs)
+            .flat_map(|channel| taps.iter().map(move |tap| (channel, tap)))
+            .map(|(channel, tap)| channel * lattice.channel() + tap)
+            .collect();
+        Self {
+            reach: offsets.iter().copied().max().unwrap_or(0),
+            offsets,
+            lattice,
+            panels: Panels::pack(shape.groups, shape.outputs, shape.patch(), value),
+            multiple,
+        }
     }
 
     fn task<R>(
         &self,
+        shape: &Shape,
         input: &[f32],
         task: &mut Task<'_, R>,
         Scratch { source, tile, .. }: &mut Scratch,
         write: &impl Fn(&mut Task<'_, R>, usize, &Rows<'_>),
     ) {
-        let shape = &self.shape;
         let group_values = shape.inputs * shape.input_plane();
         let source = at_least(source, self.lattice.length(shape.inputs));
         let pitch = self.lattice.pitch;
@@ -188,11 +265,12 @@ impl Convolution {
         let longest = chunks.iter().map(Range::len).max().unwrap_or(1);
         let stride = (longest * pitch).next_multiple_of(WIDEST);
         let tile = at_least(tile, self.panels.height() * stride);
-        for group in task.groups.clone() {
+        let groups = task.channels.start / shape.outputs..task.channels.end / shape.outputs;
+        for group in groups {
             let film = (task.film * shape.groups + group) * group_values;
             self.lattice
                 .gather(&input[film..][..group_values], task.rows.clone(), source);
-            let first_channel = (group - task.groups.start) * shape.outputs;
+            let first_channel = group * shape.outputs - task.channels.start;
             for (channels, panel) in self.panels.group(group) {
                 for chunk in &chunks {
                     let product = OuterProduct {
@@ -241,13 +319,27 @@ pub(crate) fn convolve(
         shape.output_plane(),
         |rows| rows * width,
         |task, channel, rows| {
-            let first = task.groups.start * shape.outputs;
             let values = rows.copy_to(task.out.row(channel));
             if let Some(bias) = bias {
                 for value in values {
-                    *value += bias[first + channel];
+                    *value += bias[task.channels.start + channel];
                 }
             }
+        },
+    );
+}
+
+/// The gradient of the input, given the output's: `convolution` is
+/// [`transposed`](Convolution::transposed).
+pub(crate) fn convolve_back(convolution: &Convolution, gradient: &[f32], out: &mut [f32]) {
+    let shape = convolution.shape;
+    convolution.run::<()>(
+        gradient,
+        out,
+        shape.output_plane(),
+        |rows| rows * shape.output[1],
+        |task, channel, rows| {
+            rows.copy_to(task.out.row(channel));
         },
     );
 }

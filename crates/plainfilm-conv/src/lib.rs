@@ -38,6 +38,7 @@ mod geometry;
 mod kernel;
 mod lattice;
 mod matrix;
+mod winograd;
 
 pub use api::{conv_bias_act, conv_bn_act, conv2d, enabled, fold_batch_norm, set_enabled};
 pub use buffer::release_memory;

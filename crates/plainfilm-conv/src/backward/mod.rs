@@ -11,8 +11,10 @@ mod weight;
 use rayon::prelude::*;
 
 use crate::buffer::{Buffer, Scratch, at_least, with_scratch};
+use crate::forward::{Convolution, convolve_back};
 use crate::geometry::Shape;
 use crate::kernel::elementwise;
+use crate::winograd;
 use input::InputGradient;
 use weight::WeightGradient;
 
@@ -61,6 +63,59 @@ pub(crate) fn backward(
     shape: &Shape,
     wanted: Wanted,
 ) -> Gradients {
+    let back = wanted.input.then(|| Convolution::transposed(weight, shape));
+    let back = back.flatten();
+    let by_tiles = wanted.weight && winograd::weight_gradient_pays(shape);
+    if back.is_none() && !by_tiles {
+        return by_film(input, weight, gradient, shape, wanted);
+    }
+    // Tiles are transformed for the whole batch.
+    let rebuilt;
+    let gradient = match gradient {
+        OutputGradient::Given(values) => values,
+        OutputGradient::Rebuilt(write) => {
+            let mut values = Buffer::take(shape.films * shape.output_film());
+            values
+                .par_chunks_mut(shape.output_film())
+                .enumerate()
+                .for_each(|(film, out)| write(film, out));
+            rebuilt = values;
+            &rebuilt
+        }
+    };
+    let others = Wanted {
+        input: wanted.input && back.is_none(),
+        weight: wanted.weight && !by_tiles,
+    };
+    let mut found = by_film(
+        input,
+        weight,
+        OutputGradient::Given(gradient),
+        shape,
+        others,
+    );
+    if let Some(back) = &back {
+        let mut out = Buffer::take(shape.films * shape.input_film());
+        convolve_back(back, gradient, &mut out);
+        found.input = Some(out);
+    }
+    if by_tiles {
+        found.weight = Some(winograd::weight_gradient(input, gradient, shape));
+    }
+    found
+}
+
+/// The gradients that are wanted by the direct kernels, film by film.
+fn by_film(
+    input: &[f32],
+    weight: &[f32],
+    gradient: OutputGradient<'_>,
+    shape: &Shape,
+    wanted: Wanted,
+) -> Gradients {
+    if !wanted.input && !wanted.weight {
+        return Gradients::default();
+    }
     let to_input = wanted.input.then(|| InputGradient::new(weight, shape));
     let mut input_gradient = wanted
         .input

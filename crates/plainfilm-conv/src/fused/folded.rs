@@ -25,7 +25,7 @@ pub(crate) fn convolve_activate(
         height * width,
         |rows| rows / step * width,
         |task, channel, rows| {
-            let bias = bias[task.groups.start * shape.outputs + channel];
+            let bias = bias[task.channels.start + channel];
             if pool {
                 let out = &mut task.out.row(channel)[rows.first / 2 * width..];
                 for (row, y) in out

@@ -83,8 +83,8 @@ pub(crate) fn forward(
         },
     );
     let mut moments = vec![Moments::default(); channels_out];
-    for (groups, tile) in tiles {
-        for (total, part) in moments[groups.start * shape.outputs..].iter_mut().zip(tile) {
+    for (channels, tile) in tiles {
+        for (total, part) in moments[channels.start..].iter_mut().zip(tile) {
             *total = total.merge(part);
         }
     }

@@ -268,7 +268,7 @@ fn inference_blocks_agree_with_burns_operations_in_float64() {
                     ))
                 };
                 let what = format!("{name}, {activation:?}, pool {pool}");
-                assert_close(&what, &run(DType::F32), &run(DType::F64), TOLERANCE);
+                assert_close(&what, &run(DType::F32), &run(DType::F64), case.tolerance());
             }
         }
     }

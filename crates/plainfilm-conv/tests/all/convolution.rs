@@ -4,7 +4,7 @@ use burn::tensor::{DType, Device, Tensor, module, ops::ConvOptions};
 use plainfilm_conv::{ConvGeometry, conv2d};
 use proptest::prelude::*;
 
-use crate::support::{Case, TOLERANCE, assert_close, numbers, shape_classes, tensor, uniform};
+use crate::support::{Case, assert_close, numbers, shape_classes, tensor, uniform};
 
 /// Output and gradients of x, weight and bias for the loss `sum(output * probe)`.
 fn run(case: &Case, dtype: DType, burns_own: bool) -> [Vec<f64>; 4] {
@@ -49,7 +49,12 @@ fn compare(name: &str, case: &Case) {
     let expected = run(case, DType::F64, true);
     let parts = ["output", "x", "weight", "bias"];
     for ((part, found), expected) in parts.iter().zip(&found).zip(&expected) {
-        assert_close(&format!("{name}: {part}"), found, expected, TOLERANCE);
+        assert_close(
+            &format!("{name}: {part}"),
+            found,
+            expected,
+            case.tolerance(),
+        );
     }
 }
 
