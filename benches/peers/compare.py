@@ -43,22 +43,28 @@ BATCHES = [8, 32]
 
 
 class Side:
-    """A process that takes rounds. `hello` is what it said of itself, or None if it refused."""
+    """A process that takes rounds. `hello` is what it said of itself, or None if it refused; then
+    `problem` is the last that it said. What it has to say else is in a log of its own."""
 
-    def __init__(self, command):
+    def __init__(self, name, command):
         environment = {**os.environ, "OMP_NUM_THREADS": str(THREADS), "RAYON_NUM_THREADS": str(THREADS)}
+        self.log = OUTPUT / f"{name}.log"
         self.process = subprocess.Popen(
-            command,
+            [str(part) for part in command],
             cwd=ROOT,
             env=environment,
             text=True,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self.log.open("w"),
         )
         line = self.process.stdout.readline()
         self.hello = json.loads(line) if line else None
-        self.problem = None if line else self.process.stderr.read().strip().splitlines()[-1:]
+        self.problem = None if line else self.last_words()
+
+    def last_words(self):
+        self.process.wait()
+        return (self.log.read_text().strip().splitlines() or ["nothing"])[-1]
 
     def round(self):
         time.sleep(PAUSE)
@@ -66,13 +72,12 @@ class Side:
         self.process.stdin.flush()
         line = self.process.stdout.readline()
         if not line:
-            raise RuntimeError(self.process.stderr.read())
+            raise RuntimeError(self.last_words())
         return json.loads(line)["films_per_second"]
 
     def end(self):
         self.process.stdin.close()
         self.process.stdout.close()
-        self.process.stderr.close()
         self.process.wait()
 
 
@@ -81,14 +86,14 @@ def ours(arguments, work, network, batch, precision):
     command += ["--precision", precision, "--seconds", str(arguments.seconds), "--wait"]
     if work == "whole-step":
         command += ["--data", arguments.data, "--labels", "Covid-19,No_findings"]
-    return Side([str(part) for part in command])
+    return Side("ours", command)
 
 
 def peer(arguments, name, work, network, batch, precision, chosen):
     command = [sys.executable, HERE / "worker.py", name, work, network, batch, precision]
     command += ["--seconds", arguments.seconds, "--data", arguments.data]
     command += ["--variant", chosen] if chosen else []
-    return Side([str(part) for part in command])
+    return Side(f"{name}-{precision}", command)
 
 
 def measure(arguments, row, entry):
@@ -101,7 +106,7 @@ def measure(arguments, row, entry):
         sides["ours"] = ours_side
         entry["ours"].setdefault("parameters", ours_side.hello["parameters"])
     else:
-        entry["ours"]["problem"] = "not offered"
+        entry["ours"]["problem"] = ours_side.problem
         print(f"  ours: {ours_side.problem}", file=sys.stderr)
     try:
         for names, peer_precision, _ in goals:
@@ -121,7 +126,7 @@ def measure(arguments, row, entry):
                 if counted and expected and counted != expected:
                     raise RuntimeError(f"{key}: {counted} parameters, ours has {expected}")
                 print(f"  {key}: {found['tried']}", file=sys.stderr)
-        for number in range(arguments.rounds):
+        for _ in range(arguments.rounds):
             for key, side in sides.items():
                 rounds = entry["ours"]["rounds"] if key == "ours" else entry["peers"][key]["rounds"]
                 rounds.append(round(side.round(), 2))

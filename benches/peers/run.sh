@@ -14,7 +14,7 @@ shift
 cd "$(dirname "$0")/../.."
 venv=target/peers/venv
 if ! cmp --silent benches/peers/requirements.txt "$venv/installed.txt"; then
-    "${PYTHON:-python3}" -m venv "$venv"
+    "${PYTHON:-python3.12}" -m venv "$venv"
     "$venv/bin/pip" install --requirement benches/peers/requirements.txt
     cp benches/peers/requirements.txt "$venv/installed.txt"
 fi
