@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import re
+import signal
 import statistics
 import subprocess
 import sys
@@ -22,6 +23,8 @@ OUTPUT = ROOT / "target" / "peers"
 THREADS = 2
 # Workers of one side may still spin for a while after its round.
 PAUSE = 0.3
+# A round in which other programs took more than this share of the machine is taken again, so often.
+DISTURBED, ATTEMPTS = 0.08, 4
 
 # Work, network, our precision; goals as (peers, their precision, ratio). Of several peers in one goal
 # the fastest counts. Peers without a goal are shown for comparison.
@@ -67,18 +70,52 @@ class Side:
         return (self.log.read_text().strip().splitlines() or ["nothing"])[-1]
 
     def round(self):
+        """Films per second, and the share of the machine that other programs took meanwhile."""
         time.sleep(PAUSE)
+        began, busy, own = time.monotonic(), machine_seconds(), self.seconds()
         self.process.stdin.write("\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
         if not line:
             raise RuntimeError(self.last_words())
-        return json.loads(line)["films_per_second"]
+        elapsed = time.monotonic() - began
+        others = (machine_seconds() - busy) - (self.seconds() - own)
+        return json.loads(line)["films_per_second"], max(0.0, others / elapsed / os.cpu_count())
+
+    def seconds(self):
+        """Processor time of the process and its loader processes so far."""
+        ticks, family = 0, {self.process.pid}
+        for path in sorted(Path("/proc").glob("[0-9]*/stat"), key=lambda path: int(path.parent.name)):
+            try:
+                fields = path.read_text().rsplit(")", 1)[1].split()
+            except OSError:
+                continue
+            if int(path.parent.name) in family or int(fields[1]) in family:
+                family.add(int(path.parent.name))
+                ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    def undisturbed(self):
+        """The first round in which others took little, else the one in which they took least."""
+        rounds = []
+        for _ in range(ATTEMPTS):
+            rounds.append(self.round())
+            if rounds[-1][1] <= DISTURBED:
+                break
+        return min(rounds, key=lambda round: round[1] if round[1] > DISTURBED else 0.0)
 
     def end(self):
         self.process.stdin.close()
         self.process.stdout.close()
         self.process.wait()
+
+
+def machine_seconds():
+    """Processor time that the machine has spent on anything, or that its host has kept, so far."""
+    fields = Path("/proc/stat").read_text().splitlines()[0].split()[1:9]
+    idle, waiting = 3, 4
+    ticks = sum(int(field) for at, field in enumerate(fields) if at not in (idle, waiting))
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def ours(arguments, work, network, batch, precision):
@@ -128,16 +165,24 @@ def measure(arguments, row, entry):
                 print(f"  {key}: {found['tried']}", file=sys.stderr)
         for _ in range(arguments.rounds):
             for key, side in sides.items():
-                rounds = entry["ours"]["rounds"] if key == "ours" else entry["peers"][key]["rounds"]
-                rounds.append(round(side.round(), 2))
-                print(f"  {key}: {rounds[-1]}", file=sys.stderr)
+                kept = entry["ours"] if key == "ours" else entry["peers"][key]
+                speed, others = side.undisturbed()
+                kept["rounds"].append(round(speed, 2))
+                kept.setdefault("others", []).append(round(others, 3))
+                print(f"  {key}: {speed:.1f} (others {others:.0%})", file=sys.stderr)
     finally:
         for side in sides.values():
             side.end()
 
 
-def middle(rounds):
-    return statistics.median(rounds) if rounds else None
+def middle(kept):
+    """The median of the rounds in which others took little, or of all where there are none, and whether
+    others took much."""
+    rounds = list(zip(kept["rounds"], kept.get("others", [])))
+    if not rounds:
+        return None, False
+    calm = [speed for speed, others in rounds if others <= DISTURBED]
+    return statistics.median(calm or [speed for speed, _ in rounds]), not calm
 
 
 def table(results):
@@ -148,16 +193,16 @@ def table(results):
             entry = results.get(f"{work} {network} {precision} {batch}")
             if entry is None:
                 continue
-            speed = middle(entry["ours"]["rounds"])
+            speed, disturbed = middle(entry["ours"])
             for names, peer_precision, goal in goals:
                 found = {}
                 for name in names:
-                    rounds = entry["peers"].get(f"{name} {peer_precision}", {}).get("rounds", [])
-                    if rounds:
-                        found[name] = middle(rounds)
-                best = max(found.values(), default=None)
+                    kept = entry["peers"].get(f"{name} {peer_precision}", {"rounds": []})
+                    if kept["rounds"]:
+                        found[name] = middle(kept)
+                best = max((one for one, _ in found.values()), default=None)
                 for name in found or names:
-                    one = found.get(name)
+                    one, also = found.get(name, (None, False))
                     counts = goal is not None and one == best and one is not None
                     ratio = speed / one if speed and one else None
                     lines.append(
@@ -167,11 +212,13 @@ def table(results):
                             "batch": batch,
                             "precision": precision,
                             "ours": speed,
+                            "offered": "problem" not in entry["ours"],
                             "peer": f"{name} {peer_precision}",
                             "variant": entry["peers"].get(f"{name} {peer_precision}", {}).get("variant"),
                             "peer_films_per_second": one,
                             "ratio": ratio,
                             "goal": goal if counts else None,
+                            "disturbed": disturbed or also,
                             "met": ratio >= goal if ratio and counts else None,
                         }
                     )
@@ -191,13 +238,14 @@ def printed(lines):
                 line["network"],
                 str(line["batch"]),
                 line["precision"],
-                "not offered" if line["ours"] is None else number(line["ours"]),
+                number(line["ours"]) if line["offered"] else "not offered",
                 line["peer"],
                 line["variant"] or "-",
                 number(line["peer_films_per_second"]),
                 number(line["ratio"], 2),
                 number(line["goal"]),
-                {None: "", True: "met", False: "missed"}[line["met"]],
+                {None: "", True: "met", False: "missed"}[line["met"]]
+                + (" (disturbed)" if line["disturbed"] else ""),
             ]
         )
     widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
@@ -218,7 +266,15 @@ def cpu():
         return None
 
 
+def save(store, results):
+    machine = {"cpu": cpu(), "threads": THREADS}
+    whole = {"machine": machine, "rows": results, "table": table(results)}
+    store.write_text(json.dumps(whole, indent=1) + "\n")
+
+
 def main():
+    # Ended from outside it still keeps its rounds and ends its processes.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("data", help="the folder covid-xray")
     parser.add_argument("--rows", default="", help="only rows in whose 'work network precision' this pattern is found")
@@ -241,17 +297,10 @@ def main():
             print(key, file=sys.stderr)
             if arguments.fresh or key not in results:
                 results[key] = {"batch": batch, "ours": {"rounds": []}, "peers": {}}
-            measure(arguments, row, results[key])
-            store.write_text(
-                json.dumps(
-                    {
-                        "machine": {"cpu": cpu(), "threads": THREADS},
-                        "rows": results,
-                        "table": table(results),
-                    },
-                    indent=1,
-                )
-            )
+            try:
+                measure(arguments, row, results[key])
+            finally:
+                save(store, results)
     printed(table(results))
 
 

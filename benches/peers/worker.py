@@ -22,13 +22,14 @@ def timed(step, seconds):
 
 
 def try_out(build, seconds):
+    """The step, and its speed in the fastest of some short windows."""
     step = build()
-    # The first step compiles, packs weights and fills caches; a slow network is warm after it.
-    begun = time.perf_counter()
+    # The first step compiles, packs weights and fills caches.
     step()
-    if time.perf_counter() - begun < 2.0:
-        timed(step, min(seconds, 0.7))
-    return step, timed(step, min(seconds, 1.0))
+    begun, speeds = time.perf_counter(), []
+    while len(speeds) < 2 or (len(speeds) < 4 and time.perf_counter() - begun < 3.0):
+        speeds.append(timed(step, min(seconds, 0.7)))
+    return step, max(speeds)
 
 
 def main():
