@@ -8,8 +8,9 @@ use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
 use burn::tensor::{DType, Tensor, activation, module};
 
 use crate::extension::{ConvBackend, FoldedConvBackend};
-use crate::fused::{Activation, BlockSettings};
+use crate::fused::{Activation, BlockSettings, Precision};
 use crate::geometry::{ConvGeometry, GeometryError};
+use crate::kernel::amx;
 
 static ENABLED: AtomicBool = AtomicBool::new(true);
 
@@ -23,6 +24,39 @@ pub fn set_enabled(enabled: bool) {
 /// Whether the fast path is on.
 pub fn enabled() -> bool {
     ENABLED.load(Ordering::Relaxed)
+}
+
+static HALF_PRECISION: AtomicBool = AtomicBool::new(false);
+
+/// The CPU cannot compute in the precision that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "expected a CPU with AMX for bfloat16 under Linux (Intel since Sapphire Rapids), found none\n\
+     hint: 32 bits run everywhere"
+)]
+pub struct PrecisionError;
+
+/// Sets the precision of [`conv_bias_act`], for the whole process; 32 bits at the start. Training
+/// is not touched by it.
+///
+/// # Errors
+/// [`PrecisionError`] where bfloat16 is asked for and the CPU has no unit for it; nothing changes.
+pub fn set_precision(precision: Precision) -> Result<(), PrecisionError> {
+    let half = precision == Precision::BFloat16;
+    if half && !amx::available() {
+        return Err(PrecisionError);
+    }
+    HALF_PRECISION.store(half, Ordering::Relaxed);
+    Ok(())
+}
+
+/// The precision that was set.
+pub(crate) fn precision() -> Precision {
+    if HALF_PRECISION.load(Ordering::Relaxed) {
+        Precision::BFloat16
+    } else {
+        Precision::Float32
+    }
 }
 
 /// True where every tensor is 32-bit on the flex backend and the fast path is on.

@@ -188,7 +188,8 @@ impl FoldedConvBackend for Flex {
         let (x, weight, bias) = (contiguous(x), contiguous(weight), contiguous(bias));
         let shape = shape_of(&x, &weight, &geometry);
         let (x, weight, bias) = (values(&x), values(&weight), values(&bias));
-        let output = fused::convolve_activate(x, weight, bias, &shape, activation, pool);
+        let precision = crate::api::precision();
+        let output = fused::convolve_activate(x, weight, bias, &shape, activation, pool, precision);
         let [height, width] = shape.output.map(|side| side >> usize::from(pool));
         tensor(output, [shape.films, shape.channels_out(), height, width])
     }

@@ -4,8 +4,10 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use crate::bf16::HalfPrecision;
 use crate::buffer::{Scratch, at_least, with_scratch};
 use crate::geometry::Shape;
+use crate::kernel::amx;
 use crate::kernel::{OuterProduct, Panels, WIDEST, outer_products};
 use crate::lattice::{Lattice, parts};
 use crate::matrix::MatMut;
@@ -36,6 +38,7 @@ pub(crate) struct Convolution {
 enum Method {
     Direct(Direct),
     Winograd(Winograd),
+    HalfPrecision(HalfPrecision),
 }
 
 /// Packed weights, and where they read in a film.
@@ -75,12 +78,17 @@ pub(crate) struct Rows<'a> {
 impl<'a> Rows<'a> {
     /// All rows of a task: `count` of them, `width` wide and `pitch` apart.
     pub fn new(values: &'a [f32], pitch: usize, width: usize, count: usize) -> Self {
+        Self::part(values, pitch, width, 0..count)
+    }
+
+    /// Rows `rows` of a task.
+    pub fn part(values: &'a [f32], pitch: usize, width: usize, rows: Range<usize>) -> Self {
         Self {
             values,
             pitch,
             width,
-            count,
-            first: 0,
+            count: rows.len(),
+            first: rows.start,
         }
     }
 
@@ -121,6 +129,21 @@ impl Convolution {
             method: Method::Direct(Direct::new(shape, &tiles, multiple, value)),
             tiles,
             channels_per_task: GROUP_WORK.div_ceil(work).clamp(1, shape.groups) * shape.outputs,
+        }
+    }
+
+    /// As [`new`](Self::new), in 16 bits where the CPU has AMX and the layer is wide enough.
+    pub fn in_half_precision(weight: &[f32], shape: &Shape, multiple: usize) -> Self {
+        if !amx::available() || !HalfPrecision::fits(shape) {
+            return Self::new(weight, shape, multiple);
+        }
+        let tiles = tiles(shape, Direct::rows(shape), multiple);
+        let method = HalfPrecision::new(weight, shape, &tiles, multiple);
+        Self {
+            shape: *shape,
+            method: Method::HalfPrecision(method),
+            tiles,
+            channels_per_task: shape.outputs,
         }
     }
 
@@ -204,6 +227,9 @@ impl Convolution {
             Method::Direct(direct) => tasks.par_iter_mut().for_each(|task| {
                 with_scratch(|scratch| direct.task(&self.shape, input, task, scratch, &write));
             }),
+            Method::HalfPrecision(half) => tasks.par_iter_mut().for_each(|task| {
+                with_scratch(|scratch| half.task(&self.shape, input, task, scratch, &write));
+            }),
             Method::Winograd(winograd) => winograd.run(input, &mut tasks, &write),
         }
         tasks
@@ -284,13 +310,7 @@ impl Direct {
                     };
                     outer_products(&product, tile, stride);
                     for (channel, values) in channels.clone().zip(tile.chunks_exact(stride)) {
-                        let rows = Rows {
-                            values,
-                            pitch,
-                            width: shape.output[1],
-                            count: chunk.len(),
-                            first: chunk.start,
-                        };
+                        let rows = Rows::part(values, pitch, shape.output[1], chunk.clone());
                         write(task, first_channel + channel, &rows);
                     }
                 }

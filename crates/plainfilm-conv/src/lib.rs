@@ -30,6 +30,7 @@
 
 mod api;
 mod backward;
+mod bf16;
 mod buffer;
 mod extension;
 mod forward;
@@ -40,8 +41,11 @@ mod lattice;
 mod matrix;
 mod winograd;
 
-pub use api::{conv_bias_act, conv_bn_act, conv2d, enabled, fold_batch_norm, set_enabled};
+pub use api::{
+    PrecisionError, conv_bias_act, conv_bn_act, conv2d, enabled, fold_batch_norm, set_enabled,
+    set_precision,
+};
 pub use buffer::release_memory;
 pub use extension::{ConvBackend, FoldedConvBackend};
-pub use fused::{Activation, BlockSettings};
+pub use fused::{Activation, BlockSettings, Precision};
 pub use geometry::{ConvGeometry, GeometryError};

@@ -2,9 +2,17 @@
 
 use burn::tensor::Device;
 
-/// A device name that cannot be used.
+pub use plainfilm_conv::Precision;
+
+/// A device name or a precision that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DeviceError {
+    /// The CPU has no unit for 16 bits.
+    #[error(transparent)]
+    Precision(#[from] plainfilm_conv::PrecisionError),
+    /// Only the CPU's precision can be chosen.
+    #[error("bf16 is for the cpu, found device {0}\nhint: leave --precision out")]
+    PrecisionOfDevice(String),
     /// Not a name we know.
     #[error("unknown device {0:?}, expected cpu, vulkan[:N], cuda[:N] or metal[:N]")]
     Unknown(String),
@@ -18,6 +26,21 @@ pub enum DeviceError {
         /// The cargo feature that brings it.
         feature: &'static str,
     },
+}
+
+/// [`parse`], and sets the precision of prediction on it, for the whole process.
+///
+/// # Errors
+///
+/// As [`parse`]; when bfloat16 is asked for and the CPU has no unit for it, or the device is not
+/// the CPU.
+pub fn parse_with_precision(name: &str, precision: Precision) -> Result<Device, DeviceError> {
+    let device = parse(name)?;
+    if precision == Precision::BFloat16 && name != "cpu" {
+        return Err(DeviceError::PrecisionOfDevice(name.to_owned()));
+    }
+    plainfilm_conv::set_precision(precision)?;
+    Ok(device)
 }
 
 /// Turns a name such as `cpu` or `vulkan:0` into a device.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use plainfilm::device::Precision;
 
 use super::TableFormat;
 
@@ -21,6 +22,9 @@ pub struct PredictArgs {
     /// Where to compute: cpu, vulkan[:N], cuda[:N] or metal[:N]
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     pub device: String,
+    /// bf16 is about twice as fast on CPUs with AMX, and costs about three digits
+    #[arg(long, value_enum, default_value_t = PrecisionArg::F32)]
+    pub precision: PrecisionArg,
     /// Threads [default: all cores]
     #[arg(long, value_name = "N", value_parser = super::threads)]
     pub threads: Option<usize>,
@@ -56,7 +60,28 @@ pub struct EvaluateArgs {
     /// Where to compute: cpu, vulkan[:N], cuda[:N] or metal[:N]
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     pub device: String,
+    /// bf16 is about twice as fast on CPUs with AMX, and costs about three digits
+    #[arg(long, value_enum, default_value_t = PrecisionArg::F32)]
+    pub precision: PrecisionArg,
     /// Threads [default: all cores]
     #[arg(long, value_name = "N", value_parser = super::threads)]
     pub threads: Option<usize>,
+}
+
+/// `--precision`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PrecisionArg {
+    /// 32-bit floats
+    F32,
+    /// 16-bit floats, added in 32 bits
+    Bf16,
+}
+
+impl From<PrecisionArg> for Precision {
+    fn from(argument: PrecisionArg) -> Self {
+        match argument {
+            PrecisionArg::F32 => Self::Float32,
+            PrecisionArg::Bf16 => Self::BFloat16,
+        }
+    }
 }

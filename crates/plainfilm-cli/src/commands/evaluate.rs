@@ -30,7 +30,7 @@ struct Output {
 pub fn run(args: &EvaluateArgs, printer: &Printer) -> anyhow::Result<Exit> {
     use_threads(args.threads.unwrap_or_else(available_threads))?;
     let file = super::model_file(&args.model)?;
-    let device = plainfilm::device::parse(&args.device)?;
+    let device = plainfilm::device::parse_with_precision(&args.device, args.precision.into())?;
     let predictor = Predictor::new(&file, &device)?;
     let header = predictor.header();
     let dataset = Dataset::open(&args.data, &DatasetOptions::default())?

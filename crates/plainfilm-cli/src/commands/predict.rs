@@ -60,7 +60,7 @@ pub fn run(args: &PredictArgs, printer: &Printer) -> anyhow::Result<Exit> {
         Some(path) => super::model_file(path)?,
         None => bundled()?,
     };
-    let device = plainfilm::device::parse(&args.device)?;
+    let device = plainfilm::device::parse_with_precision(&args.device, args.precision.into())?;
     let predictor = Predictor::new(&file, &device)?;
     let name = args.model.as_ref().map_or_else(
         || "the bundled model".to_owned(),

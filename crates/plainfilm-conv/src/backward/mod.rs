@@ -132,6 +132,7 @@ fn by_film(
                 tile,
                 map,
                 placed,
+                ..
             } = scratch;
             let gradient = gradient.film(film, shape.output_film(), map);
             if let (Some(target), Some(route)) = (target, &to_input) {

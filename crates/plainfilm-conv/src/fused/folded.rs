@@ -1,6 +1,6 @@
 //! The inference block: convolution, bias, activation, optional 2x2 max-pool.
 
-use super::Activation;
+use super::{Activation, Precision};
 use crate::buffer::Buffer;
 use crate::forward::Convolution;
 use crate::geometry::Shape;
@@ -14,12 +14,17 @@ pub(crate) fn convolve_activate(
     shape: &Shape,
     activation: Activation,
     pool: bool,
+    precision: Precision,
 ) -> Buffer {
     let curve = activation.curve();
     let step = if pool { 2 } else { 1 };
     let [height, width] = shape.output.map(|side| side / step);
     let mut output = Buffer::take(shape.films * shape.channels_out() * height * width);
-    Convolution::new(weight, shape, step).run::<()>(
+    let convolution = match precision {
+        Precision::Float32 => Convolution::new(weight, shape, step),
+        Precision::BFloat16 => Convolution::in_half_precision(weight, shape, step),
+    };
+    convolution.run::<()>(
         input,
         &mut output,
         height * width,

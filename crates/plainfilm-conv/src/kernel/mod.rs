@@ -4,6 +4,7 @@
 //! `pulp` finds out what the CPU offers (AVX-512, AVX2 with FMA, NEON, or nothing) and runs a
 //! function compiled for it, so one binary serves all.
 
+pub(crate) mod amx;
 pub(crate) mod elementwise;
 mod inner;
 mod outer;
