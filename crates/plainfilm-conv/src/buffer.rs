@@ -152,6 +152,20 @@ impl Buffer {
         self.length = self.length.min(length);
     }
 
+    /// The memory as bytes, for small whole numbers: four to a value.
+    pub fn bytes(&self) -> &[u8] {
+        let values: &[f32] = self;
+        // SAFETY: the same memory, only read; all of it is initialised.
+        unsafe { std::slice::from_raw_parts(values.as_ptr().cast(), size_of_val(values)) }
+    }
+
+    /// The memory as bytes, to write.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        let values: &mut [f32] = self;
+        // SAFETY: the same memory, borrowed for as long; every pattern of bytes is a float.
+        unsafe { std::slice::from_raw_parts_mut(values.as_mut_ptr().cast(), size_of_val(values)) }
+    }
+
     /// The values as Burn holds them, without a copy.
     pub fn into_bytes(self) -> Bytes {
         let bytes = self.length * size_of::<f32>();

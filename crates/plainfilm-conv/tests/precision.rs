@@ -1,4 +1,5 @@
 //! Inference in 16 bits; the precision is the process's, so this test is a program of its own.
+#![expect(clippy::print_stderr, reason = "a skipped test says so")]
 
 use burn::tensor::{Device, Distribution, Tensor};
 use plainfilm_conv::{Activation, ConvGeometry, Precision, conv_bias_act, set_precision};

@@ -21,8 +21,8 @@ use crate::kernel::elementwise::{
 pub(crate) struct Saved {
     /// The convolution's output before normalisation.
     z: Arc<Buffer>,
-    /// Which of four values was the largest; empty without a pool.
-    index: Arc<Vec<u8>>,
+    /// Which of four values was the largest, a byte each; empty without a pool.
+    index: Arc<Buffer>,
     /// Per channel.
     channels: Arc<Vec<Channel>>,
     /// Per channel, `1 / sqrt(variance + epsilon)`.
@@ -104,11 +104,11 @@ pub(crate) fn forward(
     let [height, width] = pooled(shape, pool);
     let pooled_plane = height * width;
     let mut output = Buffer::take(shape.films * channels_out * pooled_plane);
-    let mut index = vec![0; if pool { output.len() } else { 0 }];
+    let mut index = Buffer::take(if pool { output.len().div_ceil(4) } else { 0 });
     if pool {
         output
             .par_chunks_mut(pooled_plane)
-            .zip(index.par_chunks_mut(pooled_plane))
+            .zip(index.bytes_mut().par_chunks_mut(pooled_plane))
             .zip(z.par_chunks(plane))
             .enumerate()
             .for_each(|(at, ((y, index), z))| {
@@ -185,7 +185,7 @@ pub(crate) fn backward(
             if !pool {
                 return gradient_sums(dy, z, channel, curve);
             }
-            let index = &saved.index[at * plane..][..plane];
+            let index = &saved.index.bytes()[at * plane..][..plane];
             let mut totals = PooledSums::new();
             for row in 0..height {
                 let (dy, index) = (&dy[row * width..][..width], &index[row * width..][..width]);
@@ -267,7 +267,7 @@ impl BlockGradient<'_> {
         if !self.pool {
             return normalised_gradient(dy, z, channel, correction, self.curve, dz);
         }
-        let index = &self.saved.index[at * height * width..][..height * width];
+        let index = &self.saved.index.bytes()[at * height * width..][..height * width];
         let full_width = self.shape.output[1];
         dz.fill(0.0);
         for (row, pair) in dz.chunks_exact_mut(2 * full_width).enumerate() {
