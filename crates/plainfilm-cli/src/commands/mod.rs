@@ -1,5 +1,6 @@
 //! One file a verb: settings in, library call, printed result.
 
+mod audit;
 mod data;
 mod evaluate;
 mod inputs;
@@ -26,6 +27,7 @@ pub fn run(cli: Cli, printer: &Printer) -> anyhow::Result<Exit> {
     match cli.verb {
         Verb::Quickstart(args) => quickstart::run(&args, printer),
         Verb::Data(args) => data::run(args.verb, printer),
+        Verb::Audit(args) => audit::run(&args, printer),
         Verb::Train(args) => train::run(&args, printer),
         Verb::Evaluate(args) => evaluate::run(&args, printer),
         Verb::Predict(args) => predict::run(&args, printer),

@@ -9,6 +9,7 @@ mod classification_report;
 mod confusion;
 mod curves;
 mod figure;
+mod intervals;
 mod metrics;
 
 pub use classification_report::classification_report;
@@ -17,6 +18,7 @@ pub use curves::{
     PrecisionRecallCurve, RocCurve, auroc, average_precision, precision_recall_curve, roc_curve,
 };
 pub use figure::Figure;
+pub use intervals::{Interval, auroc_interval, wilson};
 pub(crate) use metrics::against_the_rest;
 pub use metrics::{CALIBRATION_BINS, PartMetrics, evaluate, positive_label};
 

@@ -1,0 +1,195 @@
+//! Before any training: how much of the label can be had without looking at the lungs, and what leaks
+//! between the parts of a split.
+//!
+//! Films are looked at once, as they stream by ([`Collector`]); what is kept of each is small, so a
+//! large data set needs little memory. Then every check measures one thing, says how it is judged and
+//! what to do about it ([`Check`]), and the worst of them is the verdict ([`Audit`]).
+//!
+//! Every random draw is a function of the seed and of what it is for, so an audit can be repeated to
+//! the last digit.
+
+mod check;
+mod collect;
+mod header;
+mod judge;
+pub mod learner;
+mod patients;
+mod settings;
+mod verdict;
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rayon::prelude::*;
+
+pub use check::{Check, CheckId, CountTable, Detail, FilmFinding, FilmPair, Remedy, Status};
+pub use collect::Collector;
+pub use header::FileFacts;
+pub use patients::expected_share;
+pub use settings::{AREA_FAILS, AREA_WARNS, AuditSettings, ENOUGH_PATIENTS, LEARNED_FILMS, View};
+pub use verdict::{AfterPreprocessing, Audit, AuditSummary};
+
+use crate::dataset::{Dataset, DatasetError, SetAside, Split, SplitMethod, SplitOptions};
+use crate::radiograph::decode;
+use crate::train::without_name;
+use collect::Learned;
+use learner::Subjects;
+
+/// How far an audit is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuditProgress {
+    /// Films that have been looked at, of how many.
+    Films {
+        /// So far.
+        done: usize,
+        /// In all.
+        total: usize,
+    },
+    /// This check is being made.
+    Check(CheckId),
+}
+
+/// Looks at every film of a data set and judges it. Films that cannot be read are set aside with the
+/// reason.
+///
+/// # Errors
+///
+/// When a split file and the data do not name the same films.
+pub fn audit(
+    dataset: &Dataset,
+    settings: &AuditSettings,
+    progress: &(dyn Fn(AuditProgress) + Sync),
+) -> Result<(Audit, Vec<SetAside>), DatasetError> {
+    let collector = Collector::new(dataset, settings);
+    let total = dataset.films.len();
+    let done = AtomicUsize::new(0);
+    let lost: Mutex<Vec<(usize, String)>> = Mutex::new(Vec::new());
+    dataset
+        .films
+        .par_iter()
+        .enumerate()
+        .for_each(|(index, film)| {
+            let looked = dataset
+                .read(film)
+                .map_err(|error| error.to_string())
+                .and_then(|bytes| {
+                    let decoded = decode(&bytes, &film.path, dataset.limits())
+                        .map_err(|error| error.to_string())?;
+                    collector.look(index, &bytes, &decoded);
+                    Ok(())
+                });
+            if let Err(reason) = looked {
+                let reason = without_name(&reason, &film.path);
+                lost.lock()
+                    .expect("nothing panics while it holds the lock")
+                    .push((index, reason));
+            }
+            progress(AuditProgress::Films {
+                done: done.fetch_add(1, Ordering::Relaxed) + 1,
+                total,
+            });
+        });
+    let mut lost = lost
+        .into_inner()
+        .expect("nothing panics while it holds the lock");
+    lost.sort_unstable();
+    let mut seen = dataset.clone();
+    let mut set_aside = dataset.set_aside.clone();
+    for (index, reason) in lost.into_iter().rev() {
+        let film = seen.films.remove(index);
+        set_aside.push(SetAside {
+            path: film.path,
+            reason,
+        });
+    }
+    set_aside.sort_by(|a, b| a.path.cmp(&b.path));
+    let split = match Split::make(
+        &seen,
+        &SplitOptions {
+            method: settings.split.clone(),
+            seed: settings.seed,
+            fractions: settings.fractions,
+        },
+    ) {
+        Ok(split) => vec![split],
+        Err(error) if matches!(settings.split, SplitMethod::File(_)) => return Err(error),
+        // Too few patients for three parts: training would say so, an audit has other things to tell.
+        Err(_) => Vec::new(),
+    };
+    Ok((conclude(collector, &seen, &split, progress), set_aside))
+}
+
+/// Judges what a collector has seen. `dataset` holds exactly the films that it looked at, in order, and
+/// `splits` how training divides them: one split, or one for each fold.
+///
+/// # Panics
+///
+/// If the collector has not looked at as many films as the data set has.
+pub fn conclude(
+    collector: Collector,
+    dataset: &Dataset,
+    splits: &[Split],
+    progress: &(dyn Fn(AuditProgress) + Sync),
+) -> Audit {
+    let settings = collector.settings.clone();
+    let observations = collector.into_observations();
+    assert_eq!(
+        observations.len(),
+        dataset.films.len(),
+        "one observation for each film"
+    );
+    let everyone = collect::subjects(dataset);
+    let (learned, subjects) = learned(&observations, &everyone);
+    let of_view = |view: &View| -> Vec<Check> {
+        let facts: Vec<&FileFacts> = learned.iter().map(|film| &film.facts).collect();
+        progress(AuditProgress::Check(CheckId::HeaderOnly));
+        let header = header::check(&facts, &subjects, &dataset.labels, view, settings.seed);
+        vec![header]
+    };
+    let mut checks = of_view(&View::AsStored);
+    progress(AuditProgress::Check(CheckId::PatientOverlap));
+    checks.push(patients::check(dataset, splits, settings.fractions));
+    let after = settings.after.as_ref().map(|preprocessing| {
+        let checks = of_view(&View::After(preprocessing.clone()));
+        AfterPreprocessing {
+            preprocessing: preprocessing.to_string(),
+            verdict: verdict::verdict(&checks),
+            sentence: verdict::sentence(&checks),
+            checks,
+        }
+    });
+    Audit {
+        verdict: verdict::verdict(&checks),
+        sentence: verdict::sentence(&checks),
+        labels: dataset.labels.clone(),
+        films: dataset.films.len(),
+        patients: everyone.patients.iter().max().map_or(0, |last| last + 1),
+        synthetic: dataset.synthetic,
+        checks,
+        after,
+        seed: settings.seed,
+        plainfilm_version: env!("CARGO_PKG_VERSION").to_owned(),
+        notice: crate::NOT_A_MEDICAL_DEVICE.to_owned(),
+    }
+}
+
+/// The films that the learners are shown, and who is on them.
+fn learned<'a>(
+    observations: &'a [collect::Observation],
+    everyone: &Subjects,
+) -> (Vec<&'a Learned>, Subjects) {
+    let mut subjects = Subjects {
+        labels: Vec::new(),
+        patients: Vec::new(),
+        classes: everyone.classes,
+    };
+    let mut films = Vec::new();
+    for (index, observation) in observations.iter().enumerate() {
+        if let Some(film) = &observation.learned {
+            films.push(film);
+            subjects.labels.push(everyone.labels[index]);
+            subjects.patients.push(everyone.patients[index]);
+        }
+    }
+    (films, subjects)
+}
