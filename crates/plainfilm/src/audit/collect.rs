@@ -5,9 +5,10 @@ use std::sync::OnceLock;
 
 use rand::seq::SliceRandom;
 
+use super::border::Sketch;
 use super::header::FileFacts;
 use super::learner::Subjects;
-use super::settings::{AuditSettings, LEARNED_FILMS};
+use super::settings::{AuditSettings, LEARNED_FILMS, View};
 use crate::dataset::Dataset;
 use crate::radiograph::Radiograph;
 use crate::seed;
@@ -23,6 +24,19 @@ pub(super) struct Observation {
 #[derive(Debug, Clone)]
 pub(super) struct Learned {
     pub facts: FileFacts,
+    pub stored: Sketch,
+    /// As a preprocessing leaves it, where one is judged.
+    pub after: Option<Sketch>,
+}
+
+impl Learned {
+    /// The sketch for a view; the collector has made one for each that is judged.
+    pub fn sketch(&self, view: &View) -> &Sketch {
+        match (view, &self.after) {
+            (View::After(_), Some(after)) => after,
+            _ => &self.stored,
+        }
+    }
 }
 
 /// Looks at films one by one, from any thread, and keeps little of each.
@@ -50,6 +64,9 @@ impl Collector {
         self.slots[index].get_or_init(|| Observation {
             learned: self.is_learned[index].then(|| Learned {
                 facts: FileFacts::of(bytes, film),
+                stored: Sketch::of(film, &View::AsStored),
+                after: (self.settings.after.clone())
+                    .map(|preprocessing| Sketch::of(film, &View::After(preprocessing))),
             }),
         });
     }

@@ -74,15 +74,22 @@ pub(super) fn told(found: &Separation, labels: &[String], judged: Judged) -> Str
         Judged::Warn => "partly tell",
         Judged::Pass | Judged::Unclear => "hardly tell",
     };
-    let which = if labels.len() == 2 {
+    let Interval {
+        value, low, high, ..
+    } = found.auroc;
+    format!(
+        "{how_well} {}: AUROC {value:.2} ({low:.2} to {high:.2})",
+        which(found, labels)
+    )
+}
+
+/// What is told apart: the one label from the other, or the label told best from all others.
+pub(super) fn which(found: &Separation, labels: &[String]) -> String {
+    if labels.len() == 2 {
         format!("{} from {}", labels[0], labels[1])
     } else {
         format!("{} from the others", labels[found.label])
-    };
-    format!(
-        "{how_well} {which}: AUROC {:.2} ({:.2} to {:.2})",
-        found.auroc.value, found.auroc.low, found.auroc.high
-    )
+    }
 }
 
 /// A share in whole percent; short of all and above none are never rounded to those.

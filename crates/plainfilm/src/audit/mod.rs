@@ -8,6 +8,7 @@
 //! Every random draw is a function of the seed and of what it is for, so an audit can be repeated to
 //! the last digit.
 
+mod border;
 mod check;
 mod collect;
 mod header;
@@ -32,6 +33,7 @@ pub use verdict::{AfterPreprocessing, Audit, AuditSummary};
 use crate::dataset::{Dataset, DatasetError, SetAside, Split, SplitMethod, SplitOptions};
 use crate::radiograph::decode;
 use crate::train::without_name;
+use border::Sketch;
 use collect::Learned;
 use learner::Subjects;
 
@@ -144,7 +146,10 @@ pub fn conclude(
         let facts: Vec<&FileFacts> = learned.iter().map(|film| &film.facts).collect();
         progress(AuditProgress::Check(CheckId::HeaderOnly));
         let header = header::check(&facts, &subjects, &dataset.labels, view, settings.seed);
-        vec![header]
+        let sketches: Vec<&Sketch> = learned.iter().map(|film| film.sketch(view)).collect();
+        progress(AuditProgress::Check(CheckId::BorderOnly));
+        let border = border::check(&sketches, &subjects, &dataset.labels, view, settings.seed);
+        vec![header, border]
     };
     let mut checks = of_view(&View::AsStored);
     progress(AuditProgress::Check(CheckId::PatientOverlap));

@@ -56,12 +56,13 @@ pub(super) fn check(
     }
     let mut check = check.judged(judged, &all.auroc, explanation);
     check.headline = best
-        .filter(|_| judged == Judged::Fail)
+        .filter(|_| matches!(judged, Judged::Fail | Judged::Warn))
         .map(|(column, found)| {
             format!(
-                "{} alone names {} of the films' labels right",
+                "{} alone tells {} right in {} of cases",
                 names[*column],
-                super::judge::percent(found.balanced_accuracy)
+                super::judge::which(found, labels),
+                super::judge::percent(found.right)
             )
         });
     check.details = single
