@@ -10,12 +10,14 @@
 
 mod border;
 mod check;
+mod cohort;
 mod collect;
 mod header;
 mod judge;
 pub mod learner;
 mod patients;
 mod settings;
+mod sources;
 mod verdict;
 
 use std::sync::Mutex;
@@ -141,7 +143,7 @@ pub fn conclude(
         "one observation for each film"
     );
     let everyone = collect::subjects(dataset);
-    let (learned, subjects) = learned(&observations, &everyone);
+    let (indices, learned, subjects) = learned(&observations, &everyone);
     let of_view = |view: &View| -> Vec<Check> {
         let facts: Vec<&FileFacts> = learned.iter().map(|film| &film.facts).collect();
         progress(AuditProgress::Check(CheckId::HeaderOnly));
@@ -154,6 +156,17 @@ pub fn conclude(
     let mut checks = of_view(&View::AsStored);
     progress(AuditProgress::Check(CheckId::PatientOverlap));
     checks.push(patients::check(dataset, splits, settings.fractions));
+    progress(AuditProgress::Check(CheckId::SourceConfounding));
+    let stored: Vec<&Sketch> = learned.iter().map(|film| &film.stored).collect();
+    checks.push(sources::check(
+        dataset,
+        &everyone,
+        &indices,
+        &stored,
+        settings.seed,
+    ));
+    progress(AuditProgress::Check(CheckId::CohortBalance));
+    checks.push(cohort::check(dataset, &everyone));
     let after = settings.after.as_ref().map(|preprocessing| {
         let checks = of_view(&View::After(preprocessing.clone()));
         AfterPreprocessing {
@@ -178,23 +191,24 @@ pub fn conclude(
     }
 }
 
-/// The films that the learners are shown, and who is on them.
+/// The films that the learners are shown, as indices and as what was kept of them, and who is on them.
 fn learned<'a>(
     observations: &'a [collect::Observation],
     everyone: &Subjects,
-) -> (Vec<&'a Learned>, Subjects) {
+) -> (Vec<usize>, Vec<&'a Learned>, Subjects) {
     let mut subjects = Subjects {
         labels: Vec::new(),
         patients: Vec::new(),
         classes: everyone.classes,
     };
-    let mut films = Vec::new();
+    let (mut indices, mut films) = (Vec::new(), Vec::new());
     for (index, observation) in observations.iter().enumerate() {
         if let Some(film) = &observation.learned {
+            indices.push(index);
             films.push(film);
             subjects.labels.push(everyone.labels[index]);
             subjects.patients.push(everyone.patients[index]);
         }
     }
-    (films, subjects)
+    (indices, films, subjects)
 }

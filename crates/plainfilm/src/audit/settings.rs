@@ -8,6 +8,16 @@ use crate::radiograph::Preprocessing;
 pub const AREA_WARNS: f64 = 0.6;
 /// An AUROC above which it tells the label well enough to explain a good result by itself.
 pub const AREA_FAILS: f64 = 0.8;
+/// [`AREA_WARNS`] and [`AREA_FAILS`] on the scale of Cramér's V: two sources of equal size with V tell
+/// two labels of equal size with an AUROC of `(1 + V) / 2`.
+pub const V_WARNS: f64 = 0.2;
+/// See [`V_WARNS`].
+pub const V_FAILS: f64 = 0.6;
+/// [`AREA_WARNS`] and [`AREA_FAILS`] on the scale of the standardised difference d: two normal
+/// distributions that far apart have an AUROC of `Phi(d / sqrt 2)`.
+pub const DIFFERENCE_WARNS: f64 = 0.36;
+/// See [`DIFFERENCE_WARNS`].
+pub const DIFFERENCE_FAILS: f64 = 1.19;
 /// Films that the learners are shown, at most. More would hardly narrow an interval (the standard
 /// error is then about 0.01), and memory stays bounded however large the data set.
 pub const LEARNED_FILMS: usize = 3_000;

@@ -8,6 +8,7 @@
 mod classification_report;
 mod confusion;
 mod curves;
+mod effects;
 mod figure;
 mod intervals;
 mod metrics;
@@ -16,6 +17,9 @@ pub use classification_report::classification_report;
 pub use confusion::{ConfusionMatrix, LabelMetrics};
 pub use curves::{
     PrecisionRecallCurve, RocCurve, auroc, average_precision, precision_recall_curve, roc_curve,
+};
+pub use effects::{
+    cramers_v, odds_ratio, standardised_difference, standardised_difference_of_shares,
 };
 pub use figure::Figure;
 pub use intervals::{Interval, auroc_interval, wilson};

@@ -93,6 +93,11 @@ impl Sketch {
             .collect()
     }
 
+    /// The numbers of the whole film.
+    pub(in crate::audit) fn all_cells(&self) -> &[f32] {
+        &self.cells
+    }
+
     /// How often each grey occurs.
     pub(super) fn tones(&self) -> &[f32] {
         &self.tones
