@@ -194,7 +194,10 @@ fn preprocess(args: &PreprocessingArgs, target: &mut Preprocessing) -> anyhow::R
     if args.invert {
         target.inversion = Inversion::Invert;
     }
-    Ok(())
+    replace(&mut target.strip_borders, args.strip_borders);
+    target
+        .check()
+        .map_err(|error| UsageError(error.to_string()).into())
 }
 
 /// The preprocessing that the text of `audit --after` asks for, over what `train` does by default.
@@ -204,6 +207,8 @@ fn preprocess(args: &PreprocessingArgs, target: &mut Preprocessing) -> anyhow::R
 /// When the text is none of `train`'s preprocessing flags.
 pub fn preprocessing_after(text: &str) -> anyhow::Result<Preprocessing> {
     let usage = |reason: String| UsageError(format!("--after {text:?}: {reason}"));
+    // "8 %" is one value.
+    let text = text.replace(" %", "%");
     let args = AfterArgs::try_parse_from(text.split_whitespace()).map_err(|error| {
         let reason = error.to_string();
         let first = reason.lines().next().unwrap_or_default();
@@ -211,7 +216,6 @@ pub fn preprocessing_after(text: &str) -> anyhow::Result<Preprocessing> {
     })?;
     let mut target = Preprocessing::default();
     preprocess(&args.preprocessing, &mut target)?;
-    target.check().map_err(|error| usage(error.to_string()))?;
     Ok(target)
 }
 

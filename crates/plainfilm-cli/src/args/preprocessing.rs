@@ -21,6 +21,17 @@ pub struct PreprocessingArgs {
     /// Turn black into white, for films stored inverted
     #[arg(long)]
     pub invert: bool,
+    /// Cut this share off each side of a film first, such as 8%
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    pub strip_borders: Option<u8>,
+}
+
+/// Whole percent, with or without the sign.
+fn percent(text: &str) -> Result<u8, String> {
+    let digits = text.trim().trim_end_matches('%').trim_end();
+    digits
+        .parse()
+        .map_err(|_| format!("expected whole percent such as 8%, found {text:?}"))
 }
 
 /// The text of `audit --after`, read as a command line of its own.

@@ -150,6 +150,14 @@ impl Remedy {
         }
     }
 
+    /// The remedy that hiding things cannot replace.
+    pub(super) fn same_sources() -> Self {
+        Self::advice(
+            "use only sources that have films of every label",
+            "what a source does to its films is then no hint, whether preprocessing hides it or not",
+        )
+    }
+
     /// Something that no flag does.
     pub fn advice(what: &str, why: &str) -> Self {
         Self {
@@ -332,7 +340,7 @@ impl Check {
     #[must_use]
     pub fn cannot(mut self, reason: String) -> Self {
         self.status = Status::NotChecked;
-        self.explanation = reason;
+        self.explanation = sentence(&reason);
         self
     }
 
@@ -341,7 +349,7 @@ impl Check {
     pub fn found(mut self, status: Status, value: f64, explanation: String) -> Self {
         self.status = status;
         self.value = value.into();
-        self.explanation = explanation;
+        self.explanation = sentence(&explanation);
         self
     }
 
@@ -360,4 +368,15 @@ impl Check {
         self.high = interval.high.into();
         self
     }
+}
+
+/// With a capital at the beginning and a full stop at the end.
+fn sentence(clause: &str) -> String {
+    let mut letters = clause.chars();
+    let first: String = letters
+        .next()
+        .into_iter()
+        .flat_map(char::to_uppercase)
+        .collect();
+    format!("{first}{}.", letters.as_str())
 }

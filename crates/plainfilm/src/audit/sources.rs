@@ -112,10 +112,7 @@ pub(super) fn check(
             )
         });
         check.remedies = vec![
-            Remedy::advice(
-                "use only sources that have films of every label, or add films until they do",
-                "the source then says nothing about the label",
-            ),
+            Remedy::same_sources(),
             Remedy::advice(
                 "test on films of a source that is not in training",
                 "what was learned of the source does not help there",

@@ -108,10 +108,13 @@ fn headline(found: &Separation, labels: &[String], as_good: bool) -> String {
 
 fn remedies(view: &View) -> Vec<Remedy> {
     match view {
-        View::AsStored => vec![Remedy::advice(
-            "take every label from the same sources",
-            "what gives the label away is then the same on both sides",
-        )],
+        View::AsStored => vec![
+            Remedy::preprocessing(
+                "--fit crop --strip-borders 8%",
+                "markers, collimator edges and frames are cut off",
+            ),
+            Remedy::same_sources(),
+        ],
         View::After(_) => Vec::new(),
     }
 }

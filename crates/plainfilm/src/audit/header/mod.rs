@@ -75,10 +75,7 @@ pub(super) fn check(
                 "--fit crop",
                 "the shape of the file does not reach the network: a square from the middle of each film",
             ),
-            Remedy::advice(
-                "take every label from the same sources, saved in the same way",
-                "what preprocessing hides, sharpness and compression may still show",
-            ),
+            Remedy::same_sources(),
         ];
     }
     check
