@@ -5,6 +5,7 @@
     reason = "differences are printed as measured, and skipped tests say so"
 )]
 
+mod audit;
 mod augmentation;
 mod dataset;
 mod decode;

@@ -64,8 +64,8 @@ pub(super) fn check(
     let explanation = match judged {
         Judged::Unclear => judge::unclear(&found.auroc),
         _ => format!(
-            "the outer {} of the films, without the lungs, {}{against}",
-            share_of_border(),
+            "{} {}{against}",
+            border_of(view),
             judge::told(&found, labels, judged)
         ),
     };
@@ -83,13 +83,17 @@ pub(super) fn check(
             .extend(area.map(|area| Detail::area(name, &area)));
     }
     if matches!(check.status, Status::Fail | Status::Warn) {
-        check.headline = Some(headline(&found, labels, as_good));
+        check.headline = Some(headline(&found, labels, as_good, view));
         check.remedies = remedies(view);
     }
     check
 }
 
-fn headline(found: &Separation, labels: &[String], as_good: bool) -> String {
+fn headline(found: &Separation, labels: &[String], as_good: bool, view: &View) -> String {
+    let border = match view {
+        View::AsStored => "the border of the film, without the lungs,",
+        View::After(_) => "the border of what is left of the film",
+    };
     let compared = if as_good {
         "tells almost as much as the whole film about"
     } else {
@@ -101,7 +105,7 @@ fn headline(found: &Separation, labels: &[String], as_good: bool) -> String {
         labels[found.label].clone()
     };
     format!(
-        "the border of the film, without the lungs, {compared} {which} (AUROC {:.2})",
+        "{border} {compared} {which} (AUROC {:.2})",
         found.auroc.value
     )
 }
@@ -119,6 +123,10 @@ fn remedies(view: &View) -> Vec<Remedy> {
     }
 }
 
-fn share_of_border() -> String {
-    judge::percent(picture::BORDER as f64 / GRID as f64)
+fn border_of(view: &View) -> String {
+    let share = judge::percent(picture::BORDER as f64 / GRID as f64);
+    match view {
+        View::AsStored => format!("the outer {share} of the films, without the lungs,"),
+        View::After(_) => format!("the outer {share} of what the network is shown"),
+    }
 }
