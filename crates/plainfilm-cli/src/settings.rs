@@ -79,6 +79,9 @@ pub fn resolve(args: &TrainArgs, data: &Path) -> anyhow::Result<TrainSettings> {
             ..settings.split
         };
     }
+    if args.no_audit {
+        settings.audit = false;
+    }
     if args.folds.is_some() {
         settings.split.folds = args.folds;
     }

@@ -66,6 +66,9 @@ pub struct TrainArgs {
     /// Division into train, validation and test: by patient, at random (patients shared), or a split.csv
     #[arg(long, value_name = "grouped|random|FILE", help_heading = "Split")]
     pub split: Option<String>,
+    /// Do not audit the data first; every output then says so
+    #[arg(long, help_heading = "Split")]
+    pub no_audit: bool,
     /// Cross-validation with this many folds
     #[arg(long, value_name = "K", help_heading = "Split")]
     pub folds: Option<usize>,

@@ -11,6 +11,7 @@ use plainfilm::evaluate::Figure;
 
 use super::table::{Align, render};
 use super::train::print_set_aside;
+use super::verdict_word;
 use crate::args::{AuditArgs, TableFormat};
 use crate::exit::Exit;
 use crate::printer::{Printer, Style};
@@ -47,7 +48,7 @@ pub fn run(args: &AuditArgs, printer: &Printer) -> anyhow::Result<Exit> {
     bar.finish_and_clear();
     let (found, set_aside) = result?;
     match args.format {
-        TableFormat::Json => printer.data(&json(&found)),
+        TableFormat::Json => printer.data(&found.to_json()),
         TableFormat::Table => print(&found, args, printer),
     }
     if let Some(folder) = &args.output {
@@ -62,15 +63,10 @@ pub fn run(args: &AuditArgs, printer: &Printer) -> anyhow::Result<Exit> {
     })
 }
 
-fn json(audit: &Audit) -> String {
-    serde_json::to_string_pretty(audit).expect("an audit holds only text, finite numbers and null")
-        + "\n"
-}
-
 fn write(folder: &Path, audit: &Audit, printer: &Printer) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     let path = folder.join("audit.json");
-    atomic_write(&path, json(audit).as_bytes()).with_context(|| path.display().to_string())?;
+    atomic_write(&path, audit.to_json().as_bytes()).with_context(|| path.display().to_string())?;
     printer.line(&format!(
         "written {}",
         printer.styled(Style::Bold, &path.display().to_string())
@@ -133,15 +129,9 @@ fn print(audit: &Audit, args: &AuditArgs, printer: &Printer) {
     }
 }
 
-/// A verdict and its sentence, in capitals where it is bad.
-pub fn verdict_line(verdict: Status, sentence: &str) -> String {
-    let word = match verdict {
-        Status::Pass => "PASS",
-        Status::Warn => "WARN",
-        Status::Fail => "FAIL",
-        Status::NotChecked => "NOT AUDITED",
-    };
-    format!("{word}  {sentence}")
+/// A verdict and its sentence.
+fn verdict_line(verdict: Status, sentence: &str) -> String {
+    format!("{}  {sentence}", verdict_word(verdict))
 }
 
 fn row(check: &Check) -> Vec<String> {

@@ -172,13 +172,13 @@ pub fn conclude(
         AfterPreprocessing {
             preprocessing: preprocessing.to_string(),
             verdict: verdict::verdict(&checks),
-            sentence: verdict::sentence(&checks),
+            sentence: verdict::sentence(&checks, None),
             checks,
         }
     });
     Audit {
         verdict: verdict::verdict(&checks),
-        sentence: verdict::sentence(&checks),
+        sentence: verdict::sentence(&checks, None),
         labels: dataset.labels.clone(),
         films: dataset.films.len(),
         patients: everyone.patients.iter().max().map_or(0, |last| last + 1),

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::check::{Check, CheckId, Remedy, Status};
+use super::judge::percent;
 
 /// What an audit found. Its JSON is `audit.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -52,6 +53,9 @@ pub struct AuditSummary {
     pub verdict: Status,
     /// Why, in one sentence.
     pub sentence: String,
+    /// The same for films as the network is shown them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_preprocessing: Option<Box<AuditSummary>>,
 }
 
 impl AuditSummary {
@@ -61,6 +65,7 @@ impl AuditSummary {
             verdict: Status::NotChecked,
             sentence: "Not audited: nobody looked whether the label can be had without the lungs."
                 .to_owned(),
+            after_preprocessing: None,
         }
     }
 }
@@ -71,12 +76,25 @@ impl Audit {
         self.checks.iter().find(|check| check.id == id)
     }
 
-    /// Verdict and sentence.
-    pub fn summary(&self) -> AuditSummary {
-        AuditSummary {
-            verdict: self.verdict,
-            sentence: self.sentence.clone(),
-        }
+    /// Verdict and sentence, about an accuracy (`0..=1`) where there is one.
+    pub fn summary(&self, accuracy: Option<f64>) -> AuditSummary {
+        let summary = |verdict, checks: &[Check], after| AuditSummary {
+            verdict,
+            sentence: sentence(checks, accuracy),
+            after_preprocessing: after,
+        };
+        let after = self
+            .after
+            .as_ref()
+            .map(|after| Box::new(summary(after.verdict, &after.checks, None)));
+        summary(self.verdict, &self.checks, after)
+    }
+
+    /// The text of `audit.json`.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self)
+            .expect("an audit holds only text, finite numbers and null")
+            + "\n"
     }
 
     /// What to do, without repetition, in the order of the checks.
@@ -109,8 +127,12 @@ pub(super) fn verdict(checks: &[Check]) -> Status {
     }
 }
 
-/// The sentence of a verdict: the one or two findings that matter most.
-pub(super) fn sentence(checks: &[Check]) -> String {
+/// The sentence of a verdict: the one or two findings that matter most. An accuracy that it is about is
+/// named.
+pub(super) fn sentence(checks: &[Check], accuracy: Option<f64>) -> String {
+    let subject = accuracy.map_or("High accuracy".to_owned(), |accuracy| {
+        format!("{} accuracy", percent(accuracy))
+    });
     let clauses = |status| -> Vec<&str> {
         checks
             .iter()
@@ -121,13 +143,18 @@ pub(super) fn sentence(checks: &[Check]) -> String {
     };
     match verdict(checks) {
         Status::Fail => format!(
-            "High accuracy means little here: {}.",
+            "{subject} means little here: {}.",
             clauses(Status::Fail).join(", and ")
         ),
         Status::Warn => match clauses(Status::Warn).as_slice() {
             [] => "Not enough films to tell whether the label can be had without the lungs."
                 .to_owned(),
-            found => format!("Read the accuracy with care: {}.", found.join(", and ")),
+            found => {
+                let subject = accuracy.map_or("the accuracy".to_owned(), |accuracy| {
+                    format!("the accuracy of {}", percent(accuracy))
+                });
+                format!("Read {subject} with care: {}.", found.join(", and "))
+            }
         },
         _ => {
             let unchecked = checks
@@ -153,6 +180,15 @@ mod tests {
         check.status = status;
         check.headline = (!headline.is_empty()).then(|| headline.to_owned());
         check
+    }
+
+    #[test]
+    fn the_sentence_names_the_accuracy_that_it_is_about() {
+        let checks = [check(CheckId::HeaderOnly, Status::Fail, "f")];
+        assert_eq!(
+            sentence(&checks, Some(0.984)),
+            "98 % accuracy means little here: f."
+        );
     }
 
     #[test]
@@ -201,7 +237,7 @@ mod tests {
                 .map(|(id, status, h)| check(*id, *status, h))
                 .collect();
             assert_eq!(verdict(&checks), expected);
-            assert_eq!(sentence(&checks), text);
+            assert_eq!(sentence(&checks, None), text);
         }
     }
 }

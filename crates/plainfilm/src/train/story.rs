@@ -6,6 +6,7 @@ use super::films::LoadedFilms;
 use super::finish::RunMetrics;
 use super::run_folder::settings_text;
 use super::settings::TrainSettings;
+use crate::audit::Audit;
 use crate::dataset::{Dataset, Part, PatientOrigin, Split, SplitMethod};
 use crate::evaluate::{ScoredFilm, positive_label};
 use crate::model::summary;
@@ -32,6 +33,7 @@ pub(super) struct Story<'a> {
     pub films: &'a LoadedFilms,
     pub settings: &'a TrainSettings,
     pub split: &'a Split,
+    pub audit: Option<&'a Audit>,
 }
 
 impl Story<'_> {
