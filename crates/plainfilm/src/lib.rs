@@ -7,6 +7,7 @@
 //! fits one, [`predict`] scores films with it, [`evaluate`] turns scores into figures, [`report`] shows the result, and [`bundle`] is the one file
 //! that carries a trained network with everything needed to use it.
 
+pub mod audit;
 pub mod bundle;
 pub mod dataset;
 pub mod device;
