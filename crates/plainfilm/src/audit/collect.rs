@@ -6,8 +6,10 @@ use std::sync::OnceLock;
 use rand::seq::SliceRandom;
 
 use super::border::Sketch;
+use super::copies::Fingerprint;
 use super::header::FileFacts;
 use super::learner::Subjects;
+use super::quality::{Finding, examine};
 use super::settings::{AuditSettings, LEARNED_FILMS, View};
 use crate::dataset::Dataset;
 use crate::radiograph::Radiograph;
@@ -16,6 +18,10 @@ use crate::seed;
 /// What is kept of one film.
 #[derive(Debug, Clone)]
 pub(super) struct Observation {
+    /// By which copies are found.
+    pub fingerprint: Fingerprint,
+    /// What is wrong with it.
+    pub findings: Vec<Finding>,
     /// For films that the learners are shown.
     pub learned: Option<Learned>,
 }
@@ -62,6 +68,8 @@ impl Collector {
     /// cannot be read is never looked at.
     pub fn look(&self, index: usize, bytes: &[u8], film: &Radiograph) {
         self.slots[index].get_or_init(|| Observation {
+            fingerprint: Fingerprint::of(film),
+            findings: examine(film),
             learned: self.is_learned[index].then(|| Learned {
                 facts: FileFacts::of(bytes, film),
                 stored: Sketch::of(film, &View::AsStored),

@@ -12,10 +12,14 @@ mod border;
 mod check;
 mod cohort;
 mod collect;
+pub mod copies;
+mod duplicates;
 mod header;
+mod images;
 mod judge;
 pub mod learner;
 mod patients;
+pub mod quality;
 mod settings;
 mod sources;
 mod verdict;
@@ -37,6 +41,7 @@ use crate::radiograph::decode;
 use crate::train::without_name;
 use border::Sketch;
 use collect::Learned;
+use copies::{Fingerprint, Likeness};
 use learner::Subjects;
 
 /// How far an audit is.
@@ -154,6 +159,13 @@ pub fn conclude(
         vec![header, border]
     };
     let mut checks = of_view(&View::AsStored);
+    checks.extend(duplicate_checks(
+        &observations,
+        dataset,
+        &everyone,
+        splits,
+        progress,
+    ));
     progress(AuditProgress::Check(CheckId::PatientOverlap));
     checks.push(patients::check(dataset, splits, settings.fractions));
     progress(AuditProgress::Check(CheckId::SourceConfounding));
@@ -167,6 +179,12 @@ pub fn conclude(
     ));
     progress(AuditProgress::Check(CheckId::CohortBalance));
     checks.push(cohort::check(dataset, &everyone));
+    progress(AuditProgress::Check(CheckId::ImageQuality));
+    let findings: Vec<&[quality::Finding]> = observations
+        .iter()
+        .map(|film| film.findings.as_slice())
+        .collect();
+    checks.push(images::check(&findings, dataset));
     let after = settings.after.as_ref().map(|preprocessing| {
         let checks = of_view(&View::After(preprocessing.clone()));
         AfterPreprocessing {
@@ -189,6 +207,23 @@ pub fn conclude(
         plainfilm_version: env!("CARGO_PKG_VERSION").to_owned(),
         notice: crate::NOT_A_MEDICAL_DEVICE.to_owned(),
     }
+}
+
+fn duplicate_checks(
+    observations: &[collect::Observation],
+    dataset: &Dataset,
+    everyone: &Subjects,
+    splits: &[Split],
+    progress: &(dyn Fn(AuditProgress) + Sync),
+) -> [Check; 2] {
+    progress(AuditProgress::Check(CheckId::NearDuplicates));
+    let fingerprints: Vec<Fingerprint> = observations
+        .iter()
+        .map(|film| film.fingerprint.clone())
+        .collect();
+    let pairs = copies::find_pairs(&fingerprints);
+    [Likeness::Exact, Likeness::Near]
+        .map(|likeness| duplicates::check(likeness, &pairs, dataset, everyone, splits))
 }
 
 /// The films that the learners are shown, as indices and as what was kept of them, and who is on them.

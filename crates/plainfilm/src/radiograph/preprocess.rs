@@ -418,6 +418,7 @@ mod tests {
                 colour: "grey 8-bit".to_owned(),
                 orientation: 1,
                 synthetic: false,
+                coloured_pixels: 0,
             },
         }
     }

@@ -139,9 +139,12 @@ fn the_seed_alone_decides_and_json_reads_back() {
         [
             "header_only",
             "border_only",
+            "exact_duplicates",
+            "near_duplicates",
             "patient_overlap",
             "source_confounding",
             "cohort_balance",
+            "image_quality",
         ]
     );
     let back: Audit = serde_json::from_str(&text).unwrap();

@@ -147,6 +147,7 @@ mod tests {
                 colour: "grey 8-bit".to_owned(),
                 orientation: 1,
                 synthetic: true,
+                coloured_pixels: 0,
             },
         }
     }
