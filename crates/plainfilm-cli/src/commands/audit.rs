@@ -1,13 +1,10 @@
 //! `plainfilm audit`
 
-use std::path::Path;
-
-use anyhow::Context;
 use plainfilm::NOT_A_MEDICAL_DEVICE;
 use plainfilm::audit::{Audit, AuditProgress, AuditSettings, Check, Status, audit};
-use plainfilm::bundle::atomic_write;
 use plainfilm::dataset::{Dataset, DatasetOptions};
 use plainfilm::evaluate::Figure;
+use plainfilm::report::write_audit;
 
 use super::table::{Align, render};
 use super::train::print_set_aside;
@@ -52,7 +49,11 @@ pub fn run(args: &AuditArgs, printer: &Printer) -> anyhow::Result<Exit> {
         TableFormat::Table => print(&found, args, printer),
     }
     if let Some(folder) = &args.output {
-        write(folder, &found, printer)?;
+        let page = write_audit(folder, &found, &dataset, &set_aside)?;
+        printer.line(&format!(
+            "report  {}",
+            printer.styled(Style::Bold, &page.display().to_string())
+        ));
     }
     print_set_aside(&set_aside, printer);
     printer.line(&printer.styled(Style::Dim, NOT_A_MEDICAL_DEVICE));
@@ -61,17 +62,6 @@ pub fn run(args: &AuditArgs, printer: &Printer) -> anyhow::Result<Exit> {
     } else {
         Exit::after(set_aside.len())
     })
-}
-
-fn write(folder: &Path, audit: &Audit, printer: &Printer) -> anyhow::Result<()> {
-    std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-    let path = folder.join("audit.json");
-    atomic_write(&path, audit.to_json().as_bytes()).with_context(|| path.display().to_string())?;
-    printer.line(&format!(
-        "written {}",
-        printer.styled(Style::Bold, &path.display().to_string())
-    ));
-    Ok(())
 }
 
 fn print(audit: &Audit, args: &AuditArgs, printer: &Printer) {

@@ -52,6 +52,7 @@ pub(super) fn check(
     if judged == Judged::Warn && as_good {
         judged = Judged::Fail;
     }
+    let whole_value = whole.as_ref().map(|whole| whole.value);
     let against = whole
         .as_ref()
         .map(|whole| {
@@ -83,29 +84,23 @@ pub(super) fn check(
             .extend(area.map(|area| Detail::area(name, &area)));
     }
     if matches!(check.status, Status::Fail | Status::Warn) {
-        check.headline = Some(headline(&found, labels, as_good, view));
+        check.headline = Some(headline(&found, labels, whole_value, view));
         check.remedies = remedies(view);
     }
     check
 }
 
-fn headline(found: &Separation, labels: &[String], as_good: bool, view: &View) -> String {
+fn headline(found: &Separation, labels: &[String], whole: Option<f64>, view: &View) -> String {
     let border = match view {
-        View::AsStored => "the border of the film, without the lungs,",
+        View::AsStored => "the border of the film alone, without the lungs,",
         View::After(_) => "the border of what is left of the film",
     };
-    let compared = if as_good {
-        "tells almost as much as the whole film about"
-    } else {
-        "gives away"
-    };
-    let which = if labels.len() == 2 {
-        format!("{} or {}", labels[0], labels[1])
-    } else {
-        labels[found.label].clone()
-    };
+    let against = whole
+        .map(|whole| format!(", the whole film {whole:.2}"))
+        .unwrap_or_default();
     format!(
-        "{border} {compared} {which} (AUROC {:.2})",
+        "{border} tells {} with an AUROC of {:.2} (0.5 is guessing{against})",
+        judge::which(found, labels),
         found.auroc.value
     )
 }
