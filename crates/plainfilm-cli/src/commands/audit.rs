@@ -73,7 +73,11 @@ fn print(audit: &Audit, args: &AuditArgs, printer: &Printer) {
         ("95 % interval", Align::Left),
         ("fails above", Align::Right),
     ];
-    let rows: Vec<Vec<String>> = audit.checks.iter().map(row).collect();
+    let rows: Vec<Vec<String>> = audit
+        .checks
+        .iter()
+        .map(|check| row(check).to_vec())
+        .collect();
     printer.data(&format!(
         "{} films of {} patients: {}\n\n{}\n",
         audit.films,
@@ -88,22 +92,31 @@ fn print(audit: &Audit, args: &AuditArgs, printer: &Printer) {
             indented(&check.explanation)
         ));
     }
-    if let Some(after) = &audit.after {
-        let rows: Vec<Vec<String>> = after.checks.iter().map(row).collect();
-        printer.data(&format!(
-            "after {}:\n\n{}\n",
-            after.preprocessing,
-            render(&header, &rows)
-        ));
-        printer.data(&format!(
-            "{}\n\n",
-            verdict_line(after.verdict, &after.sentence)
-        ));
-    }
     printer.data(&format!(
         "{}\n",
         verdict_line(audit.verdict, &audit.sentence)
     ));
+    if let Some(after) = &audit.after {
+        let header = [
+            ("", Align::Left),
+            ("as stored", Align::Left),
+            ("after", Align::Left),
+        ];
+        let rows: Vec<Vec<String>> = after
+            .checks
+            .iter()
+            .filter_map(|now| {
+                let before = audit.check(now.id)?;
+                Some(vec![now.id.name().to_owned(), short(before), short(now)])
+            })
+            .collect();
+        printer.data(&format!(
+            "\nafter {}\n{}{}\n",
+            after.preprocessing,
+            render(&header, &rows),
+            verdict_line(after.verdict, &after.sentence)
+        ));
+    }
     let remedies = audit.remedies();
     if !remedies.is_empty() {
         printer.data("\nwhat to do\n");
@@ -124,8 +137,20 @@ fn verdict_line(verdict: Status, sentence: &str) -> String {
     format!("{}  {sentence}", verdict_word(verdict))
 }
 
-fn row(check: &Check) -> Vec<String> {
+/// Such as `fail, AUROC 0.97 (0.94 to 0.98)`.
+fn short(check: &Check) -> String {
+    let [_, status, measure, value, interval, _] = row(check);
+    let interval = if interval.is_empty() {
+        interval
+    } else {
+        format!(" ({interval})")
+    };
+    format!("{status}, {measure} {value}{interval}")
+}
+
+fn row(check: &Check) -> [String; 6] {
     let two = |figure: Figure| match figure.value() {
+        Some(value) if check.measure == "pairs" => format!("{value:.0}"),
         Some(value) => format!("{value:.2}"),
         None => String::new(),
     };
@@ -133,7 +158,7 @@ fn row(check: &Check) -> Vec<String> {
         (Some(low), Some(high)) => format!("{low:.2} to {high:.2}"),
         _ => String::new(),
     };
-    vec![
+    [
         check.id.name().to_owned(),
         check.status.name().replace('_', " "),
         check.measure.clone(),

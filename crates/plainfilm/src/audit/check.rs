@@ -134,7 +134,7 @@ impl Remedy {
     pub fn preprocessing(arguments: &str, why: &str) -> Self {
         Self {
             arguments: Some(arguments.to_owned()),
-            what: format!("preprocess with `{arguments}`"),
+            what: format!("preprocess with {arguments}"),
             why: why.to_owned(),
             can_be_tried: true,
         }
@@ -144,7 +144,7 @@ impl Remedy {
     pub fn arguments(arguments: &str, why: &str) -> Self {
         Self {
             arguments: Some(arguments.to_owned()),
-            what: format!("train with `{arguments}`"),
+            what: format!("train with {arguments}"),
             why: why.to_owned(),
             can_be_tried: false,
         }

@@ -61,22 +61,33 @@ pub(super) fn check(
     let explanation = match (all, status) {
         (0, _) => format!("no two of the {films} films {what}"),
         (_, Status::Pass) => format!(
-            "{all} pairs of the {films} films {what}; each is of one patient, under one label and in one part"
+            "{} among the {films} films {what}, of one patient, under one label and in one part",
+            counted(all)
         ),
         _ => format!(
-            "{all} pairs of the {films} films {what}: {labels} have different labels, {parts} are in \
-             training and test, {patients} are of different patients"
+            "{} among the {films} films {what}: with different labels {labels}, in training and test \
+             {parts}, of different patients {patients}",
+            counted(all)
         ),
     };
     if status != Status::Pass {
         check.headline = Some(match (labels, parts) {
             (0, 0) => {
-                format!("{patients} pairs of films {what} but are filed under different patients")
+                format!(
+                    "films that {what} are filed under different patients ({})",
+                    counted(patients)
+                )
             }
             (0, _) => {
-                format!("{parts} films are tested on although one that is alike is in training")
+                format!(
+                    "films that {what} are in training and test ({})",
+                    counted(parts)
+                )
             }
-            _ => format!("{labels} pairs of films {what} but have different labels"),
+            _ => format!(
+                "films that {what} have different labels ({})",
+                counted(labels)
+            ),
         });
         check.remedies.push(Remedy::advice(
             "keep one film of each pair that audit.json lists",
@@ -91,6 +102,11 @@ pub(super) fn check(
         .map(|(crossing, pair)| crossing.describe(pair, dataset))
         .collect();
     check.found(status, harmful as f64, explanation)
+}
+
+/// `1 pair`, `2 pairs`.
+fn counted(pairs: usize) -> String {
+    format!("{pairs} pair{}", if pairs == 1 { "" } else { "s" })
 }
 
 /// What a pair's films do not share.
