@@ -6,6 +6,7 @@
 )]
 
 mod audit;
+mod audit_reference;
 mod augmentation;
 mod dataset;
 mod decode;

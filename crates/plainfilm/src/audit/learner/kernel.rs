@@ -22,20 +22,8 @@ pub fn cross_validate(table: &Table, subjects: &Subjects, seed: u64) -> Option<O
         .map(|fold| {
             let (held, fitted): (Vec<usize>, Vec<usize>) =
                 (0..table.rows()).partition(|&row| folds[row] == fold);
-            let weights = fit(&kernel, table.rows(), &fitted, subjects);
-            held.into_iter()
-                .map(|row| {
-                    let near = &kernel[row * table.rows()..(row + 1) * table.rows()];
-                    let scores = weights
-                        .iter()
-                        .map(|weights| {
-                            let terms = fitted.iter().zip(weights);
-                            terms.map(|(&other, w)| f64::from(near[other]) * w).sum()
-                        })
-                        .collect();
-                    (row, scores)
-                })
-                .collect()
+            let scores = predict(&kernel, table.rows(), subjects, &fitted, &held);
+            held.into_iter().zip(scores).collect()
         })
         .collect();
     let mut scores = vec![Vec::new(); table.rows()];
@@ -43,6 +31,36 @@ pub fn cross_validate(table: &Table, subjects: &Subjects, seed: u64) -> Option<O
         scores[row] = score;
     }
     Some(OutOfFold { scores })
+}
+
+/// Scores of the `held` rows by a learner fitted to the `fitted` ones, one per label, standardised over
+/// all rows of the table.
+pub fn scores(
+    table: &Table,
+    subjects: &Subjects,
+    fitted: &[usize],
+    held: &[usize],
+) -> Vec<Vec<f64>> {
+    let kernel = gaussian_kernel(table);
+    predict(&kernel, table.rows(), subjects, fitted, held)
+}
+
+fn predict(
+    kernel: &[f32],
+    rows: usize,
+    subjects: &Subjects,
+    fitted: &[usize],
+    held: &[usize],
+) -> Vec<Vec<f64>> {
+    let weights = fit(kernel, rows, fitted, subjects);
+    let score = |row: usize, weights: &Vec<f64>| {
+        let near = &kernel[row * rows..(row + 1) * rows];
+        let terms = fitted.iter().zip(weights);
+        terms.map(|(&other, w)| f64::from(near[other]) * w).sum()
+    };
+    held.iter()
+        .map(|&row| weights.iter().map(|weights| score(row, weights)).collect())
+        .collect()
 }
 
 /// Weights of the fitted rows, one vector per label.
