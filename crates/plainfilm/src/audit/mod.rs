@@ -148,17 +148,8 @@ pub fn conclude(
         "one observation for each film"
     );
     let everyone = collect::subjects(dataset);
-    let (indices, learned, subjects) = learned(&observations, &everyone);
-    let of_view = |view: &View| -> Vec<Check> {
-        let facts: Vec<&FileFacts> = learned.iter().map(|film| &film.facts).collect();
-        progress(AuditProgress::Check(CheckId::HeaderOnly));
-        let header = header::check(&facts, &subjects, &dataset.labels, view, settings.seed);
-        let sketches: Vec<&Sketch> = learned.iter().map(|film| film.sketch(view)).collect();
-        progress(AuditProgress::Check(CheckId::BorderOnly));
-        let border = border::check(&sketches, &subjects, &dataset.labels, view, settings.seed);
-        vec![header, border]
-    };
-    let mut checks = of_view(&View::AsStored);
+    let shown = Shown::new(&observations, &everyone, &dataset.labels);
+    let mut checks = shown.checks(&View::AsStored, settings.seed, progress);
     checks.extend(duplicate_checks(
         &observations,
         dataset,
@@ -169,11 +160,11 @@ pub fn conclude(
     progress(AuditProgress::Check(CheckId::PatientOverlap));
     checks.push(patients::check(dataset, splits, settings.fractions));
     progress(AuditProgress::Check(CheckId::SourceConfounding));
-    let stored: Vec<&Sketch> = learned.iter().map(|film| &film.stored).collect();
+    let stored: Vec<&Sketch> = shown.films.iter().map(|film| &film.stored).collect();
     checks.push(sources::check(
         dataset,
         &everyone,
-        &indices,
+        &shown.indices,
         &stored,
         settings.seed,
     ));
@@ -186,7 +177,8 @@ pub fn conclude(
         .collect();
     checks.push(images::check(&findings, dataset));
     let after = settings.after.as_ref().map(|preprocessing| {
-        let checks = of_view(&View::After(preprocessing.clone()));
+        let view = View::After(preprocessing.clone());
+        let checks = shown.checks(&view, settings.seed, progress);
         AfterPreprocessing {
             preprocessing: preprocessing.to_string(),
             verdict: verdict::verdict(&checks),
@@ -226,24 +218,85 @@ fn duplicate_checks(
         .map(|likeness| duplicates::check(likeness, &pairs, dataset, everyone, splits))
 }
 
-/// The films that the learners are shown, as indices and as what was kept of them, and who is on them.
-fn learned<'a>(
-    observations: &'a [collect::Observation],
-    everyone: &Subjects,
-) -> (Vec<usize>, Vec<&'a Learned>, Subjects) {
-    let mut subjects = Subjects {
-        labels: Vec::new(),
-        patients: Vec::new(),
-        classes: everyone.classes,
-    };
-    let (mut indices, mut films) = (Vec::new(), Vec::new());
-    for (index, observation) in observations.iter().enumerate() {
-        if let Some(film) = &observation.learned {
-            indices.push(index);
-            films.push(film);
-            subjects.labels.push(everyone.labels[index]);
-            subjects.patients.push(everyone.patients[index]);
+/// The films that the learners are shown.
+struct Shown<'a> {
+    /// Indices into the data set.
+    indices: Vec<usize>,
+    films: Vec<&'a Learned>,
+    /// Labels are numbered as in `labels`.
+    subjects: Subjects,
+    labels: Vec<String>,
+    /// Labels with too few patients to learn from; the others are told apart without them.
+    left_out: Vec<String>,
+}
+
+impl<'a> Shown<'a> {
+    fn new(
+        observations: &'a [collect::Observation],
+        everyone: &Subjects,
+        labels: &[String],
+    ) -> Self {
+        let patients = everyone.patients_per_label();
+        let enough: Vec<usize> = (0..labels.len())
+            .filter(|&label| patients[label] >= learner::FOLDS)
+            .collect();
+        // With fewer than two the check itself says what is missing.
+        let kept = if enough.len() < 2 {
+            (0..labels.len()).collect()
+        } else {
+            enough
+        };
+        let mut shown = Self {
+            indices: Vec::new(),
+            films: Vec::new(),
+            subjects: Subjects {
+                labels: Vec::new(),
+                patients: Vec::new(),
+                classes: kept.len(),
+            },
+            labels: kept.iter().map(|&label| labels[label].clone()).collect(),
+            left_out: (0..labels.len())
+                .filter(|label| !kept.contains(label) && patients[*label] > 0)
+                .map(|label| labels[label].clone())
+                .collect(),
+        };
+        for (index, observation) in observations.iter().enumerate() {
+            let number = kept
+                .iter()
+                .position(|&label| label == everyone.labels[index]);
+            if let (Some(film), Some(number)) = (&observation.learned, number) {
+                shown.indices.push(index);
+                shown.films.push(film);
+                shown.subjects.labels.push(number);
+                shown.subjects.patients.push(everyone.patients[index]);
+            }
         }
+        shown
     }
-    (indices, films, subjects)
+
+    /// What preprocessing can change: the label from the file, and from the border.
+    fn checks(
+        &self,
+        view: &View,
+        seed: u64,
+        progress: &(dyn Fn(AuditProgress) + Sync),
+    ) -> Vec<Check> {
+        let (subjects, labels) = (&self.subjects, &self.labels);
+        progress(AuditProgress::Check(CheckId::HeaderOnly));
+        let facts: Vec<&FileFacts> = self.films.iter().map(|film| &film.facts).collect();
+        let header = header::check(&facts, subjects, labels, view, seed);
+        progress(AuditProgress::Check(CheckId::BorderOnly));
+        let sketches: Vec<&Sketch> = self.films.iter().map(|film| film.sketch(view)).collect();
+        let border = border::check(&sketches, subjects, labels, view, seed);
+        let mut checks = vec![header, border];
+        if !self.left_out.is_empty() {
+            for check in &mut checks {
+                check.explanation.push_str(&format!(
+                    " Left out, with too few patients to learn from: {}.",
+                    self.left_out.join(", ")
+                ));
+            }
+        }
+        checks
+    }
 }

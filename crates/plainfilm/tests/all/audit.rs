@@ -117,6 +117,43 @@ fn too_few_films_are_not_a_pass() {
 }
 
 #[test]
+fn a_label_with_a_few_films_does_not_hide_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = PhantomSettings {
+        count: 80,
+        size: 96,
+        seed: 4,
+        shortcut: 1.0,
+    };
+    generate(&settings, folder.path(), &|_, _| {}).unwrap();
+    let manifest = folder.path().join("manifest.csv");
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    // The first two films get a label of their own.
+    let (mut changed, mut rare) = (String::new(), 0);
+    for line in text.lines() {
+        if line.contains(",clear,") && rare < 2 {
+            rare += 1;
+            changed.push_str(&line.replace(",clear,", ",rare,"));
+        } else {
+            changed.push_str(line);
+        }
+        changed.push('\n');
+    }
+    std::fs::write(&manifest, changed).unwrap();
+    let found = audited(folder.path(), &AuditSettings::default());
+    assert_eq!(found.labels, ["clear", "opacity", "rare"]);
+    for id in [CheckId::HeaderOnly, CheckId::BorderOnly] {
+        let check = found.check(id).unwrap();
+        assert_eq!(check.status, Status::Fail, "{check:?}");
+        assert!(
+            check.explanation.contains("Left out"),
+            "{}",
+            check.explanation
+        );
+    }
+}
+
+#[test]
 fn the_seed_alone_decides_and_json_reads_back() {
     let runs = [phantoms(0.5, 1), phantoms(0.5, 1)];
     assert_eq!(runs[0], runs[1]);
