@@ -10,10 +10,12 @@
 
 mod border;
 mod check;
+mod chest;
 mod cohort;
 mod collect;
 pub mod copies;
 mod duplicates;
+mod grid;
 mod header;
 mod images;
 mod judge;
