@@ -125,8 +125,8 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
         .map(|(a, b)| a * b)
         .sum();
     for (a, b) in a_blocks.zip(b_blocks) {
-        for lane in 0..8 {
-            sums[lane] += a[lane] * b[lane];
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            *sum += a * b;
         }
     }
     sums.iter().sum::<f64>() + rest
@@ -150,12 +150,13 @@ fn gaussian_kernel(table: &Table) -> Vec<f32> {
         }
     }
     for row in 0..rows {
-        for column in 0..columns {
-            let sd = square[column].sqrt();
+        let out = &mut standard[row * columns..(row + 1) * columns];
+        let moments = mean.iter().zip(&square);
+        for ((out, &value), (mean, square)) in out.iter_mut().zip(table.row(row)).zip(moments) {
+            let sd = square.sqrt();
             // What is left of a constant column is rounding.
-            if sd > 1e-6 * mean[column].abs().max(1e-6) {
-                let value = f64::from(table.row(row)[column]);
-                standard[row * columns + column] = ((value - mean[column]) / sd) as f32;
+            if sd > 1e-6 * mean.abs().max(1e-6) {
+                *out = ((f64::from(value) - mean) / sd) as f32;
             }
         }
     }
@@ -196,8 +197,8 @@ fn dot_f32(a: &[f32], b: &[f32]) -> f32 {
         .map(|(a, b)| a * b)
         .sum();
     for (a, b) in a_blocks.zip(b_blocks) {
-        for lane in 0..16 {
-            sums[lane] += a[lane] * b[lane];
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            *sum += a * b;
         }
     }
     sums.iter().sum::<f32>() + rest
