@@ -37,7 +37,7 @@ fn main() {
         ["copies", data, "--every", every] => {
             number(every).and_then(|every| read(data).map(|films| copies::run(&films, every)))
         }
-        ["scale"] => Ok(scale::run(100_000)),
+        ["scale"] => number("100000").map(scale::run),
         ["scale", "--films", films] => number(films).map(scale::run),
         ["quality", data] => read(data).map(|films| quality::run(&films)),
         _ => Err(USAGE.to_owned()),

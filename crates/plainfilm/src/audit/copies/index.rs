@@ -20,7 +20,7 @@ const BUCKET: usize = 8;
 /// bounds what a thousand look-alikes cost.
 const WINDOW: usize = 128;
 /// Cosine of the angle between spectra from which two films are laid over each other.
-const MIN_COSINE: f32 = 0.65;
+const MIN_COSINE: f32 = 0.7;
 /// Most candidates of one film, the closest.
 pub(super) const MOST: usize = 32;
 
