@@ -51,7 +51,7 @@ fn preprocessing_can_be_tried_in_the_words_of_train() {
         "audit",
         films,
         "--after",
-        "--fit crop --strip-borders 8 %",
+        "--fit crop --strip-borders 8 % --size 64",
         "--format",
         "json",
     ]);

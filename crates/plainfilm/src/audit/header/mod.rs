@@ -122,7 +122,8 @@ fn traces(facts: &FileFacts, preprocessing: &Preprocessing) -> [f32; 2] {
         Fit::Letterbox => width.max(height),
         Fit::Crop | Fit::Squash => width.min(height),
     };
-    let enlarged = (preprocessing.size as f32 / side.max(1.0)).max(1.0);
+    let kept = 1.0 - 2.0 * f32::from(preprocessing.strip_borders) / 100.0;
+    let enlarged = (preprocessing.size as f32 / (side * kept).max(1.0)).max(1.0);
     [shape, enlarged]
 }
 
