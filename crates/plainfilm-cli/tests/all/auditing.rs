@@ -10,7 +10,7 @@ fn confounded(films: usize) -> Scratch {
     let output = plainfilm(&[
         "data",
         "phantoms",
-        &text(&scratch.path("films")),
+        text(&scratch.path("films")),
         "--count",
         &films.to_string(),
         "--size",
@@ -27,7 +27,7 @@ fn a_failed_audit_is_an_error_only_when_asked() {
     let scratch = confounded(80);
     let (films, out) = (scratch.path("films"), scratch.path("out"));
     let films = text(&films);
-    let output = plainfilm(&["audit", films, "--output", &text(&out)]);
+    let output = plainfilm(&["audit", films, "--output", text(&out)]);
     assert_code(&output, 0);
     assert!(stdout(&output).contains("FAIL  High accuracy means little here: "));
     assert!(stdout(&output).contains("--after \"--fit crop"));
@@ -96,7 +96,7 @@ fn the_verdict_stands_beside_the_accuracy_everywhere() {
         .unwrap()
         .unwrap()
         .path();
-    let scored = plainfilm(&["predict", &text(&film), "--model", &text(&run)]);
+    let scored = plainfilm(&["predict", text(&film), "--model", text(&run)]);
     assert_code(&scored, 0);
     assert!(stderr(&scored).contains("audit of this model's training films failed"));
 }
