@@ -15,6 +15,8 @@ pub enum Exit {
     Usage,
     /// It was done, but some inputs were set aside.
     SomeSetAside,
+    /// An audit failed, and `--strict` asked for that to be an error.
+    AuditFailed,
     /// Someone interrupted it.
     Interrupted,
 }
@@ -60,6 +62,7 @@ impl From<Exit> for ExitCode {
             Exit::Failed => 1,
             Exit::Usage => 2,
             Exit::SomeSetAside => 3,
+            Exit::AuditFailed => 4,
             Exit::Interrupted => 130,
         })
     }

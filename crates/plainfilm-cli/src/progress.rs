@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use plainfilm::audit::AuditSummary;
 use plainfilm::train::{BatchProgress, Best, HistoryRow, TrainObserver};
 
+use crate::commands::{verdict_style, verdict_word};
 use crate::printer::{Printer, Style};
 
 /// A bar that counts things; hidden when nobody watches.
@@ -146,6 +148,16 @@ impl TrainObserver for TrainingDisplay {
         if let Some(epochs) = &self.epochs {
             epochs.set_position(row.epoch as u64);
         }
+    }
+
+    fn audited(&mut self, audit: &AuditSummary) {
+        let style = verdict_style(audit.verdict);
+        let word = self.printer.styled(style, verdict_word(audit.verdict));
+        self.line(&format!(
+            "{} {word}  {}",
+            self.printer.styled(Style::Bold, "audit"),
+            audit.sentence
+        ));
     }
 
     fn notice(&mut self, sentence: &str) {

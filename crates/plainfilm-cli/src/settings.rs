@@ -3,14 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use clap::Parser;
 use plainfilm::dataset::SplitMethod;
 use plainfilm::model::Architecture;
-use plainfilm::radiograph::Inversion;
+use plainfilm::radiograph::{Inversion, Preprocessing};
 use plainfilm::train::{
     Balance, OptimiserKind, Schedule, SplitSettings, TrainDefaults, TrainSettings,
 };
 
 use crate::args::TrainArgs;
+use crate::args::preprocessing::{AfterArgs, PreprocessingArgs};
 use crate::args::train::{BalanceArg, FreezeArg, OptimiserArg, ScheduleArg};
 use crate::exit::UsageError;
 
@@ -77,10 +79,13 @@ pub fn resolve(args: &TrainArgs, data: &Path) -> anyhow::Result<TrainSettings> {
             ..settings.split
         };
     }
+    if args.no_audit {
+        settings.audit = false;
+    }
     if args.folds.is_some() {
         settings.split.folds = args.folds;
     }
-    preprocessing(args, &mut settings)?;
+    preprocess(&args.preprocessing, &mut settings.preprocessing)?;
     augmentation(args, &mut settings);
     settings.check()?;
     Ok(settings)
@@ -136,7 +141,8 @@ fn replace<T>(target: &mut T, value: Option<T>) {
     }
 }
 
-fn split_method(text: &str) -> SplitMethod {
+/// `grouped`, `random`, or a file.
+pub fn split_method(text: &str) -> SplitMethod {
     match text {
         "grouped" => SplitMethod::Grouped,
         "random" => SplitMethod::Random,
@@ -176,8 +182,8 @@ fn schedule_of(argument: ScheduleArg, epochs: usize) -> Schedule {
     }
 }
 
-fn preprocessing(args: &TrainArgs, settings: &mut TrainSettings) -> anyhow::Result<()> {
-    let target = &mut settings.preprocessing;
+/// Puts what was given in place of what was there.
+fn preprocess(args: &PreprocessingArgs, target: &mut Preprocessing) -> anyhow::Result<()> {
     replace(&mut target.size, args.size);
     replace(&mut target.fit, parse("--fit", args.fit.as_deref())?);
     replace(
@@ -191,7 +197,29 @@ fn preprocessing(args: &TrainArgs, settings: &mut TrainSettings) -> anyhow::Resu
     if args.invert {
         target.inversion = Inversion::Invert;
     }
-    Ok(())
+    replace(&mut target.strip_borders, args.strip_borders);
+    target
+        .check()
+        .map_err(|error| UsageError(error.to_string()).into())
+}
+
+/// The preprocessing that the text of `audit --after` asks for, over what `train` does by default.
+///
+/// # Errors
+///
+/// When the text is none of `train`'s preprocessing flags.
+pub fn preprocessing_after(text: &str) -> anyhow::Result<Preprocessing> {
+    let usage = |reason: String| UsageError(format!("--after {text:?}: {reason}"));
+    // "8 %" is one value.
+    let text = text.replace(" %", "%");
+    let args = AfterArgs::try_parse_from(text.split_whitespace()).map_err(|error| {
+        let reason = error.to_string();
+        let first = reason.lines().next().unwrap_or_default();
+        usage(first.trim_start_matches("error: ").to_owned())
+    })?;
+    let mut target = Preprocessing::default();
+    preprocess(&args.preprocessing, &mut target)?;
+    Ok(target)
 }
 
 fn parse<T>(flag: &str, text: Option<&str>) -> anyhow::Result<Option<T>>
@@ -221,8 +249,6 @@ fn augmentation(args: &TrainArgs, settings: &mut TrainSettings) {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use super::*;
     use crate::args::{Cli, Verb};
 

@@ -3,10 +3,12 @@
 //! Research and teaching only: nothing here is a medical device.
 //!
 //! Films flow in one direction: [`radiograph`] decodes and preprocesses them, [`dataset`] says
-//! which films exist and how they are split by patient, [`model`] holds the networks, [`train`]
+//! which films exist and how they are split by patient, [`audit`] says how much of their label can be had
+//! without looking at the lungs, [`model`] holds the networks, [`train`]
 //! fits one, [`predict`] scores films with it, [`evaluate`] turns scores into figures, [`report`] shows the result, and [`bundle`] is the one file
 //! that carries a trained network with everything needed to use it.
 
+pub mod audit;
 pub mod bundle;
 pub mod dataset;
 pub mod device;

@@ -1,13 +1,16 @@
 //! The command line as typed: nothing here is resolved yet.
 
+mod audit;
 mod data;
 pub mod predict;
+pub mod preprocessing;
 pub mod train;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use audit::AuditArgs;
 pub use data::{DataArgs, DataVerb};
 pub use predict::{EvaluateArgs, PredictArgs};
 pub use train::TrainArgs;
@@ -23,7 +26,8 @@ pub struct Cli {
 }
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 done, 1 failed, 2 usage, 3 done but some inputs were set aside, 130 interrupted.
+Exit codes: 0 done, 1 failed, 2 usage, 3 done but some inputs were set aside,
+4 audit failed under --strict, 130 interrupted.
 Data goes to stdout, progress and messages to stderr. NO_COLOR turns colour off.";
 
 /// What to do.
@@ -33,6 +37,8 @@ pub enum Verb {
     Quickstart(QuickstartArgs),
     /// List, fetch, verify or describe data sets, or draw synthetic films
     Data(DataArgs),
+    /// Find out what a label can be told from, other than the lungs, and what leaks between the parts
+    Audit(AuditArgs),
     /// Train a network on a folder, a manifest or a zip of films, and write its report
     Train(Box<TrainArgs>),
     /// Score labelled films with a trained model and print its figures

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::preprocessing::PreprocessingArgs;
+
 /// Train a network and write its run folder.
 #[derive(Debug, Args)]
 #[command(args_override_self = true)]
@@ -64,6 +66,9 @@ pub struct TrainArgs {
     /// Division into train, validation and test: by patient, at random (patients shared), or a split.csv
     #[arg(long, value_name = "grouped|random|FILE", help_heading = "Split")]
     pub split: Option<String>,
+    /// Do not audit the data first; every output then says so
+    #[arg(long, help_heading = "Split")]
+    pub no_audit: bool,
     /// Cross-validation with this many folds
     #[arg(long, value_name = "K", help_heading = "Split")]
     pub folds: Option<usize>,
@@ -71,21 +76,8 @@ pub struct TrainArgs {
     #[arg(long, value_name = "REGEX", help_heading = "Split")]
     pub patient_pattern: Option<String>,
 
-    /// How a film is fitted to a square: crop, letterbox or squash
-    #[arg(long, value_name = "FIT", help_heading = "Preprocessing")]
-    pub fit: Option<String>,
-    /// Side of the square in pixels [default: the network's own]
-    #[arg(long, value_name = "N", help_heading = "Preprocessing")]
-    pub size: Option<usize>,
-    /// Resizing filter: nearest, bilinear, bicubic or lanczos
-    #[arg(long, value_name = "FILTER", help_heading = "Preprocessing")]
-    pub resampling: Option<String>,
-    /// Scaling of values: unit, percentile, zscore or imagenet
-    #[arg(long, value_name = "SCALING", help_heading = "Preprocessing")]
-    pub scaling: Option<String>,
-    /// Turn black into white, for films stored inverted
-    #[arg(long, help_heading = "Preprocessing")]
-    pub invert: bool,
+    #[command(flatten)]
+    pub preprocessing: PreprocessingArgs,
 
     /// Largest rotation in degrees
     #[arg(long, value_name = "DEGREES", help_heading = "Augmentation")]

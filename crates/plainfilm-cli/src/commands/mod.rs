@@ -1,5 +1,6 @@
 //! One file a verb: settings in, library call, printed result.
 
+mod audit;
 mod data;
 mod evaluate;
 mod inputs;
@@ -11,11 +12,12 @@ mod train;
 
 use std::path::{Path, PathBuf};
 
+use plainfilm::audit::Status;
 use plainfilm::bundle::ModelFile;
 
 use crate::args::{Cli, Verb};
 use crate::exit::Exit;
-use crate::printer::Printer;
+use crate::printer::{Printer, Style};
 
 /// Runs the verb.
 ///
@@ -26,10 +28,30 @@ pub fn run(cli: Cli, printer: &Printer) -> anyhow::Result<Exit> {
     match cli.verb {
         Verb::Quickstart(args) => quickstart::run(&args, printer),
         Verb::Data(args) => data::run(args.verb, printer),
+        Verb::Audit(args) => audit::run(&args, printer),
         Verb::Train(args) => train::run(&args, printer),
         Verb::Evaluate(args) => evaluate::run(&args, printer),
         Verb::Predict(args) => predict::run(&args, printer),
         Verb::Models(args) => models::run(&args, printer),
+    }
+}
+
+/// How a verdict is written on a terminal.
+pub fn verdict_word(verdict: Status) -> &'static str {
+    match verdict {
+        Status::Pass => "PASS",
+        Status::Warn => "WARN",
+        Status::Fail => "FAIL",
+        Status::NotChecked => "NOT AUDITED",
+    }
+}
+
+/// Its colour.
+pub fn verdict_style(verdict: Status) -> Style {
+    match verdict {
+        Status::Pass => Style::Green,
+        Status::Warn | Status::NotChecked => Style::Yellow,
+        Status::Fail => Style::Red,
     }
 }
 

@@ -90,6 +90,14 @@ pub fn score_and_print(
         .iter()
         .filter(|p| p.status == Status::SetAside)
         .count();
+    if let Some(audit) = predictor.header().audit.as_ref()
+        && audit.verdict == plainfilm::audit::Status::Fail
+    {
+        printer.warning(&format!(
+            "the audit of this model's training films failed. {}",
+            audit.sentence
+        ));
+    }
     printer.line(&printer.styled(Style::Dim, &footer(predictor, name, &predictions)));
     Ok(Exit::after(set_aside))
 }

@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use plainfilm::NOT_A_MEDICAL_DEVICE;
+use plainfilm::audit::AuditSummary;
 use plainfilm::bundle::is_unfinished;
 use plainfilm::dataset::{Dataset, DatasetOptions, SetAside};
 use plainfilm::evaluate::{Figure, PartMetrics, classification_report};
 use plainfilm::train::{Outcome, RunFolder, TrainError, TrainSettings};
 
 use super::table::{Align, render};
+use super::{verdict_style, verdict_word};
 use crate::args::TrainArgs;
 use crate::exit::{Exit, UsageError};
 use crate::interrupt;
@@ -175,6 +177,9 @@ fn print_outcome(outcome: &Outcome, folder: &RunFolder, printer: &Printer) {
             folds.accuracy_deviation
         ));
     }
+    if let Some(audit) = &metrics.audit {
+        print_audit(audit, printer);
+    }
     printer.line(&format!("split   {}", metrics.split));
     if metrics.test_films_with_patient_in_training > 0 {
         printer.warning(&format!(
@@ -189,6 +194,18 @@ fn print_outcome(outcome: &Outcome, folder: &RunFolder, printer: &Printer) {
         printer.styled(Style::Bold, &report.display().to_string())
     ));
     printer.line(&printer.styled(Style::Dim, NOT_A_MEDICAL_DEVICE));
+}
+
+/// The audit's verdict below the figures that it is about.
+fn print_audit(audit: &AuditSummary, printer: &Printer) {
+    let line = |what: &str, audit: &AuditSummary| {
+        let word = printer.styled(verdict_style(audit.verdict), verdict_word(audit.verdict));
+        printer.line(&format!("{what}{word}  {}", audit.sentence));
+    };
+    line("audit   ", audit);
+    if let Some(after) = &audit.after_preprocessing {
+        line("        as the network is shown the films: ", after);
+    }
 }
 
 /// Names the first few films that were set aside.

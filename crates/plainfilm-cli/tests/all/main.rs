@@ -1,5 +1,6 @@
 //! Tests of the program as its users run it, in one binary so that they link once.
 
+mod auditing;
 mod predicting;
 mod program;
 mod quickstart;

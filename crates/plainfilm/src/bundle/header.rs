@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::BundleError;
+use crate::audit::AuditSummary;
 use crate::model::NetworkSettings;
 use crate::radiograph::Preprocessing;
 
@@ -63,6 +64,10 @@ pub struct ModelHeader {
     pub seed: u64,
     /// The films that it was fitted on.
     pub dataset: DatasetRecord,
+    /// What the audit of the films said; `verdict` is `not_checked` where it was switched off. None in
+    /// files from before there were audits: the field is optional, so the schema stays the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit: Option<AuditSummary>,
     /// The figures that were measured, by part of the split.
     pub metrics: serde_json::Value,
     /// The licence of the weights.

@@ -253,6 +253,7 @@ mod tests {
                     patients_grouped: true,
                     synthetic: true,
                 },
+                audit: None,
                 metrics: json!({}),
                 licence: "MIT OR Apache-2.0".into(),
                 intended_use: "teaching".into(),

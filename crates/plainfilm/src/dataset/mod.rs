@@ -32,6 +32,7 @@ mod walk;
 
 pub use error::DatasetError;
 pub use folder::{FolderFilms, films_in_folder};
+pub(crate) use split::folds_by_patient;
 pub use split::{Fold, Split, SplitMethod, SplitOptions};
 
 use crate::radiograph::Limits;

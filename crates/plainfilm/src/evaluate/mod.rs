@@ -8,7 +8,9 @@
 mod classification_report;
 mod confusion;
 mod curves;
+mod effects;
 mod figure;
+mod intervals;
 mod metrics;
 
 pub use classification_report::classification_report;
@@ -16,7 +18,11 @@ pub use confusion::{ConfusionMatrix, LabelMetrics};
 pub use curves::{
     PrecisionRecallCurve, RocCurve, auroc, average_precision, precision_recall_curve, roc_curve,
 };
+pub use effects::{
+    cramers_v, odds_ratio, standardised_difference, standardised_difference_of_shares,
+};
 pub use figure::Figure;
+pub use intervals::{Interval, auroc_interval, wilson};
 pub(crate) use metrics::against_the_rest;
 pub use metrics::{CALIBRATION_BINS, PartMetrics, evaluate, positive_label};
 

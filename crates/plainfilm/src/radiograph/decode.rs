@@ -8,9 +8,10 @@ use image::codecs::{bmp::BmpDecoder, png::PngDecoder, webp::WebPDecoder};
 use image::metadata::Orientation;
 use image::{ColorType, ImageDecoder, ImageError};
 
+use super::grey::{self, Grey};
 use super::jpeg::{self, JpegSource};
 use super::tiff::{self, TiffSource};
-use super::{Format, Limits, PHANTOM_SOFTWARE, Provenance, Radiograph, RadiographError, grey};
+use super::{Format, Limits, PHANTOM_SOFTWARE, Provenance, Radiograph, RadiographError};
 
 /// What a film's header says; cheap to read, no pixel is decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,7 +142,7 @@ pub fn decode(bytes: &[u8], name: &str, limits: &Limits) -> Result<Radiograph, R
         stored_size: (width, height),
         source,
     } = open_source(bytes, name, limits)?;
-    let pixels = match source {
+    let Grey { pixels, coloured } = match source {
         Source::Jpeg(source) => source.read(name)?,
         Source::Tiff(source) => source.read(name)?,
         Source::Image(decoder) => read_with_image(decoder, name, header.format)?,
@@ -167,6 +168,7 @@ pub fn decode(bytes: &[u8], name: &str, limits: &Limits) -> Result<Radiograph, R
             colour: header.colour,
             orientation: header.orientation,
             synthetic: says_synthetic(bytes),
+            coloured_pixels: coloured,
         },
     })
 }
@@ -265,7 +267,7 @@ fn read_with_image(
     decoder: Box<dyn ImageDecoder + '_>,
     name: &str,
     format: Format,
-) -> Result<Vec<u16>, RadiographError> {
+) -> Result<Grey, RadiographError> {
     let colour = decoder.color_type();
     let samples = usize::from(colour.channel_count());
     let length = usize::try_from(decoder.total_bytes())

@@ -11,9 +11,9 @@ pub(super) fn luma(red: u16, green: u16, blue: u16) -> u16 {
     ((sum + 0x8000) >> 16) as u16
 }
 
-/// 8-bit CMYK to grey, as Pillow does it: to RGB by `(255 - ink) * (255 - black) / 255`, then luma.
+/// 8-bit CMYK to RGB, as Pillow does it: `(255 - ink) * (255 - black) / 255`.
 #[inline]
-pub(super) fn luma_of_cmyk(cyan: u8, magenta: u8, yellow: u8, black: u8) -> u16 {
+pub(super) fn rgb_of_cmyk(cyan: u8, magenta: u8, yellow: u8, black: u8) -> [u16; 3] {
     let light = 255 - u32::from(black);
     let channel = |ink: u8| {
         // Division by 255 rounded to nearest, without a division.
@@ -21,24 +21,62 @@ pub(super) fn luma_of_cmyk(cyan: u8, magenta: u8, yellow: u8, black: u8) -> u16 
         let scaled = ((product >> 8) + product) >> 8;
         (light - scaled) as u16
     };
-    luma(channel(cyan), channel(magenta), channel(yellow))
+    [channel(cyan), channel(magenta), channel(yellow)]
+}
+
+/// What is left of a film's colours.
+#[derive(Debug, PartialEq)]
+pub(super) struct Grey {
+    /// One value per pixel, as stored: not yet turned upright.
+    pub(super) pixels: Vec<u16>,
+    /// See [`Provenance::coloured_pixels`](super::Provenance::coloured_pixels).
+    pub(super) coloured: u32,
+}
+
+impl Grey {
+    /// Of a film that had no colours to lose.
+    pub(super) fn plain(pixels: Vec<u16>) -> Self {
+        Self {
+            pixels,
+            coloured: 0,
+        }
+    }
 }
 
 /// One grey value per pixel from `samples` interleaved values per pixel. One or two samples are
 /// grey and grey with alpha, three or more are RGB with whatever follows it. Alpha is dropped, as
 /// Pillow's `convert("L")` does: a transparent pixel keeps the grey that is stored under it.
-pub(super) fn from_samples<T: Copy + Into<u16>>(values: &[T], samples: usize) -> Vec<u16> {
+pub(super) fn from_samples<T: Copy + Into<u16>>(values: &[T], samples: usize) -> Grey {
+    let full = if size_of::<T>() == 1 { 255 } else { u16::MAX };
     match samples {
-        1 => values.iter().map(|&value| value.into()).collect(),
-        2 => values
-            .chunks_exact(2)
-            .map(|pixel| pixel[0].into())
-            .collect(),
-        _ => values
-            .chunks_exact(samples)
-            .map(|pixel| luma(pixel[0].into(), pixel[1].into(), pixel[2].into()))
-            .collect(),
+        1 => Grey::plain(values.iter().map(|&value| value.into()).collect()),
+        2 => Grey::plain(
+            values
+                .chunks_exact(2)
+                .map(|pixel| pixel[0].into())
+                .collect(),
+        ),
+        _ => from_colours(
+            values
+                .chunks_exact(samples)
+                .map(|pixel| [pixel[0].into(), pixel[1].into(), pixel[2].into()]),
+            full,
+        ),
     }
+}
+
+/// One grey value per red, green and blue, of which the greatest possible is `full`.
+pub(super) fn from_colours(colours: impl Iterator<Item = [u16; 3]>, full: u16) -> Grey {
+    let mut coloured = 0;
+    let pixels = colours
+        .map(|[red, green, blue]| {
+            let most = red.max(green).max(blue);
+            let least = red.min(green).min(blue);
+            coloured += u32::from(most - least > full / 4);
+            luma(red, green, blue)
+        })
+        .collect();
+    Grey { pixels, coloured }
 }
 
 /// Whether columns and rows change places.
@@ -94,6 +132,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn colours_are_counted_before_they_are_dropped() {
+        // Red, a faint tint, grey, and the two sides of the quarter.
+        let film = [
+            [255_u8, 0, 0],
+            [230, 220, 200],
+            [90, 90, 90],
+            [63, 0, 0],
+            [64, 0, 0],
+        ];
+        let grey = from_samples(film.as_flattened(), 3);
+        assert_eq!((grey.pixels.len(), grey.coloured), (5, 2));
+        let wide = film.map(|pixel| pixel.map(|value| u16::from(value) * 257));
+        assert_eq!(from_samples(wide.as_flattened(), 3).coloured, 2);
+        assert_eq!(from_samples(film.as_flattened(), 1).coloured, 0);
+    }
+
+    #[test]
     fn luma_follows_rec_601() {
         let cases = [
             ((0, 0, 0), 0),
@@ -114,16 +169,22 @@ mod tests {
 
     #[test]
     fn cmyk_black_and_white() {
-        assert_eq!(luma_of_cmyk(0, 0, 0, 0), 255);
-        assert_eq!(luma_of_cmyk(0, 0, 0, 255), 0);
-        assert_eq!(luma_of_cmyk(255, 255, 255, 0), 0);
-        assert_eq!(luma_of_cmyk(0, 255, 255, 0), 76);
+        let cases = [
+            ((0, 0, 0, 0), 255),
+            ((0, 0, 0, 255), 0),
+            ((255, 255, 255, 0), 0),
+            ((0, 255, 255, 0), 76),
+        ];
+        for ((cyan, magenta, yellow, black), grey) in cases {
+            let [red, green, blue] = rgb_of_cmyk(cyan, magenta, yellow, black);
+            assert_eq!(luma(red, green, blue), grey);
+        }
     }
 
     #[test]
     fn alpha_is_dropped() {
-        assert_eq!(from_samples(&[9_u8, 0, 8, 255], 2), [9, 8]);
-        assert_eq!(from_samples(&[5_u8, 5, 5, 0], 4), [5]);
+        assert_eq!(from_samples(&[9_u8, 0, 8, 255], 2).pixels, [9, 8]);
+        assert_eq!(from_samples(&[5_u8, 5, 5, 0], 4).pixels, [5]);
     }
 
     #[test]

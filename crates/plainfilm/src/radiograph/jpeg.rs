@@ -13,7 +13,8 @@ use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::decode::{Header, Opened};
-use super::{Format, Limits, RadiographError, grey};
+use super::grey::{self, Grey};
+use super::{Format, Limits, RadiographError};
 
 pub(super) struct JpegSource<'a> {
     decoder: JpegDecoder<ZCursor<&'a [u8]>>,
@@ -89,7 +90,7 @@ pub(super) fn open<'a>(
 }
 
 impl JpegSource<'_> {
-    pub(super) fn read(mut self, name: &str) -> Result<Vec<u16>, RadiographError> {
+    pub(super) fn read(mut self, name: &str) -> Result<Grey, RadiographError> {
         if !reaches_end_of_image(self.bytes) {
             return Err(RadiographError::Truncated {
                 name: name.to_owned(),

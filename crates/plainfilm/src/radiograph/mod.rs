@@ -51,6 +51,11 @@ pub struct Provenance {
     pub orientation: u8,
     /// Whether a generator drew this film.
     pub synthetic: bool,
+    /// Pixels of a colour nobody takes for grey: their red, green and blue lie more than a quarter
+    /// of full scale apart. Counted before colour is dropped, because afterwards a red arrow is a
+    /// grey one; the faint tint of a photographed or scanned film is not counted.
+    #[serde(default)]
+    pub coloured_pixels: u32,
 }
 
 /// A film fitted and resized: `size` x `size` values in `0.0..=1.0`, row-major, one channel.

@@ -10,6 +10,9 @@ use super::{Plane, Radiograph};
 /// Largest [`Preprocessing::size`] that [`Preprocessing::check`] accepts, in pixels.
 const MAX_SIZE: usize = 4096;
 
+/// Largest [`Preprocessing::strip_borders`], in percent: a fifth of each side is left.
+const MAX_STRIPPED: u8 = 40;
+
 /// Mean and standard deviation of ImageNet's red, green and blue channels, on a scale of 0 to 1;
 /// the figures that torchvision's pretrained networks are documented with.
 const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
@@ -131,6 +134,15 @@ pub struct Preprocessing {
     pub scaling: Scaling,
     /// Whether black and white change places.
     pub inversion: Inversion,
+    /// Percent of the width cut off left and right, and of the height above and below, before the film
+    /// is fitted; 0 to 40. Markers, collimator edges and scanner frames go with it. Left out of files
+    /// where it is 0, as it was before it existed.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub strip_borders: u8,
+}
+
+fn is_zero(percent: &u8) -> bool {
+    *percent == 0
 }
 
 impl Default for Preprocessing {
@@ -143,6 +155,7 @@ impl Default for Preprocessing {
             resampling: Resampling::default(),
             scaling: Scaling::default(),
             inversion: Inversion::default(),
+            strip_borders: 0,
         }
     }
 }
@@ -164,7 +177,7 @@ impl Preprocessing {
     ///
     /// # Errors
     ///
-    /// When `size` is not within 1 to 4096 or `channels` is not 1 or 3.
+    /// When `size` is not within 1 to 4096, `channels` is not 1 or 3, or `strip_borders` is above 40.
     pub fn check(&self) -> Result<(), PreprocessingError> {
         if !(1..=MAX_SIZE).contains(&self.size) {
             return Err(PreprocessingError {
@@ -178,6 +191,13 @@ impl Preprocessing {
                 setting: "channels",
                 expected: "1 or 3".to_owned(),
                 found: self.channels,
+            });
+        }
+        if self.strip_borders > MAX_STRIPPED {
+            return Err(PreprocessingError {
+                setting: "strip_borders",
+                expected: format!("0 to {MAX_STRIPPED} percent of each side"),
+                found: usize::from(self.strip_borders),
             });
         }
         Ok(())
@@ -198,12 +218,13 @@ impl Preprocessing {
                 values: vec![0.0; size * size],
             };
         }
-        let side = width.min(height);
+        let whole = self.stripped(width, height);
+        let side = whole.width.min(whole.height);
         let (area, columns, rows) = match self.fit {
             Fit::Crop => (
                 Area {
-                    left: (width - side) / 2,
-                    top: (height - side) / 2,
+                    left: whole.left + (whole.width - side) / 2,
+                    top: whole.top + (whole.height - side) / 2,
                     width: side,
                     height: side,
                 },
@@ -211,28 +232,13 @@ impl Preprocessing {
                 size,
             ),
             Fit::Letterbox => {
-                let ratio = size as f64 / width.max(height) as f64;
+                let ratio = size as f64 / whole.width.max(whole.height) as f64;
                 let scaled = |length: usize| {
                     ((length as f64 * ratio).round() as usize).clamp(1, size.max(1))
                 };
-                let whole = Area {
-                    left: 0,
-                    top: 0,
-                    width,
-                    height,
-                };
-                (whole, scaled(width), scaled(height))
+                (whole, scaled(whole.width), scaled(whole.height))
             }
-            Fit::Squash => (
-                Area {
-                    left: 0,
-                    top: 0,
-                    width,
-                    height,
-                },
-                size,
-                size,
-            ),
+            Fit::Squash => (whole, size, size),
         };
         let full = if film.bit_depth == 16 { u16::MAX } else { 255 };
         let mut values = resize(
@@ -251,6 +257,21 @@ impl Preprocessing {
         Plane {
             size,
             values: pad(values, columns, rows, size),
+        }
+    }
+
+    /// What is left of a film once its borders are cut off; one pixel at least.
+    fn stripped(&self, width: usize, height: usize) -> Area {
+        let margin = |length: usize| {
+            let cut = (length as f64 * f64::from(self.strip_borders) / 100.0).round() as usize;
+            cut.min((length - 1) / 2)
+        };
+        let (left, top) = (margin(width), margin(height));
+        Area {
+            left,
+            top,
+            width: width - 2 * left,
+            height: height - 2 * top,
         }
     }
 
@@ -326,7 +347,11 @@ impl fmt::Display for Preprocessing {
             resampling,
             scaling,
             inversion,
+            strip_borders,
         } = self;
+        if *strip_borders > 0 {
+            write!(f, "borders of {strip_borders} % stripped, ")?;
+        }
         write!(
             f,
             "{fit} to {size}x{size}x{channels}, {resampling}, {scaling}"
@@ -393,6 +418,7 @@ mod tests {
                 colour: "grey 8-bit".to_owned(),
                 orientation: 1,
                 synthetic: false,
+                coloured_pixels: 0,
             },
         }
     }
@@ -417,6 +443,53 @@ mod tests {
         for (fit, expected) in cases {
             assert_eq!(nearest(fit, 2).plane(&wide).values, expected, "{fit}");
         }
+    }
+
+    #[test]
+    fn borders_are_cut_off_before_the_film_is_fitted() {
+        // Columns 0 to 9 in rows of ten; 20 % leaves columns 2 to 7 and rows 1 to 3.
+        let ramp = film(10, 5, 8, (0..50).map(|pixel| pixel % 10 * 25).collect());
+        let stripped = |fit, percent| {
+            let settings = Preprocessing {
+                strip_borders: percent,
+                ..nearest(fit, 3)
+            };
+            settings.plane(&ramp).values[..3]
+                .iter()
+                .map(|value| (value * 255.0 / 25.0).round() as u32)
+                .collect::<Vec<u32>>()
+        };
+        assert_eq!(stripped(Fit::Squash, 20), [3, 5, 7]);
+        assert_eq!(stripped(Fit::Crop, 20), [3, 4, 5]);
+        assert_eq!(stripped(Fit::Squash, 0), [1, 5, 8]);
+        let dot = Preprocessing {
+            strip_borders: 40,
+            ..nearest(Fit::Crop, 1)
+        };
+        assert_eq!(dot.plane(&film(1, 1, 8, vec![51])).values, [0.2]);
+        let too_much = Preprocessing {
+            strip_borders: 41,
+            ..Preprocessing::default()
+        };
+        assert!(too_much.check().is_err());
+    }
+
+    #[test]
+    fn files_from_before_borders_could_be_stripped_read_and_write_alike() {
+        let text = serde_json::to_string(&Preprocessing::default()).unwrap();
+        assert!(!text.contains("strip"), "{text}");
+        let read: Preprocessing = serde_json::from_str(&text).unwrap();
+        assert_eq!(read.strip_borders, 0);
+        let settings = Preprocessing {
+            strip_borders: 8,
+            ..Preprocessing::default()
+        };
+        let text = serde_json::to_string(&settings).unwrap();
+        assert_eq!(
+            serde_json::from_str::<Preprocessing>(&text).unwrap(),
+            settings
+        );
+        assert!(settings.to_string().contains("8 %"));
     }
 
     #[test]

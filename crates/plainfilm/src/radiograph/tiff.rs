@@ -12,13 +12,18 @@ use tiff::tags::{SampleFormat, Tag};
 use tiff::{ColorType, TiffError};
 
 use super::decode::{Header, Opened};
-use super::{Format, Limits, RadiographError, grey};
+use super::grey::{self, Grey};
+use super::{Format, Limits, RadiographError};
+
+/// Difference of blue or red from luma, in 8-bit steps, from which a pixel is coloured: with it red,
+/// green and blue lie `(1.402 + 0.714) * 30 = 63` steps apart, a quarter of full scale.
+const COLOURED: u8 = 30;
 
 pub(super) struct TiffSource<'a> {
     decoder: Decoder<Cursor<Cow<'a, [u8]>>>,
     colour: ColorType,
-    /// Grey of each palette entry, for a palette film.
-    palette: Option<Vec<u16>>,
+    /// Red, green and blue of each palette entry, for a palette film.
+    palette: Option<Vec<[u16; 3]>>,
     width: usize,
     height: usize,
 }
@@ -84,7 +89,7 @@ pub(super) fn open<'a>(
     }
     let palette = if is_palette {
         let map = decoder.get_tag_u16_vec(Tag::ColorMap).map_err(refused)?;
-        Some(grey_palette(&map))
+        Some(colour_palette(&map))
     } else {
         None
     };
@@ -121,7 +126,7 @@ pub(super) fn open<'a>(
 }
 
 impl TiffSource<'_> {
-    pub(super) fn read(mut self, name: &str) -> Result<Vec<u16>, RadiographError> {
+    pub(super) fn read(mut self, name: &str) -> Result<Grey, RadiographError> {
         let damaged = |detail: &str| RadiographError::Damaged {
             name: name.to_owned(),
             format: Format::Tiff,
@@ -210,28 +215,41 @@ impl TiffSource<'_> {
         )
     }
 
-    fn to_grey_8(&self, values: Vec<u8>, pixels: usize) -> Option<Vec<u16>> {
+    fn to_grey_8(&self, values: Vec<u8>, pixels: usize) -> Option<Grey> {
         if let Some(palette) = &self.palette {
             return look_up(palette, values.into_iter().take(pixels).map(usize::from));
         }
         let samples = self.samples();
         let values = values.get(..pixels * samples)?;
         Some(match self.colour {
-            ColorType::CMYK(_) | ColorType::CMYKA(_) => values
-                .chunks_exact(samples)
-                .map(|ink| grey::luma_of_cmyk(ink[0], ink[1], ink[2], ink[3]))
-                .collect(),
+            ColorType::CMYK(_) | ColorType::CMYKA(_) => grey::from_colours(
+                values
+                    .chunks_exact(samples)
+                    .map(|ink| grey::rgb_of_cmyk(ink[0], ink[1], ink[2], ink[3])),
+                255,
+            ),
             // The first sample is the luma already, or the only grey one.
-            ColorType::YCbCr(_) | ColorType::Multiband { .. } => values
-                .iter()
-                .step_by(samples)
-                .map(|&value| value.into())
-                .collect(),
+            ColorType::YCbCr(_) | ColorType::Multiband { .. } => {
+                let is_coloured = |pixel: &&[u8]| {
+                    matches!(self.colour, ColorType::YCbCr(_))
+                        && pixel[1..3]
+                            .iter()
+                            .any(|&chroma| chroma.abs_diff(128) > COLOURED)
+                };
+                Grey {
+                    coloured: values.chunks_exact(samples).filter(is_coloured).count() as u32,
+                    pixels: values
+                        .iter()
+                        .step_by(samples)
+                        .map(|&value| value.into())
+                        .collect(),
+                }
+            }
             _ => grey::from_samples(values, samples),
         })
     }
 
-    fn float(&self, values: Vec<f64>, layout: &BufferLayoutPreference) -> Result<Vec<u16>, String> {
+    fn float(&self, values: Vec<f64>, layout: &BufferLayoutPreference) -> Result<Grey, String> {
         let samples = self.samples();
         let values = self
             .interleaved(values, layout)
@@ -262,27 +280,30 @@ impl TiffSource<'_> {
         } else {
             (0.0, 1.0)
         };
-        Ok(grey
-            .iter()
-            .map(|value| ((value - black) / span * 65_535.0).round() as u16)
-            .collect())
+        // Colours of floating-point films are not counted: they have no full scale to compare with.
+        Ok(Grey::plain(
+            grey.iter()
+                .map(|value| ((value - black) / span * 65_535.0).round() as u16)
+                .collect(),
+        ))
     }
 }
 
-/// Grey of each palette entry. A TIFF colour map lists all reds, then all greens, then all blues,
+/// Red, green and blue of each palette entry. A TIFF colour map lists all reds, then all greens, then all blues,
 /// as 16-bit values; Pillow keeps their upper bytes.
-fn grey_palette(map: &[u16]) -> Vec<u16> {
+fn colour_palette(map: &[u16]) -> Vec<[u16; 3]> {
     let entries = map.len() / 3;
     (0..entries)
         .map(|entry| {
             let channel = |which: usize| map[which * entries + entry] >> 8;
-            grey::luma(channel(0), channel(1), channel(2))
+            [channel(0), channel(1), channel(2)]
         })
         .collect()
 }
 
-fn look_up(palette: &[u16], indices: impl Iterator<Item = usize>) -> Option<Vec<u16>> {
-    indices.map(|index| palette.get(index).copied()).collect()
+fn look_up(palette: &[[u16; 3]], indices: impl Iterator<Item = usize>) -> Option<Grey> {
+    let colours: Option<Vec<[u16; 3]>> = indices.map(|index| palette.get(index).copied()).collect();
+    Some(grey::from_colours(colours?.into_iter(), 255))
 }
 
 /// One byte per sample from rows of packed 1-, 2- or 4-bit ones, scaled to 0..=255 if `scale`.

@@ -1,6 +1,7 @@
 //! A small report input for tests: drawn discs, and scores made by a formula.
 
 use super::*;
+use crate::audit::{AuditSummary, Status};
 use crate::dataset::{Part, PatientOrigin, SetAside};
 use crate::evaluate::{ScoredFilm, evaluate};
 use crate::train::HistoryRow;
@@ -119,6 +120,15 @@ pub(super) fn example() -> ReportInput {
             severity: Severity::Warning,
             text: "These are discs.".into(),
         }],
+        audit: AuditSection::of(
+            AuditSummary {
+                verdict: Status::Fail,
+                sentence: "80 % accuracy means little here: discs.".into(),
+                after_preprocessing: None,
+            },
+            None,
+            None,
+        ),
         labels,
     }
 }

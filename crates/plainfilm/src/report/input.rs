@@ -1,7 +1,9 @@
 //! Everything that a report is made from: owned, plain data.
 
+use super::AuditSection;
 use crate::dataset::{Part, PatientOrigin, SetAside};
 use crate::evaluate::{PartMetrics, ScoredFilm};
+use crate::radiograph::{Fit, Preprocessing, Radiograph};
 use crate::train::HistoryRow;
 
 /// One trained network's record, as the report shows it.
@@ -36,6 +38,8 @@ pub struct ReportInput {
     pub run: RunFacts,
     /// What the reader must know before the figures, most important first.
     pub notices: Vec<Notice>,
+    /// How far the data set lets any figure be believed.
+    pub audit: AuditSection,
 }
 
 /// A small grey picture of a film.
@@ -47,6 +51,27 @@ pub struct Thumbnail {
     pub height: u32,
     /// `width * height` grey values, row by row.
     pub pixels: Vec<u8>,
+}
+
+impl Thumbnail {
+    /// A whole film, at most `side` pixels along its longer side, over black.
+    pub fn of(film: &Radiograph, side: usize) -> Self {
+        let plane = Preprocessing {
+            fit: Fit::Letterbox,
+            size: side,
+            ..Preprocessing::default()
+        }
+        .plane(film);
+        Self {
+            width: side as u32,
+            height: side as u32,
+            pixels: plane
+                .values
+                .iter()
+                .map(|value| (value * 255.0).round() as u8)
+                .collect(),
+        }
+    }
 }
 
 /// A test film with what the network said.

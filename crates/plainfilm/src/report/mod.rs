@@ -5,6 +5,7 @@
 //! (DejaVu Sans), so they look the same on a machine without fonts; characters that it lacks show as
 //! boxes in the PNG files only.
 
+mod audit;
 mod cautions;
 mod error;
 #[cfg(test)]
@@ -17,6 +18,7 @@ mod wording;
 
 use std::path::{Path, PathBuf};
 
+pub use audit::{AuditSection, write_audit};
 pub use error::ReportError;
 pub use input::{
     DataSummary, ModelFacts, Notice, ReportInput, RunFacts, Severity, TestSample, Thumbnail,

@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::audit::{AuditView, VerdictView};
 use super::cautions::{Headline, headlines};
 use super::pictures::{Picture, base64_png};
 use super::wording::{counted, duration, thousands, work};
@@ -21,6 +22,8 @@ struct Page<'a> {
     heading: String,
     headlines: Vec<Headline>,
     notices: Vec<NoticeView<'a>>,
+    verdict: VerdictView<'a>,
+    shown: Option<AuditView<'a>>,
     charts: Vec<&'a str>,
     parts: Vec<&'static str>,
     figures: Vec<FigureRow>,
@@ -102,6 +105,8 @@ pub(crate) fn render(input: &ReportInput, charts: &[Picture]) -> Result<String, 
                 }
             })
             .collect(),
+        verdict: VerdictView::of(&input.audit.summary),
+        shown: AuditView::of(&input.audit)?,
         charts: charts
             .iter()
             .map(|picture| picture.inline.as_str())
@@ -295,6 +300,7 @@ mod tests {
         let clean = page(&example());
         let mut input = example();
         input.title = EVIL.into();
+        input.audit.summary.sentence = EVIL.into();
         input.labels[0] = EVIL.into();
         for (_, metrics) in &mut input.metrics {
             metrics.per_label[0].0 = EVIL.into();

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
+use crate::audit::Collector;
 use crate::dataset::{Dataset, Film, SetAside};
 use crate::radiograph::{Limits, Plane, Preprocessing, Radiograph, decode};
 
@@ -27,8 +28,19 @@ pub struct LoadedFilms {
 ///
 /// One line that says why it cannot be used.
 pub fn read_film(dataset: &Dataset, film: &Film, limits: &Limits) -> Result<Radiograph, String> {
+    read_with_bytes(dataset, film, limits).map(|(_, film)| film)
+}
+
+fn read_with_bytes(
+    dataset: &Dataset,
+    film: &Film,
+    limits: &Limits,
+) -> Result<(Vec<u8>, Radiograph), String> {
     let bytes = dataset.read(film).map_err(|error| error.to_string())?;
-    decode(&bytes, &film.path, limits).map_err(|error| without_name(&error.to_string(), &film.path))
+    match decode(&bytes, &film.path, limits) {
+        Ok(decoded) => Ok((bytes, decoded)),
+        Err(error) => Err(without_name(&error.to_string(), &film.path)),
+    }
 }
 
 /// A reason stands beside the film's path and need not begin with it again.
@@ -42,12 +54,14 @@ pub fn without_name(reason: &str, name: &str) -> String {
 
 impl LoadedFilms {
     /// Decodes and resizes every film on all threads. What cannot be read is set aside with its
-    /// reason; `progress` is told how many of how many are done.
+    /// reason; `progress` is told how many of how many are done. An audit may look at every film on
+    /// the way.
     pub fn load(
         mut dataset: Dataset,
         preprocessing: &Preprocessing,
         limits: &Limits,
         progress: &(dyn Fn(usize, usize) + Sync),
+        audit: Option<&Collector>,
     ) -> Self {
         let total = dataset.films.len();
         let (done, cached) = (AtomicUsize::new(0), AtomicUsize::new(0));
@@ -55,8 +69,12 @@ impl LoadedFilms {
         let read: Vec<Result<Option<Plane>, String>> = dataset
             .films
             .par_iter()
-            .map(|film| {
-                let plane = read_film(&dataset, film, limits).map(|film| {
+            .enumerate()
+            .map(|(index, film)| {
+                let plane = read_with_bytes(&dataset, film, limits).map(|(bytes, film)| {
+                    if let Some(audit) = audit {
+                        audit.look(index, &bytes, &film);
+                    }
                     any_synthetic.fetch_or(film.provenance.synthetic, Ordering::Relaxed);
                     let plane = preprocessing.plane(&film);
                     let bytes = plane.values.len() * size_of::<f32>();

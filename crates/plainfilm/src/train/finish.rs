@@ -10,6 +10,7 @@ use super::run_folder::RunFolder;
 use super::settings::TrainSettings;
 use super::story::Story;
 use super::trainer::{Trained, Trainer};
+use crate::audit::{Audit, AuditSummary};
 use crate::bundle::{DatasetRecord, ModelFile, ModelHeader, Precision, SCHEMA_VERSION, Threshold};
 use crate::dataset::{Dataset, Part, Split, SplitMethod};
 use crate::evaluate::{PartMetrics, ScoredFilm, evaluate, positive_label};
@@ -39,6 +40,9 @@ pub struct RunMetrics {
     /// Films that chose nothing; of all folds when there are folds.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub test: Option<PartMetrics>,
+    /// What the audit of the data says about these figures; none in files from before there was one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub audit: Option<AuditSummary>,
     /// Fold by fold.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub folds: Option<FoldSummary>,
@@ -88,6 +92,7 @@ pub(super) fn finish(
     let figures =
         |scored: &[ScoredFilm]| (!scored.is_empty()).then(|| evaluate(labels, positive, scored));
     let test = scored(Part::Test)?;
+    let test_figures = figures(&test);
     let metrics = RunMetrics {
         labels: labels.clone(),
         positive_label: labels[positive].clone(),
@@ -96,7 +101,8 @@ pub(super) fn finish(
         best_epoch: trained.progress.best.map(|best| best.epoch),
         train: figures(&scored(Part::Train)?),
         validation: figures(&scored(Part::Validation)?),
-        test: figures(&test),
+        audit: Some(audit_summary(trainer.audit, test_figures.as_ref())),
+        test: test_figures,
         folds: None,
         notice: crate::NOT_A_MEDICAL_DEVICE.to_owned(),
     };
@@ -107,6 +113,7 @@ pub(super) fn finish(
     model.save(&trainer.folder.model_path(), Precision::F32)?;
     let story = Story {
         films: trainer.films,
+        audit: trainer.audit,
         settings: trainer.settings,
         split: trainer.split,
     };
@@ -116,6 +123,12 @@ pub(super) fn finish(
     )?;
     write_tables(trainer.folder, &metrics, &test)?;
     Ok((metrics, test))
+}
+
+/// The audit's verdict beside the accuracy that it is about, or that there was none.
+pub(super) fn audit_summary(audit: Option<&Audit>, test: Option<&PartMetrics>) -> AuditSummary {
+    let accuracy = test.and_then(|test| test.accuracy.value());
+    audit.map_or_else(AuditSummary::not_audited, |audit| audit.summary(accuracy))
 }
 
 /// Writes `predictions.csv`, then `metrics.json`, whose presence says that the run is done.
@@ -181,6 +194,7 @@ fn header(
                 && metrics.test_films_with_patient_in_training == 0,
             synthetic: dataset.synthetic,
         },
+        audit: metrics.audit.clone(),
         metrics: serde_json::to_value(metrics).expect(as_json),
         licence: "of the films it was trained on, which differ; see the data set".to_owned(),
         intended_use: "Research and teaching: comparing methods, and showing how a data set can \

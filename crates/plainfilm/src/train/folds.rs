@@ -29,19 +29,13 @@ pub struct FoldSummary {
 /// nothing chooses an epoch and the last one stands.
 pub(super) fn train(
     run: &Run<'_>,
-    count: usize,
+    splits: &[Split],
     folder: &RunFolder,
     observer: &mut dyn TrainObserver,
 ) -> Result<(RunMetrics, FoldSummary), TrainError> {
     let settings = run.settings;
     let dataset = &run.films.dataset;
-    let splits = Split::folds(
-        dataset,
-        count,
-        &settings.split.method,
-        settings.seed,
-        settings.split.fractions[1],
-    )?;
+    let count = splits.len();
     let mut pooled: Vec<ScoredFilm> = Vec::with_capacity(dataset.films.len());
     let (mut accuracies, mut shared) = (Vec::new(), 0);
     for (index, split) in splits.iter().enumerate() {
@@ -65,6 +59,7 @@ pub(super) fn train(
         accuracy_deviation: (squares / (accuracies.len().max(2) - 1) as f64).sqrt(),
         accuracies,
     };
+    let test = evaluate(labels, positive, &pooled);
     let metrics = RunMetrics {
         labels: labels.clone(),
         positive_label: labels[positive].clone(),
@@ -73,7 +68,8 @@ pub(super) fn train(
         best_epoch: None,
         train: None,
         validation: None,
-        test: Some(evaluate(labels, positive, &pooled)),
+        audit: Some(finish::audit_summary(run.audit, Some(&test))),
+        test: Some(test),
         folds: Some(summary.clone()),
         notice: crate::NOT_A_MEDICAL_DEVICE.to_owned(),
     };
@@ -84,6 +80,7 @@ pub(super) fn train(
         films: run.films,
         settings,
         split: &together,
+        audit: run.audit,
     };
     report::write(folder.root(), &story.tell(None, &metrics, &pooled)?)?;
     finish::write_tables(folder, &metrics, &pooled)?;

@@ -33,6 +33,7 @@ pub use settings::{
     Balance, OptimiserKind, OptimiserSettings, SplitSettings, TrainDefaults, TrainSettings,
 };
 
+use crate::audit::{Audit, AuditSettings, Collector, conclude};
 use crate::dataset::{Dataset, Part, SetAside, Split, SplitOptions};
 use crate::device;
 use crate::radiograph::Limits;
@@ -81,26 +82,41 @@ pub fn train(
         folder: folder.clone(),
         observer,
     };
+    let earlier = folder.read_audit().filter(|_| settings.audit);
+    let collector = (settings.audit && earlier.is_none())
+        .then(|| Collector::new(&dataset, &audit_settings(settings)));
     let films = LoadedFilms::load(
         dataset,
         &settings.preprocessing,
         &Limits::default(),
         observer.loading(),
+        collector.as_ref(),
     );
     folder.write_set_aside(&films.dataset.set_aside)?;
     let set_aside = films.dataset.set_aside.clone();
-    let run = Run {
+    let mut run = Run {
         films: &films,
         settings,
+        audit: None,
         interrupt,
     };
-    let (metrics, folds) = match settings.split.folds {
-        None => {
-            let split = run.split(folder)?;
-            (run.train_split(&split, folder, observer)?.0, None)
+    let splits = run.splits(folder)?;
+    let audit = match collector {
+        Some(collector) => {
+            let audit = conclude(collector, &films.dataset, &splits, &|_| {});
+            folder.write_audit(&audit)?;
+            Some(audit)
         }
-        Some(count) => {
-            let (metrics, folds) = folds::train(&run, count, folder, observer)?;
+        None => earlier,
+    };
+    if let Some(audit) = &audit {
+        observer.audited(&audit.summary(None));
+    }
+    run.audit = audit.as_ref();
+    let (metrics, folds) = match settings.split.folds {
+        None => (run.train_split(&splits[0], folder, observer)?.0, None),
+        Some(_) => {
+            let (metrics, folds) = folds::train(&run, &splits, folder, observer)?;
             (metrics, Some(folds))
         }
     };
@@ -112,14 +128,41 @@ pub fn train(
     })
 }
 
+/// The audit judges films as stored, and a second time as the network is shown them.
+fn audit_settings(settings: &TrainSettings) -> AuditSettings {
+    AuditSettings {
+        seed: settings.seed,
+        split: settings.split.method.clone(),
+        fractions: settings.split.fractions,
+        after: Some(settings.preprocessing.clone()),
+    }
+}
+
 /// One training's data and settings.
 struct Run<'a> {
     films: &'a LoadedFilms,
     settings: &'a TrainSettings,
+    /// None when the run is not audited.
+    audit: Option<&'a Audit>,
     interrupt: &'a AtomicBool,
 }
 
 impl Run<'_> {
+    /// One split, or one for each fold.
+    fn splits(&self, folder: &RunFolder) -> Result<Vec<Split>, TrainError> {
+        let settings = &self.settings.split;
+        match settings.folds {
+            None => Ok(vec![self.split(folder)?]),
+            Some(count) => Ok(Split::folds(
+                &self.films.dataset,
+                count,
+                &settings.method,
+                self.settings.seed,
+                settings.fractions[1],
+            )?),
+        }
+    }
+
     /// The split that the folder holds, else a new one.
     fn split(&self, folder: &RunFolder) -> Result<Split, TrainError> {
         let saved = folder.split_path();
@@ -161,6 +204,7 @@ impl Run<'_> {
         let trainer = Trainer {
             films: self.films,
             split,
+            audit: self.audit,
             settings: self.settings,
             folder,
             device: device::parse(&self.settings.device)?,

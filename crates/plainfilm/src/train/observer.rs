@@ -2,6 +2,7 @@
 
 use super::checkpoint::{Best, EpochSums, HistoryRow};
 use super::run_folder::RunFolder;
+use crate::audit::AuditSummary;
 
 /// A watcher of one training. Every method may be ignored.
 pub trait TrainObserver {
@@ -11,6 +12,8 @@ pub trait TrainObserver {
     fn batch(&mut self, progress: &BatchProgress);
     /// An epoch has ended; `best` is the epoch whose weights are kept.
     fn epoch(&mut self, row: &HistoryRow, best: Option<Best>);
+    /// The data have been audited.
+    fn audited(&mut self, audit: &AuditSummary);
     /// Something a person should know, in one sentence.
     fn notice(&mut self, sentence: &str);
 }
@@ -44,6 +47,15 @@ impl TrainObserver for Logged<'_> {
         self.observer.epoch(row, best);
     }
 
+    fn audited(&mut self, audit: &AuditSummary) {
+        self.folder.log(&format!(
+            "audit {}: {}",
+            audit.verdict.name(),
+            audit.sentence
+        ));
+        self.observer.audited(audit);
+    }
+
     fn notice(&mut self, sentence: &str) {
         self.folder.log(sentence);
         self.observer.notice(sentence);
@@ -60,6 +72,7 @@ impl TrainObserver for Silent {
     }
     fn batch(&mut self, _: &BatchProgress) {}
     fn epoch(&mut self, _: &HistoryRow, _: Option<Best>) {}
+    fn audited(&mut self, _: &AuditSummary) {}
     fn notice(&mut self, _: &str) {}
 }
 

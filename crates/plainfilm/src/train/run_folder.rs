@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::checkpoint::HistoryRow;
 use super::error::TrainError;
 use super::settings::TrainSettings;
+use crate::audit::Audit;
 use crate::bundle::{atomic_write, is_unfinished};
 use crate::dataset::SetAside;
 use crate::evaluate::ScoredFilm;
@@ -145,6 +146,22 @@ impl RunFolder {
             path,
             problem: error.to_string(),
         })
+    }
+
+    /// Writes `audit.json`.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not allow it.
+    pub(super) fn write_audit(&self, audit: &Audit) -> Result<(), TrainError> {
+        self.write("audit.json", audit.to_json().as_bytes())
+    }
+
+    /// The audit that an earlier start of this run made, if it got that far. A file that cannot be read
+    /// is made again.
+    pub(super) fn read_audit(&self) -> Option<Audit> {
+        let text = std::fs::read_to_string(self.root.join("audit.json")).ok()?;
+        serde_json::from_str(&text).ok()
     }
 
     /// Writes `history.csv`.

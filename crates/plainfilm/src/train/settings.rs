@@ -44,6 +44,9 @@ pub struct TrainSettings {
     /// Stop after this many epochs without a better validation loss.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub early_stopping: Option<usize>,
+    /// Whether the data are audited first; a run without says so everywhere.
+    #[serde(default = "yes")]
+    pub audit: bool,
     /// How films are divided; the result is in `split.csv`.
     pub split: SplitSettings,
     /// How films become tensors, in training and in prediction alike.
@@ -54,6 +57,10 @@ pub struct TrainSettings {
     pub optimiser: OptimiserSettings,
     /// The learning rate over time.
     pub schedule: Schedule,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// How films are divided into parts.
@@ -197,6 +204,7 @@ impl TrainSettings {
             label_smoothing: 0.0,
             balance: Balance::None,
             early_stopping: None,
+            audit: true,
             split: SplitSettings {
                 method: SplitMethod::Grouped,
                 fractions: [0.8, 0.1, 0.1],

@@ -6,13 +6,14 @@ use super::films::LoadedFilms;
 use super::finish::RunMetrics;
 use super::run_folder::settings_text;
 use super::settings::TrainSettings;
+use crate::audit::{Audit, AuditSummary};
 use crate::dataset::{Dataset, Part, PatientOrigin, Split, SplitMethod};
 use crate::evaluate::{ScoredFilm, positive_label};
 use crate::model::summary;
 use crate::radiograph::Plane;
 use crate::report::{
-    DataSummary, ModelFacts, Notice, ReportInput, RunFacts, Severity, TestSample, Thumbnail,
-    TrainingSample,
+    AuditSection, DataSummary, ModelFacts, Notice, ReportInput, RunFacts, Severity, TestSample,
+    Thumbnail, TrainingSample,
 };
 use crate::seed;
 
@@ -32,6 +33,7 @@ pub(super) struct Story<'a> {
     pub films: &'a LoadedFilms,
     pub settings: &'a TrainSettings,
     pub split: &'a Split,
+    pub audit: Option<&'a Audit>,
 }
 
 impl Story<'_> {
@@ -70,6 +72,14 @@ impl Story<'_> {
             model: model_facts(settings)?,
             run: self.run_facts(progress, &history),
             notices: notices(dataset, settings, metrics),
+            audit: AuditSection::of(
+                metrics
+                    .audit
+                    .clone()
+                    .unwrap_or_else(AuditSummary::not_audited),
+                self.audit,
+                Some(dataset),
+            ),
             history,
         })
     }

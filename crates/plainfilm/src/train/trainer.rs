@@ -16,6 +16,7 @@ use super::observer::{BatchProgress, TrainObserver};
 use super::run_folder::RunFolder;
 use super::schedule::Position;
 use super::settings::TrainSettings;
+use crate::audit::Audit;
 use crate::dataset::{Part, Split};
 use crate::model::{NamedTensor, Network, load_state_dict, state_dict};
 use crate::{predict, seed};
@@ -27,6 +28,8 @@ const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
 pub(super) struct Trainer<'a> {
     pub films: &'a LoadedFilms,
     pub split: &'a Split,
+    /// None when the run is not audited.
+    pub audit: Option<&'a Audit>,
     pub settings: &'a TrainSettings,
     pub folder: &'a RunFolder,
     pub device: Device,

@@ -5,6 +5,8 @@
     reason = "differences are printed as measured, and skipped tests say so"
 )]
 
+mod audit;
+mod audit_reference;
 mod augmentation;
 mod dataset;
 mod decode;

@@ -92,6 +92,7 @@ fn noise_is_resampled_as_in_pillow() {
                 colour: "grey 8-bit".to_owned(),
                 orientation: 1,
                 synthetic: true,
+                coloured_pixels: 0,
             },
         };
         let plane = settings(case.fit, case.size, case.resampling).plane(&film);

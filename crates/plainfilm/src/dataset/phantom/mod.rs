@@ -185,6 +185,7 @@ pub fn draw(settings: &PhantomSettings, index: usize) -> Result<Radiograph, Phan
             colour: "grey 8-bit".into(),
             orientation: 1,
             synthetic: true,
+            coloured_pixels: 0,
         },
     })
 }

@@ -285,6 +285,26 @@ impl Split {
     }
 }
 
+/// A fold for each film, whole patients at a time and labels in equal shares; none when a label has
+/// fewer patients than there are folds. Where the films need not be those of a data set.
+pub(crate) fn folds_by_patient(
+    labels: &[usize],
+    patients: &[usize],
+    classes: usize,
+    folds: usize,
+    seed: u64,
+) -> Option<Vec<usize>> {
+    let films = Films {
+        labels: vec![String::new(); classes],
+        label: labels.to_vec(),
+        patient: patients.to_vec(),
+        origin: PatientOrigin::Manifest,
+    };
+    let all: Vec<usize> = (0..films.len()).collect();
+    let fractions = vec![1.0 / folds as f64; folds];
+    films.deal_patients(&all, &fractions, seed, "folds", 0).ok()
+}
+
 /// What splitting needs to know about the films.
 #[derive(Clone)]
 struct Films {

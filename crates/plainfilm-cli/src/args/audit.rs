@@ -1,0 +1,42 @@
+//! `audit`
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::TableFormat;
+
+/// Find out what a label can be told from, other than the lungs.
+#[derive(Debug, Args)]
+pub struct AuditArgs {
+    /// Films: a folder with a sub-folder per label, a manifest (CSV or Parquet), or a zip of either
+    pub data: PathBuf,
+    /// Labels to use, in order [default: all, by name]
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub labels: Option<Vec<String>>,
+    /// Exit with code 4 when the verdict is fail
+    #[arg(long)]
+    pub strict: bool,
+    /// Also write audit.json and audit.html into this folder
+    #[arg(long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = TableFormat::Table)]
+    pub format: TableFormat,
+    /// Judge the films a second time as this preprocessing leaves them, in the words of `train`, such
+    /// as "--fit crop --strip-borders 8%"
+    #[arg(long, value_name = "PREPROCESSING", allow_hyphen_values = true)]
+    pub after: Option<String>,
+    /// How training will divide the films: by patient, at random, or as a split.csv says
+    #[arg(long, value_name = "grouped|random|FILE", default_value = "grouped")]
+    pub split: String,
+    /// Regular expression with one group that finds the patient in a file's name
+    #[arg(long, value_name = "REGEX")]
+    pub patient_pattern: Option<String>,
+    /// Seed of every random draw
+    #[arg(long, value_name = "N", default_value_t = crate::settings::DEFAULT_SEED)]
+    pub seed: u64,
+    /// Threads [default: all cores]
+    #[arg(long, value_name = "N", value_parser = super::threads)]
+    pub threads: Option<usize>,
+}

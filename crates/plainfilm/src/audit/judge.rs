@@ -1,0 +1,149 @@
+//! The one rule by which areas are judged, and how they are put into words.
+
+use super::check::Status;
+use super::learner::{FOLDS, Separation, Subjects};
+use super::settings::{AREA_FAILS, AREA_WARNS, ENOUGH_PATIENTS};
+use crate::evaluate::Interval;
+
+/// How a figure came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Judged {
+    Pass,
+    Warn,
+    Fail,
+    /// Too few films to tell a pass from a failure.
+    Unclear,
+}
+
+impl Judged {
+    pub fn status(self) -> Status {
+        match self {
+            Self::Pass => Status::Pass,
+            Self::Warn => Status::Warn,
+            Self::Fail => Status::Fail,
+            Self::Unclear => Status::NotChecked,
+        }
+    }
+}
+
+/// Judges an area by the lower end of its interval, so that no set fails by luck. What would pass needs
+/// enough patients for the pass to mean something.
+pub(super) fn judge_area(area: &Interval, subjects: &Subjects) -> Judged {
+    let fewest = fewest_patients(subjects);
+    match area.low {
+        low if low > AREA_FAILS => Judged::Fail,
+        low if low > AREA_WARNS => Judged::Warn,
+        _ if fewest < ENOUGH_PATIENTS || area.high > AREA_FAILS => Judged::Unclear,
+        _ => Judged::Pass,
+    }
+}
+
+fn fewest_patients(subjects: &Subjects) -> usize {
+    subjects.patients_per_label().into_iter().min().unwrap_or(0)
+}
+
+/// Why a learner could not be tried.
+pub(super) fn too_few(subjects: &Subjects, labels: &[String]) -> String {
+    if subjects.classes < 2 {
+        return "needs two labels".to_owned();
+    }
+    let patients = subjects.patients_per_label();
+    let (label, count) = patients
+        .iter()
+        .enumerate()
+        .min_by_key(|(_, count)| **count)
+        .map_or((0, 0), |(label, count)| (label, *count));
+    format!(
+        "not enough films to tell: {} has {count} patients, and {FOLDS} are the least",
+        labels[label]
+    )
+}
+
+/// What is said of a wide interval around little.
+pub(super) fn unclear(area: &Interval) -> String {
+    format!(
+        "not enough films to tell: AUROC {:.2} ({:.2} to {:.2})",
+        area.value, area.low, area.high
+    )
+}
+
+/// The rest of a sentence that begins with what was looked at.
+pub(super) fn told(found: &Separation, labels: &[String], judged: Judged) -> String {
+    let how_well = match judged {
+        Judged::Fail => "tell",
+        Judged::Warn => "partly tell",
+        Judged::Pass | Judged::Unclear => "hardly tell",
+    };
+    let Interval {
+        value, low, high, ..
+    } = found.auroc;
+    format!(
+        "{how_well} {}: AUROC {value:.2} ({low:.2} to {high:.2})",
+        which(found, labels)
+    )
+}
+
+/// What is told apart: the one label from the other, or the label told best from all others.
+pub(super) fn which(found: &Separation, labels: &[String]) -> String {
+    if labels.len() == 2 {
+        format!("{} from {}", labels[0], labels[1])
+    } else {
+        format!("{} from the others", labels[found.label])
+    }
+}
+
+/// A share in whole percent; short of all and above none are never rounded to those.
+pub(super) fn percent(share: f64) -> String {
+    let rounded = (share * 100.0).round();
+    if rounded >= 100.0 && share < 1.0 {
+        return "more than 99 %".to_owned();
+    }
+    if rounded <= 0.0 && share > 0.0 {
+        return "less than 1 %".to_owned();
+    }
+    format!("{rounded:.0} %")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lower_end_decides() {
+        let many = Subjects {
+            labels: (0..200).map(|row| row % 2).collect(),
+            patients: (0..200).collect(),
+            classes: 2,
+        };
+        let few = Subjects {
+            labels: (0..20).map(|row| row % 2).collect(),
+            patients: (0..20).collect(),
+            classes: 2,
+        };
+        let cases = [
+            ((0.95, 0.9, 0.99), &many, Judged::Fail),
+            ((0.95, 0.9, 0.99), &few, Judged::Fail),
+            ((0.85, 0.7, 0.95), &many, Judged::Warn),
+            ((0.55, 0.48, 0.62), &many, Judged::Pass),
+            ((0.55, 0.48, 0.62), &few, Judged::Unclear),
+            ((0.70, 0.5, 0.85), &many, Judged::Unclear),
+        ];
+        for ((value, low, high), subjects, expected) in cases {
+            let area = Interval::new(value, low, high, "test");
+            assert_eq!(judge_area(&area, subjects), expected, "{area:?}");
+        }
+    }
+
+    #[test]
+    fn shares_are_never_rounded_to_all_or_nothing() {
+        for (share, text) in [
+            (1.0, "100 %"),
+            (0.999, "more than 99 %"),
+            (0.984, "98 %"),
+            (0.001, "less than 1 %"),
+            (0.0, "0 %"),
+        ] {
+            assert_eq!(percent(share), text);
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Thin bright or dark strokes, as letters have and anatomy has not.
+
+use crate::radiograph::Radiograph;
+
+/// Strokes thinner than this part of the film's shorter side are sought.
+const THICKNESS: f32 = 0.012;
+/// Part of the film's contrast by which a stroke stands out from both of its sides.
+const CONTRAST: f32 = 0.35;
+/// The film is averaged to about this many pixels a side before strokes are sought.
+const SIDE: usize = 512;
+
+/// Part of a film's pixels that lie on strokes.
+///
+/// A stroke vanishes when the film is opened (bright strokes) or closed (dark ones) with a square
+/// wider than it is; what vanishes is the top-hat of mathematical morphology (Serra 1982).
+pub(super) fn share(film: &Radiograph) -> f64 {
+    let (width, height) = (film.width as usize, film.height as usize);
+    let step = (width.min(height) / SIDE).max(1);
+    let (columns, rows) = (width / step, height / step);
+    let mut values = Vec::with_capacity(columns * rows);
+    for row in 0..rows {
+        for column in 0..columns {
+            let sum: u32 = (0..step)
+                .flat_map(|y| &film.pixels[(row * step + y) * width + column * step..][..step])
+                .map(|&pixel| u32::from(pixel))
+                .sum();
+            values.push((sum / (step * step) as u32) as u16);
+        }
+    }
+    if values.is_empty() {
+        return 0.0;
+    }
+    let mut sorted = values.clone();
+    sorted.sort_unstable();
+    let contrast =
+        f32::from(sorted[sorted.len() * 99 / 100]) - f32::from(sorted[sorted.len() / 100]);
+    let least = (contrast * CONTRAST) as u16;
+    if least == 0 {
+        return 0.0;
+    }
+    let radius = ((columns.min(rows) as f32 * THICKNESS / 2.0).ceil() as usize).max(1);
+    let size = (columns, rows, radius);
+    let opened = extreme(&extreme(&values, size, u16::min), size, u16::max);
+    let closed = extreme(&extreme(&values, size, u16::max), size, u16::min);
+    let strokes = values
+        .iter()
+        .zip(opened.iter().zip(&closed))
+        .filter(|(value, (opened, closed))| {
+            **value - **opened > least || **closed - **value > least
+        })
+        .count();
+    strokes as f64 / values.len() as f64
+}
+
+/// The least or greatest value of the square around each pixel, `radius` pixels to each side.
+fn extreme(
+    values: &[u16],
+    (columns, rows, radius): (usize, usize, usize),
+    choose: fn(u16, u16) -> u16,
+) -> Vec<u16> {
+    let mut across = values.to_vec();
+    for (line, from) in across
+        .chunks_exact_mut(columns)
+        .zip(values.chunks_exact(columns))
+    {
+        for (x, value) in line.iter_mut().enumerate() {
+            let around = &from[x.saturating_sub(radius)..(x + radius + 1).min(columns)];
+            *value = around.iter().copied().fold(from[x], choose);
+        }
+    }
+    let mut down = across.clone();
+    for y in 0..rows {
+        for near in y.saturating_sub(radius)..(y + radius + 1).min(rows) {
+            for x in 0..columns {
+                let value = &mut down[y * columns + x];
+                *value = choose(*value, across[near * columns + x]);
+            }
+        }
+    }
+    down
+}
