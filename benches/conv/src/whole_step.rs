@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Instant;
 
+use plainfilm::audit::AuditSummary;
 use plainfilm::dataset::{Dataset, DatasetOptions};
 use plainfilm::model::Architecture;
 use plainfilm::train::{
@@ -81,6 +82,7 @@ fn run(
     settings.freeze_backbone = false;
     settings.batch = batch;
     settings.epochs = EPOCHS;
+    settings.audit = false;
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let interrupt = observer.interrupt.clone();
     let run = RunFolder::at(folder.path());
@@ -111,6 +113,9 @@ impl TrainObserver for Observer {
     fn loading(&self) -> &(dyn Fn(usize, usize) + Sync) {
         &|_, _| {}
     }
+
+    /// Steps are timed without an audit before them; it changes none of them.
+    fn audited(&mut self, _: &AuditSummary) {}
 
     fn batch(&mut self, progress: &BatchProgress) {
         if let Some(since) = self.since.filter(|_| progress.step < progress.steps) {
