@@ -10,7 +10,7 @@
 use std::ops::Range;
 
 use crate::geometry::Shape;
-use crate::kernel::WIDEST;
+use crate::kernel::{WIDEST, vectorised};
 
 /// How channels of a film are laid out for one tile of rows.
 #[derive(Clone, Debug)]
@@ -164,14 +164,28 @@ impl Line {
         let source = &source[self.first..];
         let count = source.len().div_ceil(self.stride).min(line.len());
         let (line, after) = line.split_at_mut(count);
-        if self.stride == 1 {
-            line.copy_from_slice(&source[..count]);
-        } else {
-            for (value, source) in line.iter_mut().zip(source.iter().step_by(self.stride)) {
-                *value = *source;
+        match self.stride {
+            1 => line.copy_from_slice(&source[..count]),
+            2 => vectorised(|| every_second(source, line)),
+            stride => {
+                for (value, source) in line.iter_mut().zip(source.iter().step_by(stride)) {
+                    *value = *source;
+                }
             }
         }
         after.fill(0.0);
+    }
+}
+
+/// Every second value, from the first on: pairs vectorise, a step of two does not.
+#[inline(always)]
+fn every_second(source: &[f32], out: &mut [f32]) {
+    let (pairs, last) = source.as_chunks::<2>();
+    for (value, pair) in out.iter_mut().zip(pairs) {
+        *value = pair[0];
+    }
+    if let (Some(value), Some(last)) = (out.get_mut(pairs.len()), last.first()) {
+        *value = *last;
     }
 }
 
