@@ -220,14 +220,21 @@ fn a_training_pass_of_darkcovidnet_is_that_of_pytorch() {
         assert!((found - training.loss).abs() < 1e-4, "loss {found}");
 
         let gradients = gradients_by_name(&network, &loss.backward());
-        // The script says why gradients far from the loss can only be compared loosely.
-        let (near, far): (Vec<&Measured>, Vec<&Measured>) =
-            training.gradients.iter().partition(|gradient| {
-                let stage = gradient.name.as_bytes()["stage".len()];
-                gradient.name.starts_with("head") || training.shift > 0.0 && stage >= b'5'
+        // The script says why gradients far from the loss can only be compared loosely: a value that
+        // rounding puts on the other side of a bend moves those below it by about 1e-3 each.
+        let (head, stages): (Vec<&Measured>, Vec<&Measured>) = training
+            .gradients
+            .iter()
+            .partition(|gradient| gradient.name.starts_with("head"));
+        let (late, early): (Vec<&Measured>, Vec<&Measured>) =
+            stages.into_iter().partition(|gradient| {
+                training.shift > 0.0 && gradient.name.as_bytes()["stage".len()] >= b'5'
             });
         assert_eq!(gradients.len(), training.gradients.len());
-        for (expected, tolerance) in [(near, 1e-3), (far, 2e-2)] {
+        for (expected, tolerance) in [(head, 1e-3), (late, 5e-3), (early, 2e-2)] {
+            if expected.is_empty() {
+                continue;
+            }
             let (worst, name) = compare(expected, &gradients);
             println!(
                 "shift {}: gradients differ by {worst:e} at {name}",
