@@ -86,7 +86,7 @@ impl FileFacts {
         facts
     }
 
-    /// The facts as numbers, named by `FACTS`.
+    /// The facts as numbers, in a fixed order.
     pub fn numbers(&self) -> Vec<f32> {
         let pixels = (f64::from(self.width) * f64::from(self.height)).max(1.0);
         vec![
