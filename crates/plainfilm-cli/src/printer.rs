@@ -76,8 +76,15 @@ impl Printer {
         ));
     }
 
-    /// Why the program failed, with the chain of causes.
+    /// Why the program failed, with the chain of causes, each once: many of the library's messages
+    /// end in their cause already.
     pub fn error(&self, error: &anyhow::Error) {
-        self.line(&format!("{} {error:#}", self.styled(Style::Red, "error:")));
+        let mut text = error.to_string();
+        for cause in error.chain().skip(1).map(ToString::to_string) {
+            if !text.contains(&cause) {
+                text = format!("{text}: {cause}");
+            }
+        }
+        self.line(&format!("{} {text}", self.styled(Style::Red, "error:")));
     }
 }

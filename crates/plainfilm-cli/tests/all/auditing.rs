@@ -120,3 +120,11 @@ fn a_run_without_an_audit_says_so() {
     let report = std::fs::read_to_string(run.join("report.html")).unwrap();
     assert!(report.contains("Not audited"));
 }
+
+#[test]
+fn a_cause_is_not_said_twice() {
+    let output = plainfilm(&["audit", "/nowhere/at/all"]);
+    assert_code(&output, 1);
+    let said = stderr(&output);
+    assert_eq!(said.matches("No such file").count(), 1, "{said}");
+}
