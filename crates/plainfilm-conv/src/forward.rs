@@ -237,6 +237,25 @@ impl Convolution {
             .map(|task| (task.channels, task.found))
             .collect()
     }
+
+    /// Writes every output, plus `bias`, to `output` `[films, channels, plane]`.
+    pub fn write_to(&self, input: &[f32], bias: Option<&[f32]>, output: &mut [f32]) {
+        let width = self.shape.output[1];
+        self.run::<()>(
+            input,
+            output,
+            self.shape.output_plane(),
+            |rows| rows * width,
+            |task, channel, rows| {
+                let values = rows.copy_to(task.out.row(channel));
+                if let Some(bias) = bias {
+                    for value in values {
+                        *value += bias[task.channels.start + channel];
+                    }
+                }
+            },
+        );
+    }
 }
 
 /// Cuts the output rows of a film into tasks of at most `most` rows, more than one where there are
@@ -263,10 +282,7 @@ impl Direct {
     ) -> Self {
         let longest = tiles.iter().map(Range::len).max().unwrap_or(1);
         let (lattice, taps) = Lattice::of_input(shape, longest);
-        let offsets: Vec<usize> = (0..shape.inputs)
-            .flat_map(|channel| taps.iter().map(move |tap| (channel, tap)))
-            .map(|(channel, tap)| channel * lattice.channel() + tap)
-            .collect();
+        let offsets = lattice.columns(&taps, shape.inputs);
         Self {
             reach: offsets.iter().copied().max().unwrap_or(0),
             offsets,
@@ -332,34 +348,5 @@ pub(crate) fn convolve(
     shape: &Shape,
     output: &mut [f32],
 ) {
-    let width = shape.output[1];
-    Convolution::new(weight, shape, 1).run::<()>(
-        input,
-        output,
-        shape.output_plane(),
-        |rows| rows * width,
-        |task, channel, rows| {
-            let values = rows.copy_to(task.out.row(channel));
-            if let Some(bias) = bias {
-                for value in values {
-                    *value += bias[task.channels.start + channel];
-                }
-            }
-        },
-    );
-}
-
-/// The gradient of the input, given the output's: `convolution` is
-/// [`transposed`](Convolution::transposed).
-pub(crate) fn convolve_back(convolution: &Convolution, gradient: &[f32], out: &mut [f32]) {
-    let shape = convolution.shape;
-    convolution.run::<()>(
-        gradient,
-        out,
-        shape.output_plane(),
-        |rows| rows * shape.output[1],
-        |task, channel, rows| {
-            rows.copy_to(task.out.row(channel));
-        },
-    );
+    Convolution::new(weight, shape, 1).write_to(input, bias, output);
 }

@@ -101,6 +101,13 @@ impl Lattice {
         self.phases.len() * self.plane
     }
 
+    /// Where each (channel, tap) of so many channels reads, given the taps of the first.
+    pub fn columns(&self, taps: &[usize], channels: usize) -> Vec<usize> {
+        (0..channels)
+            .flat_map(|channel| taps.iter().map(move |tap| channel * self.channel() + tap))
+            .collect()
+    }
+
     /// Length of the memory for this many channels, spare values at the end included.
     pub fn length(&self, channels: usize) -> usize {
         channels * self.channel() + WIDEST

@@ -11,7 +11,7 @@ mod weight;
 use rayon::prelude::*;
 
 use crate::buffer::{Buffer, Scratch, at_least, with_scratch};
-use crate::forward::{Convolution, convolve_back};
+use crate::forward::Convolution;
 use crate::geometry::Shape;
 use crate::kernel::elementwise;
 use crate::winograd;
@@ -96,7 +96,7 @@ pub(crate) fn backward(
     );
     if let Some(back) = &back {
         let mut out = Buffer::take(shape.films * shape.input_film());
-        convolve_back(back, gradient, &mut out);
+        back.write_to(gradient, None, &mut out);
         found.input = Some(out);
     }
     if by_tiles {

@@ -64,14 +64,6 @@ impl WeightGradient {
         }
     }
 
-    /// Where each (input channel, tap) of so many channels reads.
-    fn columns(&self, channels: usize) -> Vec<usize> {
-        (0..channels)
-            .flat_map(|channel| self.taps.iter().map(move |tap| (channel, tap)))
-            .map(|(channel, tap)| channel * self.lattice.channel() + tap)
-            .collect()
-    }
-
     /// Values from the first output of a tile to its last.
     fn length(&self, rows: usize) -> usize {
         (rows - 1) * self.lattice.pitch + self.shape.output[1]
@@ -121,7 +113,7 @@ impl WeightGradient {
         let shape = &self.shape;
         let source = at_least(source, self.lattice.length(shape.inputs));
         let placed = at_least(placed, shape.outputs * self.placed);
-        let columns = self.columns(shape.inputs);
+        let columns = self.lattice.columns(&self.taps, shape.inputs);
         let rows: Vec<usize> = (0..shape.outputs).map(|row| row * self.placed).collect();
         for (group, sum) in sum.chunks_exact_mut(shape.group_weights()).enumerate() {
             let input = group_of(input, group, shape.inputs * shape.input_plane());
@@ -214,7 +206,7 @@ impl WeightGradient {
         Scratch { source, tile, .. }: &mut Scratch,
     ) {
         let shape = &self.shape;
-        let columns = self.columns(channels.len());
+        let columns = self.lattice.columns(&self.taps, channels.len());
         let rows: Vec<usize> = (0..shape.outputs)
             .map(|row| (group * shape.outputs + row) * self.placed)
             .collect();
