@@ -5,12 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::backend::{Dispatch, DispatchDevice};
 use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
-use burn::tensor::{DType, Tensor, activation, module};
+use burn::tensor::{DType, Device, Tensor, activation, module};
 
-use crate::extension::{ConvBackend, FoldedConvBackend};
+use crate::extension::{AdamBackend, ConvBackend, FoldedConvBackend};
 use crate::fused::{Activation, BlockSettings, Precision};
 use crate::geometry::{ConvGeometry, GeometryError};
 use crate::kernel::amx;
+use crate::max_pool::Windows;
+use crate::optimiser::AdamStep;
 
 static ENABLED: AtomicBool = AtomicBool::new(true);
 
@@ -61,19 +63,23 @@ pub(crate) fn precision() -> Precision {
 
 /// True where every tensor is 32-bit on the flex backend and the fast path is on.
 fn fast<const D: usize>(x: &Tensor<4>, weight: &Tensor<4>, others: &[&Tensor<D>]) -> bool {
-    let on_flex = match x.device().as_dispatch() {
+    let mut types = others.iter().map(|tensor| tensor.dtype());
+    enabled()
+        && on_flex(x)
+        && x.dtype() == DType::F32
+        && weight.dtype() == DType::F32
+        && types.all(|dtype| dtype == DType::F32)
+}
+
+/// Whether a tensor is on the flex backend, tracked or not.
+fn on_flex<const D: usize>(x: &Tensor<D>) -> bool {
+    match x.device().as_dispatch() {
         DispatchDevice::Flex(_) => true,
         DispatchDevice::Autodiff(inner) => matches!(**inner, DispatchDevice::Flex(_)),
         // Which other backends exist is decided by features of the program.
         #[allow(unreachable_patterns)]
         _ => false,
-    };
-    let mut types = others.iter().map(|tensor| tensor.dtype());
-    enabled()
-        && on_flex
-        && x.dtype() == DType::F32
-        && weight.dtype() == DType::F32
-        && types.all(|dtype| dtype == DType::F32)
+    }
 }
 
 /// Stops with the message of a [`GeometryError`], or with the length of a per-channel tensor that
@@ -170,6 +176,12 @@ pub fn conv_bn_act(
 ) -> (Tensor<4>, Tensor<1>, Tensor<1>) {
     let named = [("gamma", &gamma), ("beta", &beta)];
     check("conv_bn_act", &x, &weight, &named, &geometry, pool);
+    let settings = BlockSettings {
+        geometry,
+        epsilon,
+        activation,
+        pool,
+    };
     let ordered = !pool || activation.keeps_order();
     if ordered && fast(&x, &weight, &[&gamma, &beta]) {
         let (output, mean, variance) = Dispatch::fast_conv_bn_act(
@@ -177,12 +189,7 @@ pub fn conv_bn_act(
             weight.into_dispatch(),
             gamma.into_dispatch(),
             beta.into_dispatch(),
-            BlockSettings {
-                geometry,
-                epsilon,
-                activation,
-                pool,
-            },
+            settings,
         );
         return (
             Tensor::from_dispatch(output),
@@ -190,25 +197,107 @@ pub fn conv_bn_act(
             Tensor::from_dispatch(variance),
         );
     }
-    let z = conv2d(x, weight, None, geometry);
+    let (normal, mean, variance) = conv_bn(x, weight, gamma, beta, &settings);
+    (activate_pool(normal, activation, pool), mean, variance)
+}
+
+/// The training block at the end of a residual block (He et al. 2016): convolution without bias,
+/// batch normalisation with the statistics of this batch, the sum with `kept`
+/// `[films, out channels, output height, output width]`, and `activation`.
+///
+/// Everything else as [`conv_bn_act`].
+///
+/// # Panics
+/// As [`conv_bn_act`], or when `kept` has another shape than the convolution's output.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "five tensors and three settings, each with its own meaning, in the order of the work"
+)]
+pub fn conv_bn_sum_act(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    gamma: Tensor<1>,
+    beta: Tensor<1>,
+    kept: Tensor<4>,
+    geometry: ConvGeometry,
+    epsilon: f64,
+    activation: Activation,
+) -> (Tensor<4>, Tensor<1>, Tensor<1>) {
+    let named = [("gamma", &gamma), ("beta", &beta)];
+    check("conv_bn_sum_act", &x, &weight, &named, &geometry, false);
+    check_sum("conv_bn_sum_act", &x, &weight, &kept, &geometry);
+    let settings = BlockSettings {
+        geometry,
+        epsilon,
+        activation,
+        pool: false,
+    };
+    if activation.keeps_order() && fast(&x, &weight, &[&gamma, &beta]) && kept.dtype() == DType::F32
+    {
+        let (output, mean, variance) = Dispatch::fast_conv_bn_sum_act(
+            x.into_dispatch(),
+            weight.into_dispatch(),
+            gamma.into_dispatch(),
+            beta.into_dispatch(),
+            kept.into_dispatch(),
+            settings,
+        );
+        return (
+            Tensor::from_dispatch(output),
+            Tensor::from_dispatch(mean),
+            Tensor::from_dispatch(variance),
+        );
+    }
+    let (normal, mean, variance) = conv_bn(x, weight, gamma, beta, &settings);
+    (
+        activate_pool(normal + kept, activation, false),
+        mean,
+        variance,
+    )
+}
+
+/// Convolution and batch normalisation by Burn's own operations: normalised, mean, unbiased
+/// variance.
+fn conv_bn(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    gamma: Tensor<1>,
+    beta: Tensor<1>,
+    settings: &BlockSettings,
+) -> (Tensor<4>, Tensor<1>, Tensor<1>) {
+    let z = conv2d(x, weight, None, settings.geometry);
     let [films, _, height, width] = z.dims();
     let count = films * height * width;
-    let normal = module::batch_norm_train(z, gamma, beta, epsilon);
+    let normal = module::batch_norm_train(z, gamma, beta, settings.epsilon);
     let variance = if count > 1 {
         let unbias = count as f64 / (count as f64 - 1.0);
         normal.variance.mul_scalar(unbias)
     } else {
         normal.variance
     };
-    let output = activate_pool(normal.output, activation, pool);
-    (output, normal.mean, variance)
+    (normal.output, normal.mean, variance)
 }
 
-/// An inference block: convolution with bias, `activation`, and with `pool` a 2x2 max-pool of
-/// stride 2. [`fold_batch_norm`] makes weight and bias from a trained block.
+/// Stops where what is to be added has not the shape of what it is added to.
+fn check_sum(
+    operation: &str,
+    x: &Tensor<4>,
+    weight: &Tensor<4>,
+    kept: &Tensor<4>,
+    geometry: &ConvGeometry,
+) {
+    let found = kept.dims();
+    let expected = geometry.output_shape(x.dims(), weight.dims());
+    assert!(
+        expected == Ok(found),
+        "{operation}: expected something of shape {expected:?} to add, found {found:?}"
+    );
+}
+
+/// A block without normalisation: convolution with bias, `activation`, and with `pool` a 2x2
+/// max-pool of stride 2. [`fold_batch_norm`] makes weight and bias from a trained block.
 ///
-/// Tensors as in [`conv2d`]. On an autodiff device this stays differentiable: the convolution is
-/// the fast one, and activation and pool are Burn's.
+/// Tensors as in [`conv2d`]. Differentiable; [`set_precision`] holds where no gradient is recorded.
 ///
 /// # Panics
 /// As [`conv_bn_act`].
@@ -228,21 +317,116 @@ pub fn conv_bias_act(
         &geometry,
         pool,
     );
-    let plain = [x.device(), weight.device(), bias.device()]
-        .iter()
-        .all(|device| !device.is_autodiff());
-    let ordered = !pool || activation.keeps_order();
-    if plain && ordered && fast(&x, &weight, &[&bias]) {
-        return Tensor::from_dispatch(Dispatch::fast_conv_bias_act(
+    if !(activation.keeps_order() && fast(&x, &weight, &[&bias])) {
+        return activate_pool(conv2d(x, weight, Some(bias), geometry), activation, pool);
+    }
+    let settings = BlockSettings {
+        geometry,
+        epsilon: 0.0,
+        activation,
+        pool,
+    };
+    let plain = is_plain(&[x.device(), weight.device(), bias.device()]);
+    let (x, weight) = (x.into_dispatch(), weight.into_dispatch());
+    let bias = bias.into_dispatch();
+    Tensor::from_dispatch(if plain {
+        Dispatch::fast_conv_bias_act(x, weight, bias, settings)
+    } else {
+        Dispatch::fast_conv_bias_block(x, weight, bias, settings)
+    })
+}
+
+/// The same with `kept`, of the output's shape, added before the activation: the end of a residual
+/// block, for inference.
+///
+/// # Panics
+/// As [`conv_bn_sum_act`].
+pub fn conv_bias_sum_act(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Tensor<1>,
+    kept: Tensor<4>,
+    geometry: ConvGeometry,
+    activation: Activation,
+) -> Tensor<4> {
+    let named = [("a bias", &bias)];
+    check("conv_bias_sum_act", &x, &weight, &named, &geometry, false);
+    check_sum("conv_bias_sum_act", &x, &weight, &kept, &geometry);
+    let devices = [x.device(), weight.device(), bias.device(), kept.device()];
+    if is_plain(&devices) && fast(&x, &weight, &[&bias]) && kept.dtype() == DType::F32 {
+        return Tensor::from_dispatch(Dispatch::fast_conv_bias_sum_act(
             x.into_dispatch(),
             weight.into_dispatch(),
             bias.into_dispatch(),
-            geometry,
-            activation,
-            pool,
+            kept.into_dispatch(),
+            BlockSettings {
+                geometry,
+                epsilon: 0.0,
+                activation,
+                pool: false,
+            },
         ));
     }
-    activate_pool(conv2d(x, weight, Some(bias), geometry), activation, pool)
+    let sum = conv2d(x, weight, Some(bias), geometry) + kept;
+    activate_pool(sum, activation, false)
+}
+
+/// Whether none of the devices records gradients.
+fn is_plain(devices: &[Device]) -> bool {
+    devices.iter().all(|device| !device.is_autodiff())
+}
+
+/// The largest value of each window of `x` `[films, channels, height, width]` (floor); the padding
+/// is never the largest.
+///
+/// # Panics
+/// With Burn's own message, when a window is larger than the padded map.
+pub fn max_pool2d(x: Tensor<4>, windows: Windows) -> Tensor<4> {
+    let [_, _, height, width] = x.dims();
+    if enabled() && on_flex(&x) && x.dtype() == DType::F32 && windows.fit([height, width]) {
+        return Tensor::from_dispatch(Dispatch::fast_max_pool2d(x.into_dispatch(), windows));
+    }
+    let options = MaxPoolOptions::new([windows.size; 2])
+        .with_stride([windows.stride; 2])
+        .with_padding([windows.padding; 2]);
+    module::max_pool2d(x, options)
+}
+
+/// A step of Adam or AdamW on one tensor of weights: gives the new weights and both moments. All
+/// tensors have one shape and are on a device without autodiff; the moments start at zero.
+///
+/// # Panics
+/// When the shapes differ.
+pub fn adam_step<const D: usize>(
+    weight: Tensor<D>,
+    gradient: Tensor<D>,
+    [first, second]: [Tensor<D>; 2],
+    step: AdamStep,
+) -> (Tensor<D>, [Tensor<D>; 2]) {
+    let all = [&weight, &gradient, &first, &second];
+    for tensor in all {
+        let (expected, found) = (weight.dims(), tensor.dims());
+        assert_eq!(expected, found, "adam_step: tensors of one shape");
+    }
+    let on_flex = |tensor: &Tensor<D>| on_flex(tensor) && !tensor.device().is_autodiff();
+    if enabled() && all.iter().all(|t| on_flex(t) && t.dtype() == DType::F32) {
+        let (weight, first, second) = Dispatch::fast_adam(
+            weight.into_dispatch(),
+            gradient.into_dispatch(),
+            first.into_dispatch(),
+            second.into_dispatch(),
+            step,
+        );
+        let moments = [first, second].map(Tensor::from_dispatch);
+        return (Tensor::from_dispatch(weight), moments);
+    }
+    let factors = step.factors();
+    let gradient = gradient + weight.clone() * step.coupled_decay;
+    let first = first * step.beta_1 + gradient.clone() * (1.0 - step.beta_1);
+    let second = second * step.beta_2 + gradient.square() * (1.0 - step.beta_2);
+    let divisor = second.clone().sqrt() * factors.root + step.epsilon;
+    let weight = weight * factors.kept - first.clone() * factors.rate / divisor;
+    (weight, [first, second])
 }
 
 /// Folds a batch normalisation with running statistics into the convolution before it, for

@@ -8,6 +8,7 @@ use crate::bf16::HalfPrecision;
 use crate::buffer::{Scratch, at_least, with_scratch};
 use crate::geometry::Shape;
 use crate::kernel::amx;
+use crate::kernel::elementwise::Grid;
 use crate::kernel::{OuterProduct, Panels, WIDEST, outer_products};
 use crate::lattice::{Lattice, parts};
 use crate::matrix::MatMut;
@@ -102,10 +103,34 @@ impl<'a> Rows<'a> {
         self.count
     }
 
+    /// Where they belong in a channel's row of the task's output, whose rows are as wide as these.
+    pub fn place_in<'b>(&self, out: &'b mut [f32]) -> &'b mut [f32] {
+        &mut out[self.first * self.width..][..self.count * self.width]
+    }
+
+    /// All of them: values, width, and distance between rows. Without anything between rows they are
+    /// one long row.
+    pub fn grid(&self) -> Grid<'a> {
+        let (width, pitch) = if self.pitch == self.width {
+            (self.count * self.width, self.count * self.width)
+        } else {
+            (self.width, self.pitch)
+        };
+        Grid {
+            values: self.values,
+            width,
+            pitch,
+        }
+    }
+
     /// Copies them into a channel's row of the task's output, whose rows are as wide as these, and
     /// gives the copy.
     pub fn copy_to<'b>(&self, out: &'b mut [f32]) -> &'b mut [f32] {
-        let out = &mut out[self.first * self.width..][..self.count * self.width];
+        let out = self.place_in(out);
+        if self.pitch == self.width {
+            out.copy_from_slice(&self.values[..out.len()]);
+            return out;
+        }
         for (row, out) in out.chunks_exact_mut(self.width).enumerate() {
             out.copy_from_slice(self.row(row));
         }

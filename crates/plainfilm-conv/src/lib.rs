@@ -42,13 +42,17 @@ mod geometry;
 mod kernel;
 mod lattice;
 mod matrix;
+mod max_pool;
+mod optimiser;
 mod winograd;
 
 pub use api::{
-    PrecisionError, conv_bias_act, conv_bn_act, conv2d, enabled, fold_batch_norm, set_enabled,
-    set_precision,
+    PrecisionError, adam_step, conv_bias_act, conv_bias_sum_act, conv_bn_act, conv_bn_sum_act,
+    conv2d, enabled, fold_batch_norm, max_pool2d, set_enabled, set_precision,
 };
 pub use buffer::release_memory;
-pub use extension::{ConvBackend, FoldedConvBackend};
+pub use extension::{AdamBackend, ConvBackend, FoldedConvBackend};
 pub use fused::{Activation, BlockSettings, Precision};
 pub use geometry::{ConvGeometry, GeometryError};
+pub use max_pool::Windows;
+pub use optimiser::AdamStep;

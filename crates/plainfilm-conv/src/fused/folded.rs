@@ -1,19 +1,22 @@
 //! The inference block: convolution, bias, activation, optional 2x2 max-pool.
 
-use super::{Activation, Precision};
+use super::{BlockSettings, Precision};
 use crate::buffer::Buffer;
 use crate::forward::Convolution;
 use crate::geometry::Shape;
-use crate::kernel::elementwise::{add_bias_activate, bias_activate_pool};
+use crate::kernel::elementwise::{bias_activate, bias_activate_pool};
 
-/// `activation(input * weight + bias)`, then the pool: the unpooled map never leaves the cache.
+/// `activation(input * weight + bias + kept)`, then the pool: the unpooled map never leaves the cache.
+/// `kept` has the output's size; it is given only without a pool.
 pub(crate) fn convolve_activate(
     input: &[f32],
     weight: &[f32],
     bias: &[f32],
+    kept: Option<&[f32]>,
     shape: &Shape,
-    activation: Activation,
-    pool: bool,
+    &BlockSettings {
+        activation, pool, ..
+    }: &BlockSettings,
     precision: Precision,
 ) -> Buffer {
     let curve = activation.curve();
@@ -41,7 +44,11 @@ pub(crate) fn convolve_activate(
                     bias_activate_pool([rows.row(2 * row), rows.row(2 * row + 1)], bias, curve, y);
                 }
             } else {
-                add_bias_activate(rows.copy_to(task.out.row(channel)), bias, curve);
+                let first = (task.rows.start + rows.first) * width;
+                let at = task.film * shape.channels_out() + task.channels.start + channel;
+                let out = rows.place_in(task.out.row(channel));
+                let kept = kept.map(|kept| &kept[at * height * width + first..][..out.len()]);
+                bias_activate(rows.grid(), bias, kept, curve, out);
             }
         },
     );

@@ -3,14 +3,16 @@
 //! Fused, the large map between convolution and pooling is read once more instead of five times,
 //! and the backward pass keeps one map per layer instead of four.
 
+mod biased;
 mod folded;
 mod statistics;
 mod train;
 
-use crate::geometry::ConvGeometry;
+use crate::geometry::{ConvGeometry, Shape};
 
+pub(crate) use biased::{PoolIndex, backward as biased_backward, forward as biased_forward};
 pub(crate) use folded::convolve_activate;
-pub(crate) use train::{Saved, backward, forward};
+pub(crate) use train::{Saved, backward, forward, sum_gradient};
 
 /// What a fused block applies after normalisation or bias.
 #[derive(Clone, Copy, Debug, PartialEq, Default)]
@@ -91,4 +93,17 @@ impl Curve {
         let above = if v < self.ceiling { 1.0 } else { 0.0 };
         if v > 0.0 { above } else { self.below }
     }
+}
+
+/// Height and width after an optional 2x2 max-pool.
+fn pooled(shape: &Shape, pool: bool) -> [usize; 2] {
+    shape.output.map(|side| if pool { side / 2 } else { side })
+}
+
+/// The two rows of a plane that pooled row `row` covers.
+fn row_pair<'a>(z: &'a [f32], row: usize, shape: &Shape) -> [&'a [f32]; 2] {
+    let width = shape.output[1];
+    let pair = &z[2 * row * width..2 * (row + 1) * width];
+    let (upper, lower) = pair.split_at(width);
+    [upper, lower]
 }

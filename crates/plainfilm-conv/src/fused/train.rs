@@ -6,15 +6,18 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::statistics::Moments;
-use super::{Activation, BlockSettings, Curve};
+use super::{Activation, BlockSettings, Curve, pooled, row_pair};
 use crate::backward::{self, OutputGradient, Wanted};
 use crate::buffer::Buffer;
 use crate::forward::Convolution;
 use crate::geometry::Shape;
 use crate::kernel::elementwise::{
-    Channel, Correction, PooledSums, activate, activate_pool, gradient_sums, normalise_gradient,
-    normalised_gradient, pooled_gradient_sums, scatter_pooled,
+    Channel, Correction, PooledSums, activate, activate_pool, activate_sum, curved_gradient,
+    gradient_sums, normalise_gradient, normalised_gradient, pooled_gradient_sums, scatter_pooled,
 };
+
+/// Values that one task takes of an elementwise loop over a batch.
+const CHUNK: usize = 64 * 1024;
 
 /// What the backward pass needs again, shared so that a graph can be cloned.
 #[derive(Clone, Debug)]
@@ -42,19 +45,15 @@ pub(crate) struct Forward {
     pub saved: Saved,
 }
 
-/// Height and width after an optional 2x2 max-pool.
-fn pooled(shape: &Shape, pool: bool) -> [usize; 2] {
-    shape.output.map(|side| if pool { side / 2 } else { side })
-}
-
 /// The block's forward pass, with the statistics of this batch.
 ///
-/// `gamma` and `beta` have one value per output channel.
+/// `gamma` and `beta` have one value per output channel. `kept`, of the output's size, is added
+/// before the activation; only without a pool.
 pub(crate) fn forward(
     input: &[f32],
     weight: &[f32],
-    gamma: &[f32],
-    beta: &[f32],
+    [gamma, beta]: [&[f32]; 2],
+    kept: Option<&[f32]>,
     shape: &Shape,
     settings: &BlockSettings,
 ) -> Forward {
@@ -123,7 +122,13 @@ pub(crate) fn forward(
             .par_chunks_mut(plane)
             .zip(z.par_chunks(plane))
             .enumerate()
-            .for_each(|(at, (y, z))| activate(z, channels[at % channels_out], curve, y));
+            .for_each(|(at, (y, z))| {
+                let channel = channels[at % channels_out];
+                match kept {
+                    None => activate(z, channel, curve, y),
+                    Some(kept) => activate_sum(z, &kept[at * plane..][..plane], channel, curve, y),
+                }
+            });
     }
     Forward {
         output,
@@ -137,17 +142,23 @@ pub(crate) fn forward(
             index: Arc::new(index),
             channels: Arc::new(channels),
             inverse_deviation: Arc::new(inverse_deviation),
-            activation,
+            // The gradient of a sum is taken past the activation before it gets here.
+            activation: match kept {
+                None => activation,
+                Some(_) => Activation::Identity,
+            },
         },
     }
 }
 
-/// The two rows of a plane that pooled row `row` covers.
-pub(super) fn row_pair<'a>(z: &'a [f32], row: usize, shape: &Shape) -> [&'a [f32]; 2] {
-    let width = shape.output[1];
-    let pair = &z[2 * row * width..2 * (row + 1) * width];
-    let (upper, lower) = pair.split_at(width);
-    [upper, lower]
+/// The gradient before an activation whose output was `output`, given that after it.
+pub(crate) fn sum_gradient(gradient: &[f32], output: &[f32], activation: Activation) -> Buffer {
+    let mut sum = Buffer::take(gradient.len());
+    sum.par_chunks_mut(CHUNK)
+        .zip(gradient.par_chunks(CHUNK))
+        .zip(output.par_chunks(CHUNK))
+        .for_each(|((sum, dy), y)| curved_gradient(dy, y, activation.curve(), sum));
+    sum
 }
 
 /// The gradients of the block.

@@ -24,6 +24,15 @@ pub(crate) struct Channel {
 }
 
 impl Channel {
+    /// A bias and nothing else.
+    pub fn shifted(shift: f32) -> Self {
+        Self {
+            mean: 0.0,
+            scale: 1.0,
+            shift,
+        }
+    }
+
     #[inline(always)]
     fn apply(self, z: f32) -> f32 {
         (z - self.mean) * self.scale + self.shift
@@ -89,6 +98,17 @@ pub(crate) fn activate(z: &[f32], channel: Channel, curve: Curve, y: &mut [f32])
     vectorised(|| run(z, channel, curve, y))
 }
 
+/// The same for a residual block: `y = activation(normalised z + kept)`.
+pub(crate) fn activate_sum(z: &[f32], kept: &[f32], channel: Channel, curve: Curve, y: &mut [f32]) {
+    #[inline(always)]
+    fn run(z: &[f32], kept: &[f32], channel: Channel, curve: Curve, y: &mut [f32]) {
+        for ((y, &z), &kept) in y.iter_mut().zip(z).zip(kept) {
+            *y = curve.value(channel.apply(z) + kept);
+        }
+    }
+    vectorised(|| run(z, kept, channel, curve, y))
+}
+
 /// The same in place, for a plain bias: `y = activation(y + bias)`.
 pub(crate) fn add_bias_activate(y: &mut [f32], bias: f32, curve: Curve) {
     #[inline(always)]
@@ -98,6 +118,79 @@ pub(crate) fn add_bias_activate(y: &mut [f32], bias: f32, curve: Curve) {
         }
     }
     vectorised(|| run(y, bias, curve))
+}
+
+/// Rows of values with something between them that means nothing.
+#[derive(Clone, Copy)]
+pub(crate) struct Grid<'a> {
+    pub values: &'a [f32],
+    pub width: usize,
+    /// Distance between the starts of rows.
+    pub pitch: usize,
+}
+
+/// `y = activation(z + bias + kept)`, row by row; `y` and `kept` have nothing between rows.
+pub(crate) fn bias_activate(
+    z: Grid<'_>,
+    bias: f32,
+    kept: Option<&[f32]>,
+    curve: Curve,
+    y: &mut [f32],
+) {
+    #[inline(always)]
+    fn plain(z: Grid<'_>, bias: f32, curve: Curve, y: &mut [f32]) {
+        for (row, y) in y.chunks_exact_mut(z.width).enumerate() {
+            let z = &z.values[row * z.pitch..][..z.width];
+            for (y, &z) in y.iter_mut().zip(z) {
+                *y = curve.value(z + bias);
+            }
+        }
+    }
+    #[inline(always)]
+    fn sum(z: Grid<'_>, bias: f32, kept: &[f32], curve: Curve, y: &mut [f32]) {
+        let rows = y.chunks_exact_mut(z.width).zip(kept.chunks_exact(z.width));
+        for (row, (y, kept)) in rows.enumerate() {
+            let z = &z.values[row * z.pitch..][..z.width];
+            for ((y, &z), &kept) in y.iter_mut().zip(z).zip(kept) {
+                *y = curve.value(z + bias + kept);
+            }
+        }
+    }
+    match kept {
+        None => vectorised(|| plain(z, bias, curve, y)),
+        Some(kept) => vectorised(|| sum(z, bias, kept, curve, y)),
+    }
+}
+
+/// The gradient before an activation whose output is `y`: `dv = dy * slope`.
+pub(crate) fn curved_gradient(dy: &[f32], y: &[f32], curve: Curve, dv: &mut [f32]) {
+    #[inline(always)]
+    fn run(dy: &[f32], y: &[f32], curve: Curve, dv: &mut [f32]) {
+        for ((dv, &dy), &y) in dv.iter_mut().zip(dy).zip(y) {
+            *dv = dy * curve.slope(y);
+        }
+    }
+    vectorised(|| run(dy, y, curve, dv))
+}
+
+/// The sum of that gradient.
+pub(crate) fn sum_curved(dy: &[f32], y: &[f32], curve: Curve) -> f32 {
+    #[inline(always)]
+    fn run(dy: &[f32], y: &[f32], curve: Curve) -> f32 {
+        let mut sums = [0.0; LANES];
+        let (dy_chunks, dy_rest) = dy.as_chunks::<LANES>();
+        let (y_chunks, y_rest) = y.as_chunks::<LANES>();
+        for (dy, y) in dy_chunks.iter().zip(y_chunks) {
+            for lane in 0..LANES {
+                sums[lane] += dy[lane] * curve.slope(y[lane]);
+            }
+        }
+        for (lane, (&dy, &y)) in dy_rest.iter().zip(y_rest).enumerate() {
+            sums[lane] += dy * curve.slope(y);
+        }
+        sums.iter().sum()
+    }
+    vectorised(|| run(dy, y, curve))
 }
 
 /// The larger of two values and its number; a value that is not a number counts as the largest.

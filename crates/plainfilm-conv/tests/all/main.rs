@@ -3,6 +3,7 @@
 
 mod blocks;
 mod convolution;
+mod more_blocks;
 mod reference;
 mod support;
 mod threads;

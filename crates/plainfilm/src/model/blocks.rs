@@ -2,10 +2,8 @@
 
 use burn::module::Module;
 use burn::tensor::Tensor;
-use burn::tensor::module::max_pool2d;
-use burn::tensor::ops::MaxPoolOptions;
 
-use plainfilm_conv::Activation;
+use plainfilm_conv::{Activation, Windows, max_pool2d};
 
 use super::layer_plan::{GrowthPlan, NormPlan, ResidualPlan};
 use super::layers::{BatchNorm, ConvBlock, Supply, activate};
@@ -60,11 +58,11 @@ impl Residual {
             Some(shortcut) => shortcut.forward(maps.clone()),
             None => maps.clone(),
         };
-        let changed = self
-            .body
-            .iter()
-            .fold(maps, |maps, block| block.forward(maps));
-        activate(self.activation, changed + kept)
+        let Some((last, before)) = self.body.split_last() else {
+            return activate(self.activation, maps + kept);
+        };
+        let changed = before.iter().fold(maps, |maps, block| block.forward(maps));
+        last.forward_sum(changed, kept, self.activation)
     }
 }
 
@@ -107,9 +105,11 @@ pub(crate) struct MaxPool {
 impl MaxPool {
     /// `[films, channels, side, side]` to `[films, channels, side', side']`.
     pub fn forward(&self, maps: Tensor<4>) -> Tensor<4> {
-        let options = MaxPoolOptions::new([self.size; 2])
-            .with_stride([self.stride; 2])
-            .with_padding([self.padding; 2]);
-        max_pool2d(maps, options)
+        let windows = Windows {
+            size: self.size,
+            stride: self.stride,
+            padding: self.padding,
+        };
+        max_pool2d(maps, windows)
     }
 }

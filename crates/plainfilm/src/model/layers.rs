@@ -1,12 +1,13 @@
 //! The building blocks that all networks share.
 
 use burn::module::{Flag, Module, Param, ParamId, RunningState};
-use burn::tensor::module::{avg_pool2d, batch_norm, batch_norm_train, max_pool2d};
-use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
+use burn::tensor::module::{avg_pool2d, batch_norm, batch_norm_train};
+use burn::tensor::ops::AvgPoolOptions;
 use burn::tensor::{Device, Tensor, TensorData, activation};
 
 use plainfilm_conv::{
-    Activation, ConvGeometry, conv_bias_act, conv_bn_act, conv2d, fold_batch_norm,
+    Activation, ConvGeometry, Windows, conv_bias_act, conv_bias_sum_act, conv_bn_act,
+    conv_bn_sum_act, conv2d, fold_batch_norm, max_pool2d,
 };
 
 use super::draws::dropout_mask;
@@ -127,6 +128,20 @@ impl BatchNorm {
         batch.output
     }
 
+    /// The weight and bias of a convolution that this norm, with its running statistics, follows.
+    fn folded_into(&self, weight: Tensor<4>, bias: Option<Tensor<1>>) -> (Tensor<4>, Tensor<1>) {
+        let device = weight.device();
+        fold_batch_norm(
+            weight,
+            bias,
+            self.weight.val(),
+            self.bias.val(),
+            self.running_mean.value().to_device(&device),
+            self.running_var.value().to_device(&device),
+            EPSILON,
+        )
+    }
+
     /// Mixes a batch's mean and unbiased variance into the running statistics.
     fn record(&self, mean: Tensor<1>, unbiased_variance: Tensor<1>) {
         mix(&self.running_mean, mean);
@@ -194,15 +209,7 @@ impl ConvBlock {
                 self.pooled(norm.forward(maps))
             }
             Some(norm) if !norm.uses_batch(&maps) => {
-                let (weight, bias) = fold_batch_norm(
-                    weight,
-                    bias,
-                    norm.weight.val(),
-                    norm.bias.val(),
-                    norm.running_mean.value().to_device(&maps.device()),
-                    norm.running_var.value().to_device(&maps.device()),
-                    EPSILON,
-                );
+                let (weight, bias) = norm.folded_into(weight, bias);
                 conv_bias_act(maps, weight, bias, geometry, self.activation, self.pool)
             }
             Some(norm) if bias.is_some() => {
@@ -225,13 +232,51 @@ impl ConvBlock {
         }
     }
 
+    /// `forward(maps) + kept`, and then `activation`, for a block that ends without an activation
+    /// of its own or a pool.
+    pub fn forward_sum(
+        &self,
+        maps: Tensor<4>,
+        kept: Tensor<4>,
+        activation: Activation,
+    ) -> Tensor<4> {
+        let geometry = self.geometry;
+        let fused = self.activation == Activation::Identity && !self.pool && self.bias.is_none();
+        match &self.norm {
+            Some(norm) if fused && norm.uses_batch(&maps) => {
+                let (sum, mean, variance) = conv_bn_sum_act(
+                    maps,
+                    self.weight.val(),
+                    norm.weight.val(),
+                    norm.bias.val(),
+                    kept,
+                    geometry,
+                    EPSILON,
+                    activation,
+                );
+                norm.record(mean, variance);
+                sum
+            }
+            Some(norm) if fused => {
+                let (weight, bias) = norm.folded_into(self.weight.val(), None);
+                conv_bias_sum_act(maps, weight, bias, kept, geometry, activation)
+            }
+            _ => activate(activation, self.forward(maps) + kept),
+        }
+    }
+
     fn finish(&self, maps: Tensor<4>) -> Tensor<4> {
         self.pooled(activate(self.activation, maps))
     }
 
     fn pooled(&self, maps: Tensor<4>) -> Tensor<4> {
         if self.pool {
-            max_pool2d(maps, MaxPoolOptions::new([2, 2]))
+            let windows = Windows {
+                size: 2,
+                stride: 2,
+                padding: 0,
+            };
+            max_pool2d(maps, windows)
         } else {
             maps
         }

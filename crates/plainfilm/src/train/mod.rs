@@ -13,6 +13,7 @@ mod finish;
 mod folds;
 mod loss;
 mod observer;
+mod optimiser;
 mod run_folder;
 mod schedule;
 mod settings;

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use burn::optim::{AdamConfig, AdamWConfig, ModuleOptimizer};
 use serde::{Deserialize, Serialize};
 
 use super::augment::Augmentation;
@@ -116,31 +115,6 @@ pub struct OptimiserSettings {
     pub epsilon: f64,
     /// Weight decay.
     pub weight_decay: f64,
-}
-
-impl OptimiserSettings {
-    /// The optimiser itself, without any state yet.
-    #[must_use]
-    pub fn init(&self) -> ModuleOptimizer {
-        match self.kind {
-            OptimiserKind::Adam => {
-                AdamConfig::new()
-                    .with_beta_1(self.beta_1 as f32)
-                    .with_beta_2(self.beta_2 as f32)
-                    .with_epsilon(self.epsilon as f32)
-                    .with_weight_decay((self.weight_decay > 0.0).then(|| {
-                        burn::optim::decay::WeightDecayConfig::new(self.weight_decay as f32)
-                    }))
-                    .init()
-            }
-            OptimiserKind::AdamW => AdamWConfig::new()
-                .with_beta_1(self.beta_1 as f32)
-                .with_beta_2(self.beta_2 as f32)
-                .with_epsilon(self.epsilon as f32)
-                .with_weight_decay(self.weight_decay as f32)
-                .init(),
-        }
-    }
 }
 
 impl Balance {

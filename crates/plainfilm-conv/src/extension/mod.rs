@@ -1,0 +1,345 @@
+//! How the operations plug into Burn: backend extensions of the flex backend, and their autodiff
+//! steps.
+
+mod autodiff;
+
+use burn::backend::flex::{FlexTensor, Layout};
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Backend, Flex, TensorMetadata, backend_extension};
+use burn::tensor::{Bytes, DType};
+
+use crate::buffer::Buffer;
+use crate::forward::convolve;
+use crate::fused::{self, BlockSettings, PoolIndex, Saved};
+use crate::geometry::{ConvGeometry, Shape};
+use crate::max_pool::{self, Windows};
+use crate::optimiser::AdamStep;
+
+/// The differentiable operations, on the flex backend.
+///
+/// Burn's dispatch calls them; the functions at the root of this crate are what to call instead.
+#[backend_extension(Flex, Autodiff)]
+pub trait ConvBackend: Backend {
+    /// Convolution without bias.
+    fn fast_conv2d(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        geometry: ConvGeometry,
+    ) -> FloatTensor<Self>;
+
+    /// Convolution with bias.
+    fn fast_conv2d_bias(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        geometry: ConvGeometry,
+    ) -> FloatTensor<Self>;
+
+    /// The training block: output, batch mean, unbiased batch variance.
+    fn fast_conv_bn_act(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        settings: BlockSettings,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+
+    /// The same with `kept` added before the activation; without a pool.
+    fn fast_conv_bn_sum_act(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        kept: FloatTensor<Self>,
+        settings: BlockSettings,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+
+    /// The training block without normalisation.
+    fn fast_conv_bias_block(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        settings: BlockSettings,
+    ) -> FloatTensor<Self>;
+
+    /// The largest value of each window.
+    fn fast_max_pool2d(x: FloatTensor<Self>, windows: Windows) -> FloatTensor<Self>;
+}
+
+/// The operation for inference, which records no gradient.
+#[backend_extension(Flex)]
+pub trait FoldedConvBackend: Backend {
+    /// Convolution, bias, activation and pool.
+    fn fast_conv_bias_act(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        settings: BlockSettings,
+    ) -> FloatTensor<Self>;
+
+    /// Convolution, bias, the sum with `kept`, and activation.
+    fn fast_conv_bias_sum_act(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        kept: FloatTensor<Self>,
+        settings: BlockSettings,
+    ) -> FloatTensor<Self>;
+}
+
+/// The optimiser's step, which records no gradient.
+#[backend_extension(Flex)]
+pub trait AdamBackend: Backend {
+    /// New weights and moments from weights, gradient and moments, all of one shape.
+    fn fast_adam(
+        weight: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        first: FloatTensor<Self>,
+        second: FloatTensor<Self>,
+        step: AdamStep,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+}
+
+/// A tensor whose values follow one another.
+fn contiguous(tensor: FlexTensor) -> FlexTensor {
+    if tensor.as_slice::<f32>().is_some() {
+        tensor
+    } else {
+        tensor.to_contiguous()
+    }
+}
+
+/// A tensor whose memory holds its values and no others, in order.
+fn alone(tensor: FlexTensor) -> FlexTensor {
+    let tensor = contiguous(tensor);
+    if tensor.storage::<f32>().len() == values(&tensor).len() {
+        return tensor;
+    }
+    let layout = Layout::contiguous(tensor.shape());
+    FlexTensor::new(values(&tensor).to_vec().into_bytes(), layout, DType::F32)
+}
+
+/// The values of a contiguous tensor.
+fn values(tensor: &FlexTensor) -> &[f32] {
+    tensor
+        .as_slice()
+        .expect("the tensor was made contiguous, and its type was checked to be f32")
+}
+
+/// A tensor of these values.
+fn tensor<const D: usize>(values: impl Values, shape: [usize; D]) -> FlexTensor {
+    let layout = Layout::contiguous(shape.into());
+    FlexTensor::new(values.into_bytes(), layout, DType::F32)
+}
+
+/// What a tensor can be made of without a copy.
+trait Values {
+    fn into_bytes(self) -> Bytes;
+}
+
+impl Values for Buffer {
+    fn into_bytes(self) -> Bytes {
+        self.into_bytes()
+    }
+}
+
+impl Values for Vec<f32> {
+    fn into_bytes(self) -> Bytes {
+        Bytes::from_elems(self)
+    }
+}
+
+/// The sizes of a convolution; the functions at the crate's root have checked them.
+fn shape_of(x: &FlexTensor, weight: &FlexTensor, geometry: &ConvGeometry) -> Shape {
+    Shape::new(x.shape().dims(), weight.shape().dims(), geometry)
+        .unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn conv2d(
+    x: FlexTensor,
+    weight: FlexTensor,
+    bias: Option<FlexTensor>,
+    geometry: &ConvGeometry,
+) -> FlexTensor {
+    let (x, weight, bias) = (contiguous(x), contiguous(weight), bias.map(contiguous));
+    let shape = shape_of(&x, &weight, geometry);
+    let mut output = Buffer::take(shape.films * shape.output_film());
+    let bias = bias.as_ref().map(values);
+    convolve(values(&x), values(&weight), bias, &shape, &mut output);
+    let [height, width] = shape.output;
+    tensor(output, [shape.films, shape.channels_out(), height, width])
+}
+
+/// The training block's tensors: output, mean, variance, and what the backward pass needs.
+fn block(
+    x: FlexTensor,
+    weight: FlexTensor,
+    [gamma, beta]: [FlexTensor; 2],
+    kept: Option<FlexTensor>,
+    settings: &BlockSettings,
+) -> (FlexTensor, FlexTensor, FlexTensor, Saved) {
+    let (x, weight, kept) = (contiguous(x), contiguous(weight), kept.map(contiguous));
+    let [gamma, beta] = [gamma, beta].map(contiguous);
+    let shape = shape_of(&x, &weight, &settings.geometry);
+    let forward = fused::forward(
+        values(&x),
+        values(&weight),
+        [values(&gamma), values(&beta)],
+        kept.as_ref().map(values),
+        &shape,
+        settings,
+    );
+    let channels = shape.channels_out();
+    let [height, width] = shape.output.map(|side| side >> usize::from(settings.pool));
+    (
+        tensor(forward.output, [shape.films, channels, height, width]),
+        tensor(forward.mean, [channels]),
+        tensor(forward.variance, [channels]),
+        forward.saved,
+    )
+}
+
+/// The training block without normalisation, and which values its pool took.
+fn bias_block(
+    x: FlexTensor,
+    weight: FlexTensor,
+    bias: FlexTensor,
+    settings: &BlockSettings,
+) -> (FlexTensor, PoolIndex) {
+    let (x, weight, bias) = (contiguous(x), contiguous(weight), contiguous(bias));
+    let shape = shape_of(&x, &weight, &settings.geometry);
+    let (output, index) =
+        fused::biased_forward(values(&x), values(&weight), values(&bias), &shape, settings);
+    let [height, width] = shape.output.map(|side| side >> usize::from(settings.pool));
+    let output = tensor(output, [shape.films, shape.channels_out(), height, width]);
+    (output, index)
+}
+
+/// The largest values, and which they were.
+fn pooled(x: FlexTensor, windows: &Windows) -> (FlexTensor, Buffer) {
+    let x = contiguous(x);
+    let [films, channels, height, width] = x.shape().dims();
+    let (output, index) = max_pool::forward(values(&x), [height, width], windows);
+    let [height, width] = windows.output([height, width]);
+    (tensor(output, [films, channels, height, width]), index)
+}
+
+impl ConvBackend for Flex {
+    fn fast_conv2d(x: FlexTensor, weight: FlexTensor, geometry: ConvGeometry) -> FlexTensor {
+        conv2d(x, weight, None, &geometry)
+    }
+
+    fn fast_conv2d_bias(
+        x: FlexTensor,
+        weight: FlexTensor,
+        bias: FlexTensor,
+        geometry: ConvGeometry,
+    ) -> FlexTensor {
+        conv2d(x, weight, Some(bias), &geometry)
+    }
+
+    fn fast_conv_bn_act(
+        x: FlexTensor,
+        weight: FlexTensor,
+        gamma: FlexTensor,
+        beta: FlexTensor,
+        settings: BlockSettings,
+    ) -> (FlexTensor, FlexTensor, FlexTensor) {
+        let (output, mean, variance, _) = block(x, weight, [gamma, beta], None, &settings);
+        (output, mean, variance)
+    }
+
+    fn fast_conv_bn_sum_act(
+        x: FlexTensor,
+        weight: FlexTensor,
+        gamma: FlexTensor,
+        beta: FlexTensor,
+        kept: FlexTensor,
+        settings: BlockSettings,
+    ) -> (FlexTensor, FlexTensor, FlexTensor) {
+        let (output, mean, variance, _) = block(x, weight, [gamma, beta], Some(kept), &settings);
+        (output, mean, variance)
+    }
+
+    fn fast_conv_bias_block(
+        x: FlexTensor,
+        weight: FlexTensor,
+        bias: FlexTensor,
+        settings: BlockSettings,
+    ) -> FlexTensor {
+        bias_block(x, weight, bias, &settings).0
+    }
+
+    fn fast_max_pool2d(x: FlexTensor, windows: Windows) -> FlexTensor {
+        pooled(x, &windows).0
+    }
+}
+
+/// The inference block.
+fn folded(
+    x: FlexTensor,
+    weight: FlexTensor,
+    bias: FlexTensor,
+    kept: Option<FlexTensor>,
+    settings: &BlockSettings,
+) -> FlexTensor {
+    let (x, weight, bias) = (contiguous(x), contiguous(weight), contiguous(bias));
+    let kept = kept.map(contiguous);
+    let shape = shape_of(&x, &weight, &settings.geometry);
+    let output = fused::convolve_activate(
+        values(&x),
+        values(&weight),
+        values(&bias),
+        kept.as_ref().map(values),
+        &shape,
+        settings,
+        crate::api::precision(),
+    );
+    let [height, width] = shape.output.map(|side| side >> usize::from(settings.pool));
+    tensor(output, [shape.films, shape.channels_out(), height, width])
+}
+
+impl FoldedConvBackend for Flex {
+    fn fast_conv_bias_act(
+        x: FlexTensor,
+        weight: FlexTensor,
+        bias: FlexTensor,
+        settings: BlockSettings,
+    ) -> FlexTensor {
+        folded(x, weight, bias, None, &settings)
+    }
+
+    fn fast_conv_bias_sum_act(
+        x: FlexTensor,
+        weight: FlexTensor,
+        bias: FlexTensor,
+        kept: FlexTensor,
+        settings: BlockSettings,
+    ) -> FlexTensor {
+        folded(x, weight, bias, Some(kept), &settings)
+    }
+}
+
+impl AdamBackend for Flex {
+    fn fast_adam(
+        weight: FlexTensor,
+        gradient: FlexTensor,
+        first: FlexTensor,
+        second: FlexTensor,
+        step: AdamStep,
+    ) -> (FlexTensor, FlexTensor, FlexTensor) {
+        let (weight, gradient) = (contiguous(weight), contiguous(gradient));
+        let (mut first, mut second) = (alone(first), alone(second));
+        let mut out = Buffer::take(values(&weight).len());
+        step.run(
+            values(&weight),
+            values(&gradient),
+            first.storage_mut(),
+            second.storage_mut(),
+            &mut out,
+        );
+        let layout = Layout::contiguous(weight.shape());
+        let weight = FlexTensor::new(out.into_bytes(), layout, DType::F32);
+        (weight, first, second)
+    }
+}

@@ -1,0 +1,217 @@
+//! The blocks of networks without batch normalisation, of residual networks, and the pool that stands
+//! alone, with their gradients.
+
+use burn::tensor::{DType, Device, Tensor};
+use plainfilm_conv::{
+    Activation, AdamStep, Windows, adam_step, conv_bias_act, conv_bias_sum_act, conv_bn_sum_act,
+    max_pool2d,
+};
+
+use crate::support::{Case, assert_close, numbers, shape_classes, tensor, uniform};
+
+const ACTIVATIONS: [Activation; 4] = [
+    Activation::Identity,
+    Activation::Relu,
+    Activation::LeakyRelu(0.1),
+    Activation::Relu6,
+];
+
+/// Leaves with values that depend on a seed only, tracked where the device can.
+struct Leaves {
+    device: Device,
+    dtype: DType,
+}
+
+impl Leaves {
+    fn make<const D: usize>(&self, seed: u64, shape: [usize; D]) -> Tensor<D> {
+        let values = uniform(seed, shape.iter().product());
+        let leaf = tensor(&values, shape, self.dtype, &self.device);
+        if self.device.is_autodiff() {
+            leaf.require_grad()
+        } else {
+            leaf
+        }
+    }
+}
+
+/// The gradients of `sum(output * probe)` with respect to the leaves.
+fn gradients<const N: usize>(output: &Tensor<4>, leaves: [&Tensor<4>; N]) -> [Vec<f64>; N] {
+    let dims = output.dims();
+    let probe = uniform(15, dims.iter().product());
+    let probe = tensor(&probe, dims, output.dtype(), &output.device());
+    let gradients = (output.clone() * probe).sum().backward();
+    leaves.map(|leaf| numbers(&leaf.grad(&gradients).expect("tracked")))
+}
+
+#[test]
+fn biased_blocks_agree_with_burns_operations_in_float64() {
+    for (name, case) in shape_classes() {
+        let [_, channels, height, width] = case.output();
+        for activation in ACTIVATIONS {
+            for pool in [false, true] {
+                if pool && (height < 2 || width < 2) {
+                    continue;
+                }
+                let run = |dtype| {
+                    let device = Device::flex().autodiff();
+                    let leaves = Leaves { device, dtype };
+                    let x = leaves.make(31, case.input());
+                    let weight = leaves.make(32, case.weight());
+                    // Shaped so that it can be listed with the others.
+                    let bias = leaves.make(33, [1, channels, 1, 1]);
+                    let output = conv_bias_act(
+                        x.clone(),
+                        weight.clone(),
+                        bias.clone().reshape([channels]),
+                        case.geometry,
+                        activation,
+                        pool,
+                    );
+                    let found = gradients(&output, [&x, &weight, &bias]);
+                    (numbers(&output), found)
+                };
+                let (found, expected) = (run(DType::F32), run(DType::F64));
+                let what = |part| format!("{name}, {activation:?}, pool {pool}: {part}");
+                assert_close(&what("output"), &found.0, &expected.0, case.tolerance());
+                for ((part, found), expected) in ["x", "weight", "bias"]
+                    .iter()
+                    .zip(&found.1)
+                    .zip(&expected.1)
+                {
+                    assert_close(&what(part), found, expected, 1e-4);
+                }
+            }
+        }
+    }
+}
+
+/// Output, mean, variance and gradients of the end of a residual block.
+fn residual(case: &Case, dtype: DType, activation: Activation) -> Vec<Vec<f64>> {
+    let device = Device::flex().autodiff();
+    let leaves = Leaves { device, dtype };
+    let channels = case.channels[1];
+    let x = leaves.make(11, case.input());
+    let weight = leaves.make(12, case.weight());
+    let kept = leaves.make(16, case.output());
+    let [gamma, beta] = [13, 14].map(|seed| leaves.make(seed, [1, channels, 1, 1]));
+    let (output, mean, variance) = conv_bn_sum_act(
+        x.clone(),
+        weight.clone(),
+        gamma.clone().reshape([channels]),
+        beta.clone().reshape([channels]),
+        kept.clone(),
+        case.geometry,
+        1e-5,
+        activation,
+    );
+    let found = gradients(&output, [&x, &weight, &gamma, &beta, &kept]);
+    let mut parts = vec![numbers(&output), numbers(&mean), numbers(&variance)];
+    parts.extend(found);
+    parts
+}
+
+#[test]
+fn residual_blocks_agree_with_burns_operations_in_float64() {
+    const PARTS: [&str; 8] = [
+        "output", "mean", "variance", "x", "weight", "gamma", "beta", "kept",
+    ];
+    for (name, case) in shape_classes() {
+        let [_, _, height, width] = case.output();
+        // With two or three values per channel the normalised gradients are pure rounding.
+        if case.films * height * width < 8 {
+            continue;
+        }
+        for activation in ACTIVATIONS {
+            let found = residual(&case, DType::F32, activation);
+            let expected = residual(&case, DType::F64, activation);
+            for ((part, found), expected) in PARTS.iter().zip(&found).zip(&expected) {
+                let what = format!("{name}, {activation:?}: {part}");
+                assert_close(&what, found, expected, 1e-4);
+            }
+        }
+    }
+}
+
+#[test]
+fn residual_blocks_for_inference_agree_with_burns_operations_in_float64() {
+    for (name, case) in shape_classes() {
+        for activation in ACTIVATIONS {
+            let run = |dtype| {
+                let device = Device::flex();
+                let leaves = Leaves { device, dtype };
+                numbers(&conv_bias_sum_act(
+                    leaves.make(31, case.input()),
+                    leaves.make(32, case.weight()),
+                    leaves.make(33, [case.channels[1]]),
+                    leaves.make(34, case.output()),
+                    case.geometry,
+                    activation,
+                ))
+            };
+            let what = format!("{name}, {activation:?}");
+            assert_close(&what, &run(DType::F32), &run(DType::F64), case.tolerance());
+        }
+    }
+}
+
+#[test]
+fn pools_agree_with_burns_operations_in_float64() {
+    for (size, stride, padding, map) in [
+        (2, 2, 0, [6, 7]),
+        (3, 2, 1, [7, 8]),
+        (3, 1, 1, [5, 5]),
+        (2, 3, 1, [9, 4]),
+        (5, 2, 2, [5, 12]),
+        (1, 1, 0, [3, 3]),
+        (3, 2, 1, [1, 2]),
+    ] {
+        let windows = Windows {
+            size,
+            stride,
+            padding,
+        };
+        let run = |dtype| {
+            let device = Device::flex().autodiff();
+            let x = Leaves { device, dtype }.make(71, [2, 3, map[0], map[1]]);
+            let output = max_pool2d(x.clone(), windows);
+            let [gradient] = gradients(&output, [&x]);
+            (output.dims(), numbers(&output), gradient)
+        };
+        let (found, expected) = (run(DType::F32), run(DType::F64));
+        let what = format!("{windows:?} on {map:?}");
+        assert_eq!(found.0, expected.0, "{what}");
+        assert_close(&what, &found.1, &expected.1, 1e-6);
+        assert_close(&what, &found.2, &expected.2, 1e-6);
+    }
+}
+
+#[test]
+fn steps_of_adam_agree_with_float64() {
+    let run = |dtype, coupled_decay, decoupled_decay| {
+        let device = Device::flex();
+        let make = |seed| tensor(&uniform(seed, 300), [3, 100], dtype, &device);
+        let (mut weight, gradient) = (make(81), make(82));
+        let mut moments = [weight.zeros_like(), weight.zeros_like()];
+        for time in 1..=5 {
+            let step = AdamStep {
+                rate: 0.01,
+                beta_1: 0.9,
+                beta_2: 0.999,
+                epsilon: 1e-7,
+                coupled_decay,
+                decoupled_decay,
+                time,
+            };
+            (weight, moments) = adam_step(weight, gradient.clone(), moments, step);
+        }
+        let [first, second] = &moments;
+        [numbers(&weight), numbers(first), numbers(second)]
+    };
+    for (coupled, decoupled) in [(0.0, 0.0), (0.1, 0.0), (0.0, 0.1)] {
+        let found = run(DType::F32, coupled, decoupled);
+        let expected = run(DType::F64, coupled, decoupled);
+        for (found, expected) in found.iter().zip(&expected) {
+            assert_close("adam", found, expected, 1e-5);
+        }
+    }
+}
