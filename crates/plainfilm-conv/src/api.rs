@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::backend::{Dispatch, DispatchDevice};
 use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
-use burn::tensor::{DType, Device, Tensor, activation, module};
+use burn::tensor::{DType, Tensor, activation, module};
 
-use crate::extension::{AdamBackend, ConvBackend, FoldedConvBackend};
+use crate::extension::{AdamBackend, ConvBackend};
 use crate::fused::{Activation, BlockSettings, Precision};
 use crate::geometry::{ConvGeometry, GeometryError};
 use crate::kernel::amx;
@@ -38,7 +38,7 @@ static HALF_PRECISION: AtomicBool = AtomicBool::new(false);
 )]
 pub struct PrecisionError;
 
-/// Sets the precision of [`conv_bias_act`], for the whole process; 32 bits at the start. Training
+/// Sets the precision of [`infer_block`](crate::infer_block), for the whole process; 32 bits at the start. Training
 /// is not touched by it.
 ///
 /// # Errors
@@ -62,7 +62,11 @@ pub(crate) fn precision() -> Precision {
 }
 
 /// True where every tensor is 32-bit on the flex backend and the fast path is on.
-fn fast<const D: usize>(x: &Tensor<4>, weight: &Tensor<4>, others: &[&Tensor<D>]) -> bool {
+pub(crate) fn fast<const D: usize>(
+    x: &Tensor<4>,
+    weight: &Tensor<4>,
+    others: &[&Tensor<D>],
+) -> bool {
     let mut types = others.iter().map(|tensor| tensor.dtype());
     enabled()
         && on_flex(x)
@@ -84,7 +88,7 @@ fn on_flex<const D: usize>(x: &Tensor<D>) -> bool {
 
 /// Stops with the message of a [`GeometryError`], or with the length of a per-channel tensor that
 /// does not match; as Burn's own operations do.
-fn check(
+pub(crate) fn check(
     operation: &str,
     x: &Tensor<4>,
     weight: &Tensor<4>,
@@ -279,7 +283,7 @@ fn conv_bn(
 }
 
 /// Stops where what is to be added has not the shape of what it is added to.
-fn check_sum(
+pub(crate) fn check_sum(
     operation: &str,
     x: &Tensor<4>,
     weight: &Tensor<4>,
@@ -297,7 +301,8 @@ fn check_sum(
 /// A block without normalisation: convolution with bias, `activation`, and with `pool` a 2x2
 /// max-pool of stride 2. [`fold_batch_norm`] makes weight and bias from a trained block.
 ///
-/// Tensors as in [`conv2d`]. Differentiable; [`set_precision`] holds where no gradient is recorded.
+/// Tensors as in [`conv2d`]. Differentiable; for prediction [`infer_block`](crate::infer_block) does
+/// more at once.
 ///
 /// # Panics
 /// As [`conv_bn_act`].
@@ -326,54 +331,12 @@ pub fn conv_bias_act(
         activation,
         pool,
     };
-    let plain = is_plain(&[x.device(), weight.device(), bias.device()]);
-    let (x, weight) = (x.into_dispatch(), weight.into_dispatch());
-    let bias = bias.into_dispatch();
-    Tensor::from_dispatch(if plain {
-        Dispatch::fast_conv_bias_act(x, weight, bias, settings)
-    } else {
-        Dispatch::fast_conv_bias_block(x, weight, bias, settings)
-    })
-}
-
-/// The same with `kept`, of the output's shape, added before the activation: the end of a residual
-/// block, for inference.
-///
-/// # Panics
-/// As [`conv_bn_sum_act`].
-pub fn conv_bias_sum_act(
-    x: Tensor<4>,
-    weight: Tensor<4>,
-    bias: Tensor<1>,
-    kept: Tensor<4>,
-    geometry: ConvGeometry,
-    activation: Activation,
-) -> Tensor<4> {
-    let named = [("a bias", &bias)];
-    check("conv_bias_sum_act", &x, &weight, &named, &geometry, false);
-    check_sum("conv_bias_sum_act", &x, &weight, &kept, &geometry);
-    let devices = [x.device(), weight.device(), bias.device(), kept.device()];
-    if is_plain(&devices) && fast(&x, &weight, &[&bias]) && kept.dtype() == DType::F32 {
-        return Tensor::from_dispatch(Dispatch::fast_conv_bias_sum_act(
-            x.into_dispatch(),
-            weight.into_dispatch(),
-            bias.into_dispatch(),
-            kept.into_dispatch(),
-            BlockSettings {
-                geometry,
-                epsilon: 0.0,
-                activation,
-                pool: false,
-            },
-        ));
-    }
-    let sum = conv2d(x, weight, Some(bias), geometry) + kept;
-    activate_pool(sum, activation, false)
-}
-
-/// Whether none of the devices records gradients.
-fn is_plain(devices: &[Device]) -> bool {
-    devices.iter().all(|device| !device.is_autodiff())
+    Tensor::from_dispatch(Dispatch::fast_conv_bias_block(
+        x.into_dispatch(),
+        weight.into_dispatch(),
+        bias.into_dispatch(),
+        settings,
+    ))
 }
 
 /// The largest value of each window of `x` `[films, channels, height, width]` (floor); the padding
@@ -468,7 +431,7 @@ fn options(geometry: &ConvGeometry) -> ConvOptions<2> {
 }
 
 /// Activation, then the pool, by Burn's own operations.
-fn activate_pool(x: Tensor<4>, with: Activation, pool: bool) -> Tensor<4> {
+pub(crate) fn activate_pool(x: Tensor<4>, with: Activation, pool: bool) -> Tensor<4> {
     let x = match with {
         Activation::Identity => x,
         Activation::Relu => activation::relu(x),

@@ -63,6 +63,11 @@ impl HalfPrecision {
         }
     }
 
+    /// Bytes of packed weights.
+    pub fn bytes(&self) -> usize {
+        size_of_val(&*self.weights)
+    }
+
     /// Computes the outputs of a task and hands them to `write`.
     pub fn task<R>(
         &self,

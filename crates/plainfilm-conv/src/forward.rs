@@ -50,6 +50,8 @@ struct Direct {
     panels: Panels,
     /// Every chunk but the last has a multiple of this many rows.
     multiple: usize,
+    /// Where every output is made of one pixel a channel, films are read where they lie.
+    in_place: bool,
 }
 
 /// One task: some output rows of some channels of one film, and what it gives.
@@ -194,6 +196,15 @@ impl Convolution {
         })
     }
 
+    /// Bytes of packed weights.
+    pub fn bytes(&self) -> usize {
+        match &self.method {
+            Method::Direct(direct) => direct.panels.bytes(),
+            Method::Winograd(winograd) => winograd.bytes(),
+            Method::HalfPrecision(half) => half.bytes(),
+        }
+    }
+
     fn by_winograd(shape: &Shape, value: impl Fn(usize, usize, usize) -> f32 + Sync) -> Self {
         Self {
             shape: *shape,
@@ -307,8 +318,16 @@ impl Direct {
     ) -> Self {
         let longest = tiles.iter().map(Range::len).max().unwrap_or(1);
         let (lattice, taps) = Lattice::of_input(shape, longest);
-        let offsets = lattice.columns(&taps, shape.inputs);
+        let in_place = shape.is_pointwise();
+        let offsets = if in_place {
+            (0..shape.inputs)
+                .map(|channel| channel * shape.input_plane())
+                .collect()
+        } else {
+            lattice.columns(&taps, shape.inputs)
+        };
         Self {
+            in_place,
             reach: offsets.iter().copied().max().unwrap_or(0),
             offsets,
             lattice,
@@ -326,7 +345,6 @@ impl Direct {
         write: &impl Fn(&mut Task<'_, R>, usize, &Rows<'_>),
     ) {
         let group_values = shape.inputs * shape.input_plane();
-        let source = at_least(source, self.lattice.length(shape.inputs));
         let pitch = self.lattice.pitch;
         let chunks = parts(task.rows.len(), CHUNK / pitch, self.multiple);
         let longest = chunks.iter().map(Range::len).max().unwrap_or(1);
@@ -335,8 +353,24 @@ impl Direct {
         let groups = task.channels.start / shape.outputs..task.channels.end / shape.outputs;
         for group in groups {
             let film = (task.film * shape.groups + group) * group_values;
-            self.lattice
-                .gather(&input[film..][..group_values], task.rows.clone(), source);
+            let (source, first_row) = if self.in_place {
+                // Kernels read whole registers, which the end of the last film has not.
+                let last = film + (shape.inputs - 1) * shape.input_plane();
+                if last + task.rows.end * pitch + WIDEST <= input.len() {
+                    (&input[film..], task.rows.start)
+                } else {
+                    let source = at_least(source, group_values + WIDEST);
+                    let (values, spare) = source.split_at_mut(group_values);
+                    values.copy_from_slice(&input[film..][..group_values]);
+                    spare.fill(0.0);
+                    (&*source, task.rows.start)
+                }
+            } else {
+                let film = &input[film..][..group_values];
+                let source = at_least(source, self.lattice.length(shape.inputs));
+                self.lattice.gather(film, task.rows.clone(), source);
+                (&*source, 0)
+            };
             let first_channel = group * shape.outputs - task.channels.start;
             for (channels, panel) in self.panels.group(group) {
                 for chunk in &chunks {
@@ -345,7 +379,7 @@ impl Direct {
                         height: self.panels.height(),
                         offsets: &self.offsets,
                         reach: self.reach,
-                        first: chunk.start * pitch,
+                        first: (first_row + chunk.start) * pitch,
                         source,
                         length: (chunk.len() - 1) * pitch + shape.output[1],
                     };

@@ -172,6 +172,11 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
+    /// Whether every output is made of the pixel at its own place.
+    pub fn is_pointwise(&self) -> bool {
+        self.kernel == [1, 1] && self.stride == [1, 1] && self.padding == [0, 0]
+    }
+
     /// The sizes for an input and a weight, checked.
     pub fn new(
         input: [usize; 4],

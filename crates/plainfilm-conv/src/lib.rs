@@ -39,6 +39,7 @@ mod extension;
 mod forward;
 mod fused;
 mod geometry;
+mod inference;
 mod kernel;
 mod lattice;
 mod matrix;
@@ -47,12 +48,13 @@ mod optimiser;
 mod winograd;
 
 pub use api::{
-    PrecisionError, adam_step, conv_bias_act, conv_bias_sum_act, conv_bn_act, conv_bn_sum_act,
-    conv2d, enabled, fold_batch_norm, max_pool2d, set_enabled, set_precision,
+    PrecisionError, adam_step, conv_bias_act, conv_bn_act, conv_bn_sum_act, conv2d, enabled,
+    fold_batch_norm, max_pool2d, set_enabled, set_precision,
 };
 pub use buffer::release_memory;
-pub use extension::{AdamBackend, ConvBackend, FoldedConvBackend};
-pub use fused::{Activation, BlockSettings, Precision};
+pub use extension::{AdamBackend, ConvBackend, InferenceBackend};
+pub use fused::{Activation, BlockSettings, Precision, Prepared};
 pub use geometry::{ConvGeometry, GeometryError};
+pub use inference::{BlockCache, Channels, InferenceBlock, Norm, infer_block, norm_act};
 pub use max_pool::Windows;
 pub use optimiser::AdamStep;

@@ -2,7 +2,9 @@
 #![expect(clippy::print_stderr, reason = "a skipped test says so")]
 
 use burn::tensor::{Device, Distribution, Tensor};
-use plainfilm_conv::{Activation, ConvGeometry, Precision, conv_bias_act, set_precision};
+use plainfilm_conv::{
+    Activation, BlockCache, ConvGeometry, InferenceBlock, Precision, infer_block, set_precision,
+};
 
 /// Films, channels in and out, side, kernel, stride, pool.
 type Case = (usize, [usize; 2], usize, usize, usize, bool);
@@ -35,10 +37,19 @@ fn sixteen_bits_cost_three_digits() {
             padding: [kernel / 2; 2],
             ..ConvGeometry::default()
         };
+        // One for both: it must notice the change of precision.
+        let cache = BlockCache::default();
         let run = |precision| -> Vec<f32> {
             set_precision(precision).expect("it was set before");
-            let (x, weight, bias) = (x.clone(), weight.clone(), bias.clone());
-            let y = conv_bias_act(x, weight, bias, geometry, Activation::LeakyRelu(0.1), pool);
+            let block = InferenceBlock {
+                weight: weight.clone(),
+                bias: Some(bias.clone()),
+                norm: None,
+                geometry,
+                activation: Activation::LeakyRelu(0.1),
+                pool,
+            };
+            let y = infer_block(x.clone(), block, None, &cache);
             y.to_data().iter::<f32>().collect()
         };
         let (exact, rounded) = (run(Precision::Float32), run(Precision::BFloat16));

@@ -3,6 +3,8 @@
 
 mod autodiff;
 
+use std::sync::Arc;
+
 use burn::backend::flex::{FlexTensor, Layout};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Flex, TensorMetadata, backend_extension};
@@ -10,8 +12,9 @@ use burn::tensor::{Bytes, DType};
 
 use crate::buffer::Buffer;
 use crate::forward::convolve;
-use crate::fused::{self, BlockSettings, PoolIndex, Saved};
+use crate::fused::{self, Activation, BlockSettings, PoolIndex, Prepared, Saved};
 use crate::geometry::{ConvGeometry, Shape};
+use crate::inference::Channels;
 use crate::max_pool::{self, Windows};
 use crate::optimiser::AdamStep;
 
@@ -66,24 +69,24 @@ pub trait ConvBackend: Backend {
     fn fast_max_pool2d(x: FloatTensor<Self>, windows: Windows) -> FloatTensor<Self>;
 }
 
-/// The operation for inference, which records no gradient.
+/// The operations for inference, which record no gradient.
 #[backend_extension(Flex)]
-pub trait FoldedConvBackend: Backend {
-    /// Convolution, bias, activation and pool.
-    fn fast_conv_bias_act(
+pub trait InferenceBackend: Backend {
+    /// A block made ready.
+    fn fast_block(x: FloatTensor<Self>, block: Arc<Prepared>) -> FloatTensor<Self>;
+
+    /// A block made ready, with `kept` added before its activation.
+    fn fast_block_sum(
         x: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        bias: FloatTensor<Self>,
-        settings: BlockSettings,
+        kept: FloatTensor<Self>,
+        block: Arc<Prepared>,
     ) -> FloatTensor<Self>;
 
-    /// Convolution, bias, the sum with `kept`, and activation.
-    fn fast_conv_bias_sum_act(
+    /// Normalisation of every channel, and an activation.
+    fn fast_norm_act(
         x: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        bias: FloatTensor<Self>,
-        kept: FloatTensor<Self>,
-        settings: BlockSettings,
+        channels: Channels,
+        activation: Activation,
     ) -> FloatTensor<Self>;
 }
 
@@ -101,7 +104,7 @@ pub trait AdamBackend: Backend {
 }
 
 /// A tensor whose values follow one another.
-fn contiguous(tensor: FlexTensor) -> FlexTensor {
+pub(crate) fn contiguous(tensor: FlexTensor) -> FlexTensor {
     if tensor.as_slice::<f32>().is_some() {
         tensor
     } else {
@@ -120,7 +123,7 @@ fn alone(tensor: FlexTensor) -> FlexTensor {
 }
 
 /// The values of a contiguous tensor.
-fn values(tensor: &FlexTensor) -> &[f32] {
+pub(crate) fn values(tensor: &FlexTensor) -> &[f32] {
     tensor
         .as_slice()
         .expect("the tensor was made contiguous, and its type was checked to be f32")
@@ -275,48 +278,22 @@ impl ConvBackend for Flex {
     }
 }
 
-/// The inference block.
-fn folded(
-    x: FlexTensor,
-    weight: FlexTensor,
-    bias: FlexTensor,
-    kept: Option<FlexTensor>,
-    settings: &BlockSettings,
-) -> FlexTensor {
-    let (x, weight, bias) = (contiguous(x), contiguous(weight), contiguous(bias));
-    let kept = kept.map(contiguous);
-    let shape = shape_of(&x, &weight, &settings.geometry);
-    let output = fused::convolve_activate(
-        values(&x),
-        values(&weight),
-        values(&bias),
-        kept.as_ref().map(values),
-        &shape,
-        settings,
-        crate::api::precision(),
-    );
-    let [height, width] = shape.output.map(|side| side >> usize::from(settings.pool));
-    tensor(output, [shape.films, shape.channels_out(), height, width])
-}
-
-impl FoldedConvBackend for Flex {
-    fn fast_conv_bias_act(
-        x: FlexTensor,
-        weight: FlexTensor,
-        bias: FlexTensor,
-        settings: BlockSettings,
-    ) -> FlexTensor {
-        folded(x, weight, bias, None, &settings)
+impl InferenceBackend for Flex {
+    fn fast_block(x: FlexTensor, block: Arc<Prepared>) -> FlexTensor {
+        let x = contiguous(x);
+        tensor(block.run(values(&x), None), block.output())
     }
 
-    fn fast_conv_bias_sum_act(
-        x: FlexTensor,
-        weight: FlexTensor,
-        bias: FlexTensor,
-        kept: FlexTensor,
-        settings: BlockSettings,
-    ) -> FlexTensor {
-        folded(x, weight, bias, Some(kept), &settings)
+    fn fast_block_sum(x: FlexTensor, kept: FlexTensor, block: Arc<Prepared>) -> FlexTensor {
+        let (x, kept) = (contiguous(x), contiguous(kept));
+        tensor(block.run(values(&x), Some(values(&kept))), block.output())
+    }
+
+    fn fast_norm_act(x: FlexTensor, channels: Channels, activation: Activation) -> FlexTensor {
+        let x = contiguous(x);
+        let shape = x.shape().dims::<4>();
+        let output = fused::normalise_activate(values(&x), shape, &channels.0, activation);
+        tensor(output, shape)
     }
 }
 

@@ -4,15 +4,16 @@
 //! and the backward pass keeps one map per layer instead of four.
 
 mod biased;
-mod folded;
+mod prepared;
 mod statistics;
 mod train;
 
 use crate::geometry::{ConvGeometry, Shape};
 
 pub(crate) use biased::{PoolIndex, backward as biased_backward, forward as biased_forward};
-pub(crate) use folded::convolve_activate;
-pub(crate) use train::{Saved, backward, forward, sum_gradient};
+pub(crate) use prepared::Normalisation;
+pub use prepared::Prepared;
+pub(crate) use train::{Saved, backward, forward, normalise_activate, sum_gradient};
 
 /// What a fused block applies after normalisation or bias.
 #[derive(Clone, Copy, Debug, PartialEq, Default)]
@@ -39,8 +40,8 @@ pub enum Precision {
     BFloat16,
 }
 
-/// What a training block does besides its tensors.
-#[derive(Clone, Copy, Debug)]
+/// What a block does besides its tensors.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BlockSettings {
     /// How the kernel moves.
     pub geometry: ConvGeometry,

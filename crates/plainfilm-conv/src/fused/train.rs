@@ -161,6 +161,24 @@ pub(crate) fn sum_gradient(gradient: &[f32], output: &[f32], activation: Activat
     sum
 }
 
+/// `activation(normalised input)`, `[films, channels, height, width]`.
+pub(crate) fn normalise_activate(
+    input: &[f32],
+    [_, count, height, width]: [usize; 4],
+    channels: &[Channel],
+    activation: Activation,
+) -> Buffer {
+    let plane = height * width;
+    let mut output = Buffer::take(input.len());
+    output
+        .par_chunks_mut(plane)
+        .with_min_len(CHUNK.div_ceil(plane))
+        .zip(input.par_chunks(plane))
+        .enumerate()
+        .for_each(|(at, (y, z))| activate(z, channels[at % count], activation.curve(), y));
+    output
+}
+
 /// The gradients of the block.
 pub(crate) struct BlockGradients {
     /// Of the input, where wanted.

@@ -58,6 +58,11 @@ impl Panels {
         }
     }
 
+    /// Bytes of all panels.
+    pub fn bytes(&self) -> usize {
+        size_of_val(&*self.values)
+    }
+
     /// Rows of every panel, those filled up included.
     pub fn height(&self) -> usize {
         self.height

@@ -72,6 +72,11 @@ impl Winograd {
         }
     }
 
+    /// Bytes of transformed weights.
+    pub fn bytes(&self) -> usize {
+        size_of_val(&*self.weights)
+    }
+
     /// Output rows of the tasks of a film, each but the last a multiple of the tile.
     pub fn tiles(shape: &Shape) -> Vec<Range<usize>> {
         if whole(shape) {

@@ -3,8 +3,8 @@
 
 use burn::tensor::{DType, Device, Tensor};
 use plainfilm_conv::{
-    Activation, AdamStep, Windows, adam_step, conv_bias_act, conv_bias_sum_act, conv_bn_sum_act,
-    max_pool2d,
+    Activation, AdamStep, BlockCache, InferenceBlock, Norm, Windows, adam_step, conv_bias_act,
+    conv_bn_sum_act, infer_block, max_pool2d, norm_act,
 };
 
 use crate::support::{Case, assert_close, numbers, shape_classes, tensor, uniform};
@@ -132,25 +132,119 @@ fn residual_blocks_agree_with_burns_operations_in_float64() {
     }
 }
 
+/// A block for inference with or without normalisation, sum and pool.
+fn inferred(
+    case: &Case,
+    dtype: DType,
+    activation: Activation,
+    [norm, sum, pool]: [bool; 3],
+    cache: &BlockCache,
+) -> Vec<f64> {
+    let device = Device::flex();
+    let leaves = Leaves { device, dtype };
+    let channels = case.channels[1];
+    let block = InferenceBlock {
+        weight: leaves.make(32, case.weight()),
+        bias: (!norm || sum).then(|| leaves.make(33, [channels])),
+        norm: norm.then(|| Norm {
+            gamma: leaves.make(35, [channels]),
+            beta: leaves.make(36, [channels]),
+            mean: leaves.make(37, [channels]),
+            variance: leaves.make(38, [channels]).abs() + 0.5,
+            epsilon: 1e-3,
+        }),
+        geometry: case.geometry,
+        activation,
+        pool,
+    };
+    let kept = sum.then(|| leaves.make(34, case.output()));
+    let x = leaves.make(31, case.input());
+    let found = infer_block(x.clone(), block.clone(), kept.clone(), cache);
+    // The second time from the packed weights.
+    let again = infer_block(x, block, kept, cache);
+    assert_eq!(numbers(&found), numbers(&again));
+    numbers(&found)
+}
+
 #[test]
-fn residual_blocks_for_inference_agree_with_burns_operations_in_float64() {
+fn blocks_for_inference_agree_with_burns_operations_in_float64() {
     for (name, case) in shape_classes() {
-        for activation in ACTIVATIONS {
-            let run = |dtype| {
-                let device = Device::flex();
-                let leaves = Leaves { device, dtype };
-                numbers(&conv_bias_sum_act(
-                    leaves.make(31, case.input()),
-                    leaves.make(32, case.weight()),
-                    leaves.make(33, [case.channels[1]]),
-                    leaves.make(34, case.output()),
-                    case.geometry,
-                    activation,
-                ))
-            };
-            let what = format!("{name}, {activation:?}");
-            assert_close(&what, &run(DType::F32), &run(DType::F64), case.tolerance());
+        let [_, _, height, width] = case.output();
+        for (norm, sum, pool) in [
+            (false, false, false),
+            (false, false, true),
+            (true, false, false),
+            (true, true, false),
+            (false, true, false),
+        ] {
+            if pool && (height < 2 || width < 2) {
+                continue;
+            }
+            for activation in ACTIVATIONS {
+                let run = |dtype| {
+                    let cache = BlockCache::default();
+                    inferred(&case, dtype, activation, [norm, sum, pool], &cache)
+                };
+                let what = format!("{name}, {activation:?}, {norm}, {sum}, {pool}");
+                let expected = run(DType::F64);
+                assert_close(&what, &run(DType::F32), &expected, case.tolerance());
+            }
         }
+    }
+}
+
+#[test]
+fn a_cache_notices_other_weights_shapes_and_settings() {
+    let (_, small) = shape_classes().swap_remove(0);
+    let cache = BlockCache::default();
+    let device = Device::flex();
+    let leaves = Leaves {
+        device,
+        dtype: DType::F32,
+    };
+    let run = |cache: &BlockCache, seed, films, activation| {
+        let mut input = small.input();
+        input[0] = films;
+        let block = InferenceBlock {
+            weight: leaves.make(seed, small.weight()),
+            bias: None,
+            norm: None,
+            geometry: small.geometry,
+            activation,
+            pool: false,
+        };
+        numbers(&infer_block(leaves.make(1, input), block, None, cache))
+    };
+    for (seed, films, activation) in [
+        (1, 1, Activation::Relu),
+        (2, 1, Activation::Relu),
+        (2, 3, Activation::Relu),
+        (2, 3, Activation::Identity),
+        (1, 1, Activation::Relu),
+    ] {
+        let found = run(&cache, seed, films, activation);
+        let expected = run(&BlockCache::default(), seed, films, activation);
+        assert_eq!(found, expected, "{seed}, {films}, {activation:?}");
+    }
+}
+
+#[test]
+fn normalisation_without_convolution_agrees_with_burns() {
+    let run = |dtype, activation| {
+        let device = Device::flex();
+        let leaves = Leaves { device, dtype };
+        let norm = Norm {
+            gamma: leaves.make(1, [5]),
+            beta: leaves.make(2, [5]),
+            mean: leaves.make(3, [5]),
+            variance: leaves.make(4, [5]).abs() + 0.1,
+            epsilon: 1e-5,
+        };
+        numbers(&norm_act(leaves.make(5, [2, 5, 3, 7]), &norm, activation))
+    };
+    for activation in ACTIVATIONS {
+        let expected = run(DType::F64, activation);
+        assert_close("norm", &run(DType::F32, activation), &expected, 1e-5);
     }
 }
 

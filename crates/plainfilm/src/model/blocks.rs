@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use plainfilm_conv::{Activation, Windows, max_pool2d};
+use plainfilm_conv::{Activation, Windows, max_pool2d, norm_act};
 
 use super::layer_plan::{GrowthPlan, NormPlan, ResidualPlan};
 use super::layers::{BatchNorm, ConvBlock, Supply, activate};
@@ -28,7 +28,10 @@ impl NormActivation {
 
     /// `[films, channels, side, side]` to the same shape.
     pub fn forward(&self, maps: Tensor<4>) -> Tensor<4> {
-        activate(self.activation, self.norm.forward(maps))
+        if maps.device().is_autodiff() {
+            return activate(self.activation, self.norm.forward(maps));
+        }
+        norm_act(maps, &self.norm.running(), self.activation)
     }
 }
 

@@ -6,8 +6,8 @@ use burn::tensor::ops::AvgPoolOptions;
 use burn::tensor::{Device, Tensor, TensorData, activation};
 
 use plainfilm_conv::{
-    Activation, ConvGeometry, Windows, conv_bias_act, conv_bias_sum_act, conv_bn_act,
-    conv_bn_sum_act, conv2d, fold_batch_norm, max_pool2d,
+    Activation, BlockCache, ConvGeometry, InferenceBlock, Norm, Windows, conv_bias_act,
+    conv_bn_act, conv_bn_sum_act, conv2d, fold_batch_norm, infer_block, max_pool2d,
 };
 
 use super::draws::dropout_mask;
@@ -128,18 +128,16 @@ impl BatchNorm {
         batch.output
     }
 
-    /// The weight and bias of a convolution that this norm, with its running statistics, follows.
-    fn folded_into(&self, weight: Tensor<4>, bias: Option<Tensor<1>>) -> (Tensor<4>, Tensor<1>) {
-        let device = weight.device();
-        fold_batch_norm(
-            weight,
-            bias,
-            self.weight.val(),
-            self.bias.val(),
-            self.running_mean.value().to_device(&device),
-            self.running_var.value().to_device(&device),
-            EPSILON,
-        )
+    /// The norm as it is in prediction.
+    pub fn running(&self) -> Norm {
+        let device = self.weight.val().device();
+        Norm {
+            gamma: self.weight.val(),
+            beta: self.bias.val(),
+            mean: self.running_mean.value().to_device(&device),
+            variance: self.running_var.value().to_device(&device),
+            epsilon: EPSILON,
+        }
     }
 
     /// Mixes a batch's mean and unbiased variance into the running statistics.
@@ -168,6 +166,8 @@ pub(crate) struct ConvBlock {
     #[module(skip)]
     activation: Activation,
     pool: bool,
+    #[module(skip)]
+    cache: BlockCache,
 }
 
 impl ConvBlock {
@@ -189,11 +189,15 @@ impl ConvBlock {
             },
             activation: plan.activation,
             pool: plan.pool,
+            cache: BlockCache::default(),
         }
     }
 
     /// `[films, inputs, side, side]` to `[films, outputs, side', side']`.
     pub fn forward(&self, maps: Tensor<4>) -> Tensor<4> {
+        if !(self.norm_last || maps.device().is_autodiff()) {
+            return self.infer(maps, None, self.activation);
+        }
         let geometry = self.geometry;
         let weight = self.weight.val();
         let bias = self.bias.as_ref().map(Param::val);
@@ -209,7 +213,16 @@ impl ConvBlock {
                 self.pooled(norm.forward(maps))
             }
             Some(norm) if !norm.uses_batch(&maps) => {
-                let (weight, bias) = norm.folded_into(weight, bias);
+                let norm = norm.running();
+                let (weight, bias) = fold_batch_norm(
+                    weight,
+                    bias,
+                    norm.gamma,
+                    norm.beta,
+                    norm.mean,
+                    norm.variance,
+                    norm.epsilon,
+                );
                 conv_bias_act(maps, weight, bias, geometry, self.activation, self.pool)
             }
             Some(norm) if bias.is_some() => {
@@ -241,9 +254,9 @@ impl ConvBlock {
         activation: Activation,
     ) -> Tensor<4> {
         let geometry = self.geometry;
-        let fused = self.activation == Activation::Identity && !self.pool && self.bias.is_none();
+        let fused = self.activation == Activation::Identity && !self.pool;
         match &self.norm {
-            Some(norm) if fused && norm.uses_batch(&maps) => {
+            Some(norm) if fused && self.bias.is_none() && norm.uses_batch(&maps) => {
                 let (sum, mean, variance) = conv_bn_sum_act(
                     maps,
                     self.weight.val(),
@@ -257,12 +270,24 @@ impl ConvBlock {
                 norm.record(mean, variance);
                 sum
             }
-            Some(norm) if fused => {
-                let (weight, bias) = norm.folded_into(self.weight.val(), None);
-                conv_bias_sum_act(maps, weight, bias, kept, geometry, activation)
+            _ if fused && !(self.norm_last || maps.device().is_autodiff()) => {
+                self.infer(maps, Some(kept), activation)
             }
             _ => activate(activation, self.forward(maps) + kept),
         }
+    }
+
+    /// The block on a device that records no gradients, with `kept` added before `activation`.
+    fn infer(&self, maps: Tensor<4>, kept: Option<Tensor<4>>, activation: Activation) -> Tensor<4> {
+        let block = InferenceBlock {
+            weight: self.weight.val(),
+            bias: self.bias.as_ref().map(Param::val),
+            norm: self.norm.as_ref().map(BatchNorm::running),
+            geometry: self.geometry,
+            activation,
+            pool: self.pool,
+        };
+        infer_block(maps, block, kept, &self.cache)
     }
 
     fn finish(&self, maps: Tensor<4>) -> Tensor<4> {
