@@ -282,6 +282,25 @@ pub fn norm_act(x: Tensor<4>, norm: &Norm, with: Activation) -> Tensor<4> {
     }
 }
 
+/// The channels of `first` and those of `second`, side by side; both
+/// `[films, channels, height, width]`.
+///
+/// # Panics
+/// With Burn's own message, when films, heights or widths differ.
+pub fn side_by_side(first: Tensor<4>, second: Tensor<4>) -> Tensor<4> {
+    let [films, _, height, width] = first.dims();
+    let [other_films, _, other_height, other_width] = second.dims();
+    let fits = [films, height, width] == [other_films, other_height, other_width];
+    let plain = on_flex(&first).is_some() && on_flex(&second).is_some();
+    if fits && plain && api::fast::<1>(&first, &second, &[]) {
+        return Tensor::from_dispatch(Dispatch::fast_side_by_side(
+            first.into_dispatch(),
+            second.into_dispatch(),
+        ));
+    }
+    Tensor::cat(vec![first, second], 1)
+}
+
 /// The normalisation of every channel.
 #[derive(Clone, Debug)]
 pub struct Channels(pub(crate) Vec<Channel>);

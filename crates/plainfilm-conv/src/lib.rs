@@ -2,13 +2,15 @@
 //!
 //! Burn's flex backend computes convolutions and their gradients in general loops, and runs batch
 //! normalisation, activation and pooling as separate passes over the largest maps of a network.
-//! Three functions here take the same tensors and give the same results several times faster:
+//! The functions here take the same tensors and give the same results several times faster:
 //!
 //! - [`conv2d`]: a convolution with its weight, bias and input gradients;
 //! - [`conv_bn_act`]: the training block convolution, batch normalisation with the batch's own
-//!   statistics, activation and an optional 2x2 max-pool, fused;
-//! - [`conv_bias_act`]: the same block for inference, its normalisation folded into weight and
-//!   bias by [`fold_batch_norm`].
+//!   statistics, activation and an optional 2x2 max-pool, fused; [`conv_bn_sum_act`] ends a residual
+//!   block, and [`conv_bias_act`] is the block of networks without normalisation;
+//! - [`infer_block`]: the same blocks for prediction, normalisation folded into weights that are
+//!   packed once; [`norm_act`] and [`side_by_side`] are what DenseNet needs besides;
+//! - [`max_pool2d`] with windows of any size, and [`adam_step`], one pass over the weights.
 //!
 //! They look at the device: 32-bit floats on [flex](burn::tensor::Device::flex) (with or without
 //! autodiff) take the fast path, and everything else runs Burn's own operations, so a model is
@@ -55,6 +57,8 @@ pub use buffer::release_memory;
 pub use extension::{AdamBackend, ConvBackend, InferenceBackend};
 pub use fused::{Activation, BlockSettings, Precision, Prepared};
 pub use geometry::{ConvGeometry, GeometryError};
-pub use inference::{BlockCache, Channels, InferenceBlock, Norm, infer_block, norm_act};
+pub use inference::{
+    BlockCache, Channels, InferenceBlock, Norm, infer_block, norm_act, side_by_side,
+};
 pub use max_pool::Windows;
 pub use optimiser::AdamStep;

@@ -82,6 +82,9 @@ pub trait InferenceBackend: Backend {
         block: Arc<Prepared>,
     ) -> FloatTensor<Self>;
 
+    /// The channels of both, side by side.
+    fn fast_side_by_side(first: FloatTensor<Self>, second: FloatTensor<Self>) -> FloatTensor<Self>;
+
     /// Normalisation of every channel, and an activation.
     fn fast_norm_act(
         x: FloatTensor<Self>,
@@ -287,6 +290,19 @@ impl InferenceBackend for Flex {
     fn fast_block_sum(x: FlexTensor, kept: FlexTensor, block: Arc<Prepared>) -> FlexTensor {
         let (x, kept) = (contiguous(x), contiguous(kept));
         tensor(block.run(values(&x), Some(values(&kept))), block.output())
+    }
+
+    fn fast_side_by_side(first: FlexTensor, second: FlexTensor) -> FlexTensor {
+        let (first, second) = (contiguous(first), contiguous(second));
+        let [films, channels, height, width] = first.shape().dims();
+        let shape = [
+            films,
+            channels + second.shape().dims::<4>()[1],
+            height,
+            width,
+        ];
+        let output = fused::side_by_side([values(&first), values(&second)], films);
+        tensor(output, shape)
     }
 
     fn fast_norm_act(x: FlexTensor, channels: Channels, activation: Activation) -> FlexTensor {

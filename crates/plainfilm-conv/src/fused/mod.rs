@@ -4,6 +4,7 @@
 //! and the backward pass keeps one map per layer instead of four.
 
 mod biased;
+mod elementwise;
 mod prepared;
 mod statistics;
 mod train;
@@ -11,9 +12,10 @@ mod train;
 use crate::geometry::{ConvGeometry, Shape};
 
 pub(crate) use biased::{PoolIndex, backward as biased_backward, forward as biased_forward};
+pub(crate) use elementwise::{normalise_activate, side_by_side, sum_gradient};
 pub(crate) use prepared::Normalisation;
 pub use prepared::Prepared;
-pub(crate) use train::{Saved, backward, forward, normalise_activate, sum_gradient};
+pub(crate) use train::{Saved, backward, forward};
 
 /// What a fused block applies after normalisation or bias.
 #[derive(Clone, Copy, Debug, PartialEq, Default)]

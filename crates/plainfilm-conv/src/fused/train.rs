@@ -16,9 +16,6 @@ use crate::kernel::elementwise::{
     gradient_sums, normalise_gradient, normalised_gradient, pooled_gradient_sums, scatter_pooled,
 };
 
-/// Values that one task takes of an elementwise loop over a batch.
-const CHUNK: usize = 64 * 1024;
-
 /// What the backward pass needs again, shared so that a graph can be cloned.
 #[derive(Clone, Debug)]
 pub(crate) struct Saved {
@@ -149,34 +146,6 @@ pub(crate) fn forward(
             },
         },
     }
-}
-
-/// The gradient before an activation whose output was `output`, given that after it.
-pub(crate) fn sum_gradient(gradient: &[f32], output: &[f32], activation: Activation) -> Buffer {
-    let mut sum = Buffer::take(gradient.len());
-    sum.par_chunks_mut(CHUNK)
-        .zip(gradient.par_chunks(CHUNK))
-        .zip(output.par_chunks(CHUNK))
-        .for_each(|((sum, dy), y)| curved_gradient(dy, y, activation.curve(), sum));
-    sum
-}
-
-/// `activation(normalised input)`, `[films, channels, height, width]`.
-pub(crate) fn normalise_activate(
-    input: &[f32],
-    [_, count, height, width]: [usize; 4],
-    channels: &[Channel],
-    activation: Activation,
-) -> Buffer {
-    let plane = height * width;
-    let mut output = Buffer::take(input.len());
-    output
-        .par_chunks_mut(plane)
-        .with_min_len(CHUNK.div_ceil(plane))
-        .zip(input.par_chunks(plane))
-        .enumerate()
-        .for_each(|(at, (y, z))| activate(z, channels[at % count], activation.curve(), y));
-    output
 }
 
 /// The gradients of the block.

@@ -4,7 +4,7 @@
 use burn::tensor::{DType, Device, Tensor};
 use plainfilm_conv::{
     Activation, AdamStep, BlockCache, InferenceBlock, Norm, Windows, adam_step, conv_bias_act,
-    conv_bn_sum_act, infer_block, max_pool2d, norm_act,
+    conv_bn_sum_act, infer_block, max_pool2d, norm_act, side_by_side,
 };
 
 use crate::support::{Case, assert_close, numbers, shape_classes, tensor, uniform};
@@ -246,6 +246,21 @@ fn normalisation_without_convolution_agrees_with_burns() {
         let expected = run(DType::F64, activation);
         assert_close("norm", &run(DType::F32, activation), &expected, 1e-5);
     }
+}
+
+#[test]
+fn maps_side_by_side_are_concatenated() {
+    let device = Device::flex();
+    let leaves = Leaves {
+        device,
+        dtype: DType::F32,
+    };
+    let (first, second) = (leaves.make(1, [3, 2, 4, 5]), leaves.make(2, [3, 1, 4, 5]));
+    let expected = Tensor::cat(vec![first.clone(), second.clone()], 1);
+    assert_eq!(
+        side_by_side(first, second).into_data(),
+        expected.into_data()
+    );
 }
 
 #[test]

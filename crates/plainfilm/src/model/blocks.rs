@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use plainfilm_conv::{Activation, Windows, max_pool2d, norm_act};
+use plainfilm_conv::{Activation, Windows, max_pool2d, norm_act, side_by_side};
 
 use super::layer_plan::{GrowthPlan, NormPlan, ResidualPlan};
 use super::layers::{BatchNorm, ConvBlock, Supply, activate};
@@ -90,7 +90,7 @@ impl Growth {
     /// `[films, inputs, side, side]` to `[films, inputs + growth, side, side]`.
     pub fn forward(&self, maps: Tensor<4>) -> Tensor<4> {
         let narrow = self.bottleneck.forward(self.norm.forward(maps.clone()));
-        Tensor::cat(vec![maps, self.growth.forward(narrow)], 1)
+        side_by_side(maps, self.growth.forward(narrow))
     }
 }
 
