@@ -13,6 +13,7 @@ mod blocks;
 mod dark_covid_net;
 mod dense_net121;
 mod draws;
+mod efficient_net_lite0;
 mod error;
 mod layer_plan;
 mod layers;
