@@ -162,6 +162,10 @@ pub(crate) struct GrowthPlan {
 
 /// One step over maps, or over vectors once the maps are flattened.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a plan has at most some seventy layers, and DenseNet's are the large ones"
+)]
 pub(crate) enum LayerPlan {
     Conv(ConvPlan),
     Norm(NormPlan),
