@@ -22,11 +22,11 @@ import math
 import sys
 from pathlib import Path
 
+import efficientnet_lite_pytorch
 import numpy
 import PIL
 import torch
 import torchvision
-from efficientnet_lite_pytorch import EfficientNet as EfficientNetLite
 from PIL import Image
 from torch import nn
 
@@ -184,7 +184,7 @@ def XrvDenseNet121(classes, size):
 
 def EfficientNetLite0(classes, size):
     """The package's network, none of whose blocks are skipped at random in training."""
-    return EfficientNetLite.from_name(
+    return efficientnet_lite_pytorch.EfficientNet.from_name(
         "efficientnet-lite0", num_classes=classes, image_size=size, drop_connect_rate=0.0
     )
 
@@ -335,6 +335,7 @@ def main():
             "torch": torch.__version__.split("+")[0],
             "numpy": numpy.__version__,
             "torchvision": torchvision.__version__.split("+")[0],
+            "efficientnet_lite_pytorch": efficientnet_lite_pytorch.__version__,
             "pillow": PIL.__version__,
         },
         "films": [

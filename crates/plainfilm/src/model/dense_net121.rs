@@ -6,6 +6,9 @@
 //! `features.transition<b>.{norm, conv}`, `features.norm5`, `classifier`), so its weights load
 //! unchanged.
 //!
+//! torchxrayvision's network (Cohen et al. 2022) has the same layers and names, on one channel and films
+//! in ±1024; only its classifier of 18 findings is another, and here every network has its own labels.
+//!
 //! Norm and activation come before each convolution. `norm2` comes right after `conv1`, so it is
 //! computed, and folded, with it. Deviations: none in the layers; as many logits as labels; the
 //! average is taken over the whole last map, whatever the film's size.

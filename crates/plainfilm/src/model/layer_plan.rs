@@ -57,7 +57,7 @@ impl NormConstants {
     };
 }
 
-/// One tensor of a network: the order of [`Plan::tensors`] is the order in which modules hold them.
+/// One tensor of a network: the order of [`Plan::tensors`](super::plan::Plan::tensors) is the order in which modules hold them.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct TensorPlan {
     pub name: String,

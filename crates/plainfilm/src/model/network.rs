@@ -44,7 +44,7 @@ enum VectorLayer {
 ///
 /// Cloning shares the running statistics of the batch norms (a property of Burn's
 /// `RunningState`): to keep a network as it is while training goes on, keep its
-/// [`state_dict`](super::state_dict) or its `valid()`, not its clone.
+/// [`state_dict`](fn@super::state_dict) or its `valid()`, not its clone.
 #[derive(Module, Debug)]
 pub struct Network {
     features: Vec<MapLayer>,
