@@ -12,8 +12,8 @@ use crate::buffer::Buffer;
 use crate::forward::Convolution;
 use crate::geometry::Shape;
 use crate::kernel::elementwise::{
-    Channel, Correction, PooledSums, activate, activate_pool, activate_sum, curved_gradient,
-    gradient_sums, normalise_gradient, normalised_gradient, pooled_gradient_sums, scatter_pooled,
+    Channel, Correction, PooledSums, activate, activate_pool, activate_sum, gradient_sums,
+    normalise_gradient, normalised_gradient, pooled_gradient_sums, scatter_pooled,
 };
 
 /// What the backward pass needs again, shared so that a graph can be cloned.

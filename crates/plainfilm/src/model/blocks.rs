@@ -3,10 +3,11 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use plainfilm_conv::{Activation, Windows, max_pool2d, norm_act, side_by_side};
+use plainfilm_conv::{Windows, max_pool2d, norm_act, side_by_side};
 
+use super::activation::{Activation, activate};
 use super::layer_plan::{GrowthPlan, NormPlan, ResidualPlan};
-use super::layers::{BatchNorm, ConvBlock, Supply, activate};
+use super::layers::{BatchNorm, ConvBlock, Supply};
 
 /// A batch norm that follows no convolution, and an activation: the order of DenseNet, which
 /// cannot be folded into the convolution before it.
@@ -21,7 +22,7 @@ impl NormActivation {
     /// Takes this layer's tensors from the supply.
     pub fn new(plan: &NormPlan, supply: &mut Supply<'_>) -> Self {
         Self {
-            norm: BatchNorm::new(plan.trainable, supply),
+            norm: BatchNorm::new(plan.constants, plan.trainable, supply),
             activation: plan.activation,
         }
     }
@@ -31,7 +32,10 @@ impl NormActivation {
         if maps.device().is_autodiff() {
             return activate(self.activation, self.norm.forward(maps));
         }
-        norm_act(maps, &self.norm.running(), self.activation)
+        match self.activation.fused() {
+            Some(activation) => norm_act(maps, &self.norm.running(), activation),
+            None => activate(self.activation, self.norm.forward(maps)),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The layers that a plan is made of, with their tensors, and how those start.
 
-use plainfilm_conv::Activation;
+use super::activation::Activation;
 
 /// How the tensors of a layer start, named after the library whose rule it is.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -18,6 +18,8 @@ pub(crate) enum Initialisation {
     TorchvisionDenseNetLinear,
     /// torchvision's linear layer in MobileNetV2: weights normal with deviation 0.01, biases 0.
     TorchvisionMobileNetLinear,
+    /// torchvision's linear layer in EfficientNet: weights uniform in ±1/√fan_out, biases 0.
+    TorchvisionEfficientNetLinear,
     /// Keras' default (Glorot uniform): weights uniform in ±√(6/(fan_in + fan_out)), biases 0.
     Keras,
 }
@@ -33,7 +35,29 @@ pub(crate) enum Start {
     Normal(f64),
 }
 
-/// One tensor of a network: the order of [`Plan::tensors`] is the order in which modules hold them.
+/// The constants of a batch norm, which published weights were fitted with.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct NormConstants {
+    /// Added to a variance before its square root.
+    pub epsilon: f64,
+    /// Weight of the newest batch in the running statistics.
+    pub momentum: f64,
+}
+
+impl NormConstants {
+    /// PyTorch's defaults.
+    pub const PYTORCH: Self = Self {
+        epsilon: 1e-5,
+        momentum: 0.1,
+    };
+    /// Those of the EfficientNets' TensorFlow code (its momentum of 0.99 counts the other way).
+    pub const EFFICIENT_NET: Self = Self {
+        epsilon: 1e-3,
+        momentum: 0.01,
+    };
+}
+
+/// One tensor of a network: the order of [`Plan::tensors`](super::plan::Plan::tensors) is the order in which modules hold them.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct TensorPlan {
     pub name: String,
@@ -58,19 +82,36 @@ pub(crate) struct ConvPlan {
     pub name: String,
     /// Name of its batch norm, where it has one.
     pub norm: Option<String>,
-    /// Whether the batch norm comes after the activation.
+    pub constants: NormConstants,
+    /// Whether the batch norm comes after the activation (not with SiLU or a gate, which come last).
     pub norm_last: bool,
     pub inputs: usize,
     pub outputs: usize,
     pub kernel: usize,
     pub stride: usize,
-    pub padding: usize,
+    /// Zeros before (above and to the left of) and after (below and to the right of) the map.
+    pub padding: [usize; 2],
     /// Groups of channels that see only each other; as many as inputs is a depthwise convolution.
     pub groups: usize,
     pub bias: bool,
     pub activation: Activation,
+    /// What weighs each channel of the activated map.
+    pub gate: Option<GatePlan>,
     /// Whether a 2x2 max-pooling with stride 2 (floor) closes the block.
     pub pool: bool,
+    pub initialisation: Initialisation,
+    pub trainable: bool,
+}
+
+/// Squeeze-and-excitation (Hu et al. 2018): the averages of all channels, through two linear layers
+/// with SiLU between them and a logistic function after them, weigh the channels.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct GatePlan {
+    /// What the tensors begin with.
+    pub name: String,
+    pub channels: usize,
+    /// Units between the two layers.
+    pub squeezed: usize,
     pub initialisation: Initialisation,
     pub trainable: bool,
 }
@@ -91,6 +132,7 @@ pub(crate) struct NormPlan {
     /// Name in the state dict.
     pub name: String,
     pub channels: usize,
+    pub constants: NormConstants,
     pub activation: Activation,
     pub trainable: bool,
 }
@@ -120,6 +162,10 @@ pub(crate) struct GrowthPlan {
 
 /// One step over maps, or over vectors once the maps are flattened.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a plan has at most some seventy layers, and DenseNet's are the large ones"
+)]
 pub(crate) enum LayerPlan {
     Conv(ConvPlan),
     Norm(NormPlan),
@@ -137,7 +183,7 @@ pub(crate) enum LayerPlan {
     },
     Dropout {
         rate: f64,
-        /// False inside a frozen backbone, which behaves as in prediction.
+        /// False among frozen layers, which behave as in prediction.
         active: bool,
     },
     Flatten,
@@ -165,39 +211,81 @@ impl LayerPlan {
             | Self::Flatten => vec![],
         }
     }
+
+    /// Makes it behave in training as in prediction.
+    pub fn freeze(&mut self) {
+        match self {
+            Self::Conv(conv) => conv.freeze(),
+            Self::Norm(norm) => norm.trainable = false,
+            Self::Residual(block) => {
+                let convolutions = block.body.iter_mut().chain(&mut block.shortcut);
+                convolutions.for_each(ConvPlan::freeze);
+            }
+            Self::Growth(block) => {
+                block.norm.trainable = false;
+                block.bottleneck.freeze();
+                block.growth.freeze();
+            }
+            Self::Dropout { active, .. } => *active = false,
+            // Linear layers come only after the backbone.
+            Self::MaxPool { .. } | Self::AveragePool { .. } | Self::Flatten | Self::Dense(_) => {}
+        }
+    }
+
+    /// Whether it does the same in training as in prediction.
+    pub fn is_constant(&self) -> bool {
+        match self {
+            Self::Dropout { active, .. } => !active,
+            layer => layer.tensors().iter().all(|tensor| !tensor.trainable),
+        }
+    }
 }
 
-/// The side of the map that a window of `size` gives, with zeros on each side (floor); `None` where
-/// the window does not fit.
-pub(crate) fn windows(side: usize, size: usize, stride: usize, padding: usize) -> Option<usize> {
-    Some((side + 2 * padding).checked_sub(size)? / stride + 1)
+/// The side of the map that a window of `size` gives, with zeros before and after the map (floor);
+/// `None` where the window does not fit.
+pub(crate) fn windows(
+    side: usize,
+    size: usize,
+    stride: usize,
+    [before, after]: [usize; 2],
+) -> Option<usize> {
+    Some((before + side + after).checked_sub(size)? / stride + 1)
+}
+
+/// TensorFlow's padding "same": as many zeros as give `side / stride` (ceiling) windows, an odd one
+/// *after* the map. `side` and `stride` are at least 1.
+pub(crate) fn same_padding(side: usize, size: usize, stride: usize) -> [usize; 2] {
+    let last = (side.div_ceil(stride) - 1) * stride;
+    let zeros = (last + size).saturating_sub(side);
+    [zeros / 2, zeros - zeros / 2]
 }
 
 impl ConvPlan {
-    /// A convolution of stride 1 with nothing around it: no padding, groups, bias, norm, activation
-    /// or pooling.
+    /// A trainable convolution of stride 1 with nothing around it: no padding, groups, bias, norm,
+    /// activation, gate or pooling.
     pub fn plain(
         name: impl Into<String>,
         [inputs, outputs]: [usize; 2],
         kernel: usize,
         initialisation: Initialisation,
-        trainable: bool,
     ) -> Self {
         Self {
             name: name.into(),
             norm: None,
+            constants: NormConstants::PYTORCH,
             norm_last: false,
             inputs,
             outputs,
             kernel,
             stride: 1,
-            padding: 0,
+            padding: [0, 0],
             groups: 1,
             bias: false,
             activation: Activation::Identity,
+            gate: None,
             pool: false,
             initialisation,
-            trainable,
+            trainable: true,
         }
     }
 
@@ -218,8 +306,30 @@ impl ConvPlan {
         [self.outputs, inputs, self.kernel, self.kernel]
     }
 
-    /// Weight, bias, then the norm's.
+    fn freeze(&mut self) {
+        self.trainable = false;
+        if let Some(gate) = &mut self.gate {
+            gate.trainable = false;
+        }
+    }
+
+    /// Weight, bias, the norm's, then the gate's.
     pub fn tensors(&self) -> Vec<TensorPlan> {
+        let mut tensors = self.own_tensors();
+        tensors.extend(self.norm_tensors());
+        tensors.extend(self.gate.iter().flat_map(GatePlan::tensors));
+        tensors
+    }
+
+    /// The norm's weight, bias and running statistics; none where it has no norm.
+    pub fn norm_tensors(&self) -> Vec<TensorPlan> {
+        self.norm.as_deref().map_or_else(Vec::new, |norm| {
+            norm_tensors(norm, self.outputs, self.trainable)
+        })
+    }
+
+    /// Weight and bias.
+    pub fn own_tensors(&self) -> Vec<TensorPlan> {
         let [outputs, inputs, height, width] = self.weight();
         // As PyTorch counts them: the fan-out of a grouped convolution is that of all groups.
         let (fan_in, fan_out) = (inputs * height * width, outputs * height * width);
@@ -242,9 +352,25 @@ impl ConvPlan {
                 self.initialisation.bias(fan_in),
             ));
         }
-        if let Some(norm) = &self.norm {
-            tensors.extend(norm_tensors(norm, outputs, self.trainable));
-        }
+        tensors
+    }
+}
+
+impl GatePlan {
+    /// Weights and biases of both layers, which torchvision has as 1x1 convolutions.
+    pub fn tensors(&self) -> Vec<TensorPlan> {
+        let layer = |part, shape| ConvPlan {
+            bias: true,
+            trainable: self.trainable,
+            ..ConvPlan::plain(
+                format!("{}.{part}", self.name),
+                shape,
+                1,
+                self.initialisation,
+            )
+        };
+        let mut tensors = layer("fc1", [self.channels, self.squeezed]).tensors();
+        tensors.extend(layer("fc2", [self.squeezed, self.channels]).tensors());
         tensors
     }
 }
@@ -315,6 +441,7 @@ impl Initialisation {
             Self::TorchvisionVgg => Start::Normal((2.0 / fan_out as f64).sqrt()),
             Self::TorchvisionDenseNet => Start::Normal((2.0 / fan_in as f64).sqrt()),
             Self::TorchvisionMobileNetLinear => Start::Normal(0.01),
+            Self::TorchvisionEfficientNetLinear => Start::Uniform(1.0 / (fan_out as f64).sqrt()),
             Self::Keras => Start::Uniform((6.0 / (fan_in + fan_out) as f64).sqrt()),
         }
     }
@@ -326,7 +453,30 @@ impl Initialisation {
             | Self::TorchvisionDenseNet
             | Self::TorchvisionDenseNetLinear
             | Self::TorchvisionMobileNetLinear
+            | Self::TorchvisionEfficientNetLinear
             | Self::Keras => Start::Constant(0.0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn same_padding_puts_an_odd_zero_after_the_map() {
+        for (side, size, stride, expected) in [
+            (224, 3, 2, [0, 1]),
+            (56, 5, 2, [1, 2]),
+            (7, 5, 1, [2, 2]),
+            (25, 3, 2, [1, 1]),
+            (4, 1, 2, [0, 0]),
+            (1, 5, 2, [2, 2]),
+        ] {
+            let padding = same_padding(side, size, stride);
+            assert_eq!(padding, expected, "{side} {size} {stride}");
+            let windows = windows(side, size, stride, padding);
+            assert_eq!(windows, Some(side.div_ceil(stride)));
         }
     }
 }

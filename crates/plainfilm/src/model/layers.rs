@@ -2,31 +2,17 @@
 
 use burn::module::{Flag, Module, Param, ParamId, RunningState};
 use burn::tensor::module::{avg_pool2d, batch_norm, batch_norm_train};
-use burn::tensor::ops::AvgPoolOptions;
-use burn::tensor::{Device, Tensor, TensorData, activation};
+use burn::tensor::ops::{AvgPoolOptions, PadMode};
+use burn::tensor::{Device, Tensor, TensorData, activation::sigmoid};
 
 use plainfilm_conv::{
-    Activation, BlockCache, ConvGeometry, InferenceBlock, Norm, Windows, conv_bias_act,
-    conv_bn_act, conv_bn_sum_act, conv2d, fold_batch_norm, infer_block, max_pool2d,
+    BlockCache, ConvGeometry, InferenceBlock, Norm, Windows, conv_bias_act, conv_bn_act,
+    conv_bn_sum_act, conv2d, fold_batch_norm, infer_block, max_pool2d,
 };
 
+use super::activation::{Activation, activate};
 use super::draws::dropout_mask;
-use super::layer_plan::{ConvPlan, DensePlan, TensorPlan};
-
-/// Added to a variance before its square root, as in PyTorch.
-const EPSILON: f64 = 1e-5;
-/// Weight of the newest batch in the running statistics, as in PyTorch.
-const MOMENTUM: f64 = 0.1;
-
-/// Applies an activation to vectors or maps.
-pub(crate) fn activate<const D: usize>(activation: Activation, values: Tensor<D>) -> Tensor<D> {
-    match activation {
-        Activation::Identity => values,
-        Activation::Relu => activation::relu(values),
-        Activation::LeakyRelu(slope) => activation::leaky_relu(values, f64::from(slope)),
-        Activation::Relu6 => values.clamp(0.0, 6.0),
-    }
-}
+use super::layer_plan::{ConvPlan, DensePlan, NormConstants, TensorPlan};
 
 /// Hands out the tensors of a plan in order, as parameters with fixed identities.
 ///
@@ -87,17 +73,20 @@ pub(crate) struct BatchNorm {
     running_mean: RunningState<Tensor<1>>,
     running_var: RunningState<Tensor<1>>,
     training: Param<Flag>,
+    #[module(skip)]
+    constants: NormConstants,
 }
 
 impl BatchNorm {
     /// Takes its tensors from the supply.
-    pub fn new(trainable: bool, supply: &mut Supply<'_>) -> Self {
+    pub fn new(constants: NormConstants, trainable: bool, supply: &mut Supply<'_>) -> Self {
         Self {
             weight: supply.parameter(),
             bias: supply.parameter(),
             running_mean: supply.running(),
             running_var: supply.running(),
             training: supply.flag(trainable),
+            constants,
         }
     }
 
@@ -116,12 +105,17 @@ impl BatchNorm {
                 self.bias.val(),
                 self.running_mean.value(),
                 self.running_var.value(),
-                EPSILON,
+                self.constants.epsilon,
             );
         }
         let [films, _, height, width] = maps.dims();
         let count = (films * height * width) as f64;
-        let batch = batch_norm_train(maps, self.weight.val(), self.bias.val(), EPSILON);
+        let batch = batch_norm_train(
+            maps,
+            self.weight.val(),
+            self.bias.val(),
+            self.constants.epsilon,
+        );
         // One value per channel has no unbiased variance; PyTorch refuses it, here it counts as 0.
         let unbiased = batch.variance * (count / (count - 1.0).max(1.0));
         self.record(batch.mean, unbiased);
@@ -136,35 +130,40 @@ impl BatchNorm {
             beta: self.bias.val(),
             mean: self.running_mean.value().to_device(&device),
             variance: self.running_var.value().to_device(&device),
-            epsilon: EPSILON,
+            epsilon: self.constants.epsilon,
         }
     }
 
     /// Mixes a batch's mean and unbiased variance into the running statistics.
     fn record(&self, mean: Tensor<1>, unbiased_variance: Tensor<1>) {
-        mix(&self.running_mean, mean);
-        mix(&self.running_var, unbiased_variance);
+        let share = self.constants.momentum;
+        mix(&self.running_mean, mean, share);
+        mix(&self.running_var, unbiased_variance, share);
     }
 }
 
-fn mix(running: &RunningState<Tensor<1>>, batch: Tensor<1>) {
+fn mix(running: &RunningState<Tensor<1>>, batch: Tensor<1>, share: f64) {
     let old = running.value_sync().to_device(&batch.device());
-    running.update((old * (1.0 - MOMENTUM) + batch.detach() * MOMENTUM).detach());
+    running.update((old * (1.0 - share) + batch.detach() * share).detach());
     // An update waits until the next look at it; looking now keeps `value` never out of date.
     running.value_sync();
 }
 
-/// A convolution with what follows it: batch norm, activation, 2x2 max-pooling.
+/// A convolution with what follows it: batch norm, activation, gate, 2x2 max-pooling.
 #[derive(Module, Debug)]
 pub(crate) struct ConvBlock {
     weight: Param<Tensor<4>>,
     bias: Option<Param<Tensor<1>>>,
     norm: Option<BatchNorm>,
     norm_last: bool,
+    /// Zeros below and to the right of the map beyond the geometry's, which are the same on all
+    /// sides.
+    more_after: usize,
     #[module(skip)]
     geometry: ConvGeometry,
     #[module(skip)]
     activation: Activation,
+    gate: Option<Gate>,
     pool: bool,
     #[module(skip)]
     cache: BlockCache,
@@ -173,21 +172,26 @@ pub(crate) struct ConvBlock {
 impl ConvBlock {
     /// Takes this block's tensors from the supply.
     pub fn new(plan: &ConvPlan, supply: &mut Supply<'_>) -> Self {
+        let [before, after] = plan.padding;
         Self {
             weight: supply.parameter(),
             bias: plan.bias.then(|| supply.parameter()),
             norm: plan
                 .norm
                 .is_some()
-                .then(|| BatchNorm::new(plan.trainable, supply)),
+                .then(|| BatchNorm::new(plan.constants, plan.trainable, supply)),
+            more_after: after
+                .checked_sub(before)
+                .expect("published networks pad no less after a map than before it"),
             norm_last: plan.norm_last,
             geometry: ConvGeometry {
                 stride: [plan.stride; 2],
-                padding: [plan.padding; 2],
+                padding: [before; 2],
                 groups: plan.groups,
                 ..ConvGeometry::default()
             },
             activation: plan.activation,
+            gate: plan.gate.is_some().then(|| Gate::new(supply)),
             pool: plan.pool,
             cache: BlockCache::default(),
         }
@@ -195,22 +199,46 @@ impl ConvBlock {
 
     /// `[films, inputs, side, side]` to `[films, outputs, side', side']`.
     pub fn forward(&self, maps: Tensor<4>) -> Tensor<4> {
+        let maps = self.padded(maps);
+        match (self.activation.fused(), &self.gate) {
+            (Some(activation), None) => self.convolve(maps, activation, self.pool),
+            // What the convolution cannot do in one go comes after it.
+            (_, gate) => {
+                let maps = self.convolve(maps, plainfilm_conv::Activation::Identity, false);
+                let maps = activate(self.activation, maps);
+                let maps = match gate {
+                    Some(gate) => gate.forward(maps),
+                    None => maps,
+                };
+                pooled(maps, self.pool)
+            }
+        }
+    }
+
+    /// Convolution, batch norm, and this activation and pooling.
+    fn convolve(
+        &self,
+        maps: Tensor<4>,
+        activation: plainfilm_conv::Activation,
+        pool: bool,
+    ) -> Tensor<4> {
         if !(self.norm_last || maps.device().is_autodiff()) {
-            return self.infer(maps, None, self.activation);
+            return self.infer(maps, None, activation, pool);
         }
         let geometry = self.geometry;
         let weight = self.weight.val();
         let bias = self.bias.as_ref().map(Param::val);
         match &self.norm {
             None => match bias {
-                Some(bias) => {
-                    conv_bias_act(maps, weight, bias, geometry, self.activation, self.pool)
+                Some(bias) => conv_bias_act(maps, weight, bias, geometry, activation, pool),
+                None => {
+                    let maps = conv2d(maps, weight, None, geometry);
+                    pooled(activate(activation.into(), maps), pool)
                 }
-                None => self.finish(conv2d(maps, weight, None, geometry)),
             },
             Some(norm) if self.norm_last => {
-                let maps = activate(self.activation, conv2d(maps, weight, bias, geometry));
-                self.pooled(norm.forward(maps))
+                let maps = conv2d(maps, weight, bias, geometry);
+                pooled(norm.forward(activate(activation.into(), maps)), pool)
             }
             Some(norm) if !norm.uses_batch(&maps) => {
                 let norm = norm.running();
@@ -223,10 +251,11 @@ impl ConvBlock {
                     norm.variance,
                     norm.epsilon,
                 );
-                conv_bias_act(maps, weight, bias, geometry, self.activation, self.pool)
+                conv_bias_act(maps, weight, bias, geometry, activation, pool)
             }
             Some(norm) if bias.is_some() => {
-                self.finish(norm.forward(conv2d(maps, weight, bias, geometry)))
+                let maps = norm.forward(conv2d(maps, weight, bias, geometry));
+                pooled(activate(activation.into(), maps), pool)
             }
             Some(norm) => {
                 let (maps, mean, variance) = conv_bn_act(
@@ -235,9 +264,9 @@ impl ConvBlock {
                     norm.weight.val(),
                     norm.bias.val(),
                     geometry,
-                    EPSILON,
-                    self.activation,
-                    self.pool,
+                    norm.constants.epsilon,
+                    activation,
+                    pool,
                 );
                 norm.record(mean, variance);
                 maps
@@ -253,58 +282,108 @@ impl ConvBlock {
         kept: Tensor<4>,
         activation: Activation,
     ) -> Tensor<4> {
-        let geometry = self.geometry;
-        let fused = self.activation == Activation::Identity && !self.pool;
+        let plain = self.activation == Activation::Identity && self.gate.is_none() && !self.pool;
+        let Some(fused) = activation.fused().filter(|_| plain && !self.norm_last) else {
+            return activate(activation, self.forward(maps) + kept);
+        };
+        if !maps.device().is_autodiff() {
+            return self.infer(self.padded(maps), Some(kept), fused, false);
+        }
         match &self.norm {
-            Some(norm) if fused && self.bias.is_none() && norm.uses_batch(&maps) => {
+            Some(norm) if self.bias.is_none() && norm.uses_batch(&maps) => {
                 let (sum, mean, variance) = conv_bn_sum_act(
-                    maps,
+                    self.padded(maps),
                     self.weight.val(),
                     norm.weight.val(),
                     norm.bias.val(),
                     kept,
-                    geometry,
-                    EPSILON,
-                    activation,
+                    self.geometry,
+                    norm.constants.epsilon,
+                    fused,
                 );
                 norm.record(mean, variance);
                 sum
-            }
-            _ if fused && !(self.norm_last || maps.device().is_autodiff()) => {
-                self.infer(maps, Some(kept), activation)
             }
             _ => activate(activation, self.forward(maps) + kept),
         }
     }
 
-    /// The block on a device that records no gradients, with `kept` added before `activation`.
-    fn infer(&self, maps: Tensor<4>, kept: Option<Tensor<4>>, activation: Activation) -> Tensor<4> {
+    /// Convolution, batch norm, the sum with `kept`, activation and pooling of padded maps, on a
+    /// device that records no gradients.
+    fn infer(
+        &self,
+        maps: Tensor<4>,
+        kept: Option<Tensor<4>>,
+        activation: plainfilm_conv::Activation,
+        pool: bool,
+    ) -> Tensor<4> {
         let block = InferenceBlock {
             weight: self.weight.val(),
             bias: self.bias.as_ref().map(Param::val),
             norm: self.norm.as_ref().map(BatchNorm::running),
             geometry: self.geometry,
             activation,
-            pool: self.pool,
+            pool,
         };
         infer_block(maps, block, kept, &self.cache)
     }
 
-    fn finish(&self, maps: Tensor<4>) -> Tensor<4> {
-        self.pooled(activate(self.activation, maps))
+    /// The part of an uneven padding that the geometry cannot say.
+    fn padded(&self, maps: Tensor<4>) -> Tensor<4> {
+        match self.more_after {
+            0 => maps,
+            zeros => maps.pad((0, zeros, 0, zeros), PadMode::Constant(0.0)),
+        }
+    }
+}
+
+fn pooled(maps: Tensor<4>, pool: bool) -> Tensor<4> {
+    if pool {
+        let windows = Windows {
+            size: 2,
+            stride: 2,
+            padding: 0,
+        };
+        max_pool2d(maps, windows)
+    } else {
+        maps
+    }
+}
+
+/// Squeeze-and-excitation: weighs the channels of a map by what all of their averages say.
+#[derive(Module, Debug)]
+pub(crate) struct Gate {
+    squeeze_weight: Param<Tensor<4>>,
+    squeeze_bias: Param<Tensor<1>>,
+    expand_weight: Param<Tensor<4>>,
+    expand_bias: Param<Tensor<1>>,
+}
+
+impl Gate {
+    /// Takes its tensors from the supply.
+    fn new(supply: &mut Supply<'_>) -> Self {
+        Self {
+            squeeze_weight: supply.parameter(),
+            squeeze_bias: supply.parameter(),
+            expand_weight: supply.parameter(),
+            expand_bias: supply.parameter(),
+        }
     }
 
-    fn pooled(&self, maps: Tensor<4>) -> Tensor<4> {
-        if self.pool {
-            let windows = Windows {
-                size: 2,
-                stride: 2,
-                padding: 0,
-            };
-            max_pool2d(maps, windows)
-        } else {
-            maps
-        }
+    /// `[films, channels, side, side]` to the same shape.
+    fn forward(&self, maps: Tensor<4>) -> Tensor<4> {
+        let [films, channels, height, width] = maps.dims();
+        // A 1x1 convolution of a 1x1 map is a linear layer.
+        let linear = |values: Tensor<2>, weight: &Param<Tensor<4>>, bias: &Param<Tensor<1>>| {
+            let weight: Tensor<2> = weight.val().flatten(1, 3);
+            values.matmul(weight.transpose()) + bias.val().unsqueeze()
+        };
+        let averages = maps.clone().reshape([films, channels, height * width]);
+        let averages = averages.mean_dim(2).reshape([films, channels]);
+        let squeezed = linear(averages, &self.squeeze_weight, &self.squeeze_bias);
+        let squeezed = activate(Activation::Silu, squeezed);
+        let shares = sigmoid(linear(squeezed, &self.expand_weight, &self.expand_bias));
+        maps * shares.reshape([films, channels, 1, 1])
     }
 }
 
@@ -407,7 +486,11 @@ mod tests {
                 (plan, vec![value])
             })
             .collect();
-        BatchNorm::new(true, &mut Supply::new(tensors, device))
+        BatchNorm::new(
+            NormConstants::PYTORCH,
+            true,
+            &mut Supply::new(tensors, device),
+        )
     }
 
     fn scalar(tensor: Tensor<1>) -> f32 {

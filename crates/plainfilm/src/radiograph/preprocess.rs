@@ -48,6 +48,9 @@ pub enum Scaling {
     /// Per channel: ImageNet's mean is subtracted and its standard deviation divided by. With any
     /// number of channels but three, every channel gets the mean of the three figures.
     ImageNet,
+    /// 0 becomes -1024 and 1 becomes 1024, as torchxrayvision scales films for its networks.
+    #[serde(rename = "xrv")]
+    XRayVision,
 }
 
 /// Whether black and white change places, for films stored with bone black (MONOCHROME1).
@@ -114,6 +117,7 @@ names!(Scaling {
     Percentile => "percentile",
     ZScore => "zscore",
     ImageNet => "imagenet",
+    XRayVision => "xrv",
 });
 names!(Inversion { None => "none", Invert => "invert" });
 
@@ -311,6 +315,11 @@ impl Preprocessing {
                     let factor = if sd > 0.0 { 1.0 / sd } else { 0.0 };
                     for (out, value) in target.iter_mut().zip(values) {
                         *out = ((f64::from(*value) - mean) * factor) as f32;
+                    }
+                }
+                Scaling::XRayVision => {
+                    for (out, value) in target.iter_mut().zip(values) {
+                        *out = (2.0 * value - 1.0) * 1024.0;
                     }
                 }
                 Scaling::ImageNet => {
@@ -565,6 +574,8 @@ mod tests {
         let one = scaled(Scaling::ImageNet, 1, vec![0.449]);
         assert!(one[0].abs() < 1e-6);
         assert_eq!(scaled(Scaling::Unit, 3, vec![0.25]), [0.25; 3]);
+        let ends = scaled(Scaling::XRayVision, 1, vec![0.0, 0.75, 1.0, 0.5]);
+        assert_eq!(ends, [-1024.0, 512.0, 1024.0, 0.0]);
     }
 
     #[test]
