@@ -13,7 +13,7 @@ use super::draws::dropout_mask;
 use super::layer_plan::{ConvPlan, DensePlan, TensorPlan};
 
 /// Added to a variance before its square root, as in PyTorch.
-const EPSILON: f64 = 1e-5;
+pub(crate) const EPSILON: f64 = 1e-5;
 /// Weight of the newest batch in the running statistics, as in PyTorch.
 const MOMENTUM: f64 = 0.1;
 

@@ -27,6 +27,9 @@ mod vgg16;
 
 pub use architecture::{Architecture, NetworkSettings};
 pub use error::{Misshapen, ModelError, TensorDifferences};
+pub(crate) use layer_plan::LayerPlan;
+pub(crate) use layers::EPSILON as NORM_EPSILON;
 pub use network::Network;
+pub(crate) use plan::{Placed, Plan};
 pub use state_dict::{NamedTensor, check_tensors, load_state_dict, state_dict};
 pub use summary::{LayerSummary, Summary, summary};

@@ -18,6 +18,10 @@ const MAX_STRIPPED: u8 = 40;
 const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
 const IMAGENET_SD: [f32; 3] = [0.229, 0.224, 0.225];
 
+/// Mean of ImageNet's red, green and blue channels on a scale of 0 to 255, as Caffe's VGG networks
+/// and Keras' `preprocess_input` in mode `caffe` subtract it.
+const CAFFE_MEAN: [f32; 3] = [123.68, 116.779, 103.939];
+
 /// How a film becomes a square.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -48,6 +52,12 @@ pub enum Scaling {
     /// Per channel: ImageNet's mean is subtracted and its standard deviation divided by. With any
     /// number of channels but three, every channel gets the mean of the three figures.
     ImageNet,
+    /// Per channel: 0 to 255, less ImageNet's mean; what Keras' VGG weights were fitted with. The
+    /// channels stay red, green, blue: an import turns the weights instead. With any number of
+    /// channels but three, every channel gets the mean of the three figures.
+    Caffe,
+    /// -1 to 1, as Keras' MobileNet weights were fitted with.
+    Tf,
 }
 
 /// Whether black and white change places, for films stored with bone black (MONOCHROME1).
@@ -114,8 +124,17 @@ names!(Scaling {
     Percentile => "percentile",
     ZScore => "zscore",
     ImageNet => "imagenet",
+    Caffe => "caffe",
+    Tf => "tf",
 });
 names!(Inversion { None => "none", Invert => "invert" });
+
+impl Scaling {
+    /// Whether the channels get different values.
+    pub fn is_per_channel(self) -> bool {
+        matches!(self, Self::ImageNet | Self::Caffe)
+    }
+}
 
 /// Everything between a decoded film and a network's input. It travels in the model file, so that
 /// prediction repeats what training did.
@@ -295,8 +314,15 @@ impl Preprocessing {
         }
         let values = &plane.values;
         for (channel, target) in out.chunks_exact_mut(area).enumerate() {
+            let figure = |figures: [f32; 3]| {
+                if self.channels == 3 {
+                    figures[channel]
+                } else {
+                    figures.iter().sum::<f32>() / 3.0
+                }
+            };
             match self.scaling {
-                _ if channel > 0 && self.scaling != Scaling::ImageNet => break,
+                _ if channel > 0 && !self.scaling.is_per_channel() => break,
                 Scaling::Unit => target.copy_from_slice(values),
                 Scaling::Percentile => {
                     let (low, high) = percentiles(values);
@@ -313,14 +339,18 @@ impl Preprocessing {
                         *out = ((f64::from(*value) - mean) * factor) as f32;
                     }
                 }
+                Scaling::Tf => {
+                    for (out, value) in target.iter_mut().zip(values) {
+                        *out = value * 2.0 - 1.0;
+                    }
+                }
+                Scaling::Caffe => {
+                    let mean = figure(CAFFE_MEAN);
+                    for (out, value) in target.iter_mut().zip(values) {
+                        *out = value * 255.0 - mean;
+                    }
+                }
                 Scaling::ImageNet => {
-                    let figure = |figures: [f32; 3]| {
-                        if self.channels == 3 {
-                            figures[channel]
-                        } else {
-                            figures.iter().sum::<f32>() / 3.0
-                        }
-                    };
                     let (mean, sd) = (figure(IMAGENET_MEAN), figure(IMAGENET_SD));
                     for (out, value) in target.iter_mut().zip(values) {
                         *out = (value - mean) / sd;

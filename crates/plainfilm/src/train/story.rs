@@ -280,7 +280,15 @@ fn notices(dataset: &Dataset, settings: &TrainSettings, metrics: &RunMetrics) ->
             ),
         );
     }
-    if settings.freeze_backbone {
+    if let Some(weights) = &settings.weights {
+        say(
+            Severity::Note,
+            format!(
+                "Training began with the weights of {} ({}, SHA-256 {}), not at random.",
+                weights.record.file, weights.record.format, weights.record.sha256
+            ),
+        );
+    } else if settings.freeze_backbone {
         say(
             Severity::Warning,
             "The backbone is frozen with random weights: only the head has learned.".to_owned(),
