@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::error::ModelError;
 use super::plan::Plan;
-use super::{dark_covid_net, dense_net121, mobile_net_v2, plants_cnn, resnet18, vgg16};
+use super::{
+    dark_covid_net, dense_net121, efficient_net_lite0, mobile_net_v2, plants_cnn, resnet18, vgg16,
+};
 use crate::radiograph::Scaling;
 
 /// A published network.
@@ -25,6 +27,9 @@ pub enum Architecture {
     /// MobileNetV2: inverted residuals with depthwise convolutions.
     #[serde(rename = "mobilenet-v2")]
     MobileNetV2,
+    /// EfficientNet-Lite0: MobileNetV2's blocks in EfficientNet-B0's sizes.
+    #[serde(rename = "efficientnet-lite0")]
+    EfficientNetLite0,
     /// DenseNet-121: every layer reads all before it in its block.
     #[serde(rename = "densenet121")]
     DenseNet121,
@@ -35,12 +40,13 @@ pub enum Architecture {
 
 impl Architecture {
     /// Every architecture, in the order in which they are listed.
-    pub fn all() -> [Self; 6] {
+    pub fn all() -> [Self; 7] {
         [
             Self::DarkCovidNet,
             Self::Vgg16,
             Self::ResNet18,
             Self::MobileNetV2,
+            Self::EfficientNetLite0,
             Self::DenseNet121,
             Self::PlantsCnn,
         ]
@@ -53,6 +59,7 @@ impl Architecture {
             Self::Vgg16 => "vgg16",
             Self::ResNet18 => "resnet18",
             Self::MobileNetV2 => "mobilenet-v2",
+            Self::EfficientNetLite0 => "efficientnet-lite0",
             Self::DenseNet121 => "densenet121",
             Self::PlantsCnn => "plants",
         }
@@ -65,6 +72,7 @@ impl Architecture {
             Self::Vgg16 => "VGG16 with a small head",
             Self::ResNet18 => "ResNet-18",
             Self::MobileNetV2 => "MobileNetV2",
+            Self::EfficientNetLite0 => "EfficientNet-Lite0",
             Self::DenseNet121 => "DenseNet-121",
             Self::PlantsCnn => "Plants CNN",
         }
@@ -83,6 +91,9 @@ impl Architecture {
             }
             Self::ResNet18 => "He et al. 2016, arXiv:1512.03385",
             Self::MobileNetV2 => "Sandler et al. 2018, arXiv:1801.04381",
+            Self::EfficientNetLite0 => {
+                "Tan and Le 2019, arXiv:1905.11946; github.com/tensorflow/tpu, efficientnet/lite"
+            }
             Self::DenseNet121 => "Huang et al. 2017, arXiv:1608.06993",
             Self::PlantsCnn => "github.com/zekaouinoureddine/Plants_Identification_DL_SI",
         }
@@ -92,7 +103,11 @@ impl Architecture {
     pub fn default_size(self) -> usize {
         match self {
             Self::DarkCovidNet => 256,
-            Self::Vgg16 | Self::ResNet18 | Self::MobileNetV2 | Self::DenseNet121 => 224,
+            Self::Vgg16
+            | Self::ResNet18
+            | Self::MobileNetV2
+            | Self::EfficientNetLite0
+            | Self::DenseNet121 => 224,
             Self::PlantsCnn => 150,
         }
     }
@@ -105,6 +120,7 @@ impl Architecture {
             | Self::Vgg16
             | Self::ResNet18
             | Self::MobileNetV2
+            | Self::EfficientNetLite0
             | Self::DenseNet121
             | Self::PlantsCnn => Scaling::Unit,
         }
@@ -138,6 +154,7 @@ impl FromStr for Architecture {
             "vgg16" => Ok(Self::Vgg16),
             "resnet18" => Ok(Self::ResNet18),
             "mobilenetv2" => Ok(Self::MobileNetV2),
+            "efficientnetlite0" => Ok(Self::EfficientNetLite0),
             "densenet121" => Ok(Self::DenseNet121),
             "plants" | "plantscnn" => Ok(Self::PlantsCnn),
             _ => Err(ModelError::UnknownArchitecture {
@@ -219,6 +236,7 @@ impl NetworkSettings {
             Architecture::Vgg16 => vgg16::plan(self),
             Architecture::ResNet18 => resnet18::plan(self),
             Architecture::MobileNetV2 => mobile_net_v2::plan(self),
+            Architecture::EfficientNetLite0 => efficient_net_lite0::plan(self),
             Architecture::DenseNet121 => dense_net121::plan(self),
             Architecture::PlantsCnn => plants_cnn::plan(self),
         }
@@ -269,7 +287,7 @@ mod tests {
                 .expect_err("unknown")
                 .to_string(),
             "unknown model `vgg`: expected one of darkcovidnet, vgg16, resnet18, mobilenet-v2, \
-             densenet121, plants; hint: did you mean `vgg16`?"
+             efficientnet-lite0, densenet121, plants; hint: did you mean `vgg16`?"
         );
     }
 

@@ -23,7 +23,7 @@ impl NormActivation {
     /// Takes this layer's tensors from the supply.
     pub fn new(plan: &NormPlan, supply: &mut Supply<'_>) -> Self {
         Self {
-            norm: BatchNorm::new(plan.trainable, supply),
+            norm: BatchNorm::new(plan.constants, plan.trainable, supply),
             activation: plan.activation,
         }
     }

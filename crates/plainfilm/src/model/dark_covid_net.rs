@@ -55,7 +55,7 @@ const STAGES: [Stage; 7] = [
 ];
 
 /// Every convolution is padded by 1, the 1x1 ones too.
-const PADDING: usize = 1;
+const PADDING: [usize; 2] = [1, 1];
 
 /// Slope of LeakyReLU below zero.
 const SLOPE: f32 = 0.1;
@@ -66,39 +66,33 @@ pub(crate) fn plan(settings: &NetworkSettings) -> Result<Plan, ModelError> {
     for (number, stage) in (1..).zip(&STAGES) {
         for (index, &(kernel, outputs)) in stage.convolutions.iter().enumerate() {
             planner.push(LayerPlan::Conv(ConvPlan {
-                name: format!("stage{number}.{index}.conv"),
                 norm: Some(format!("stage{number}.{index}.bn")),
-                norm_last: false,
-                inputs: planner.width(),
-                outputs,
-                kernel,
-                stride: 1,
                 padding: PADDING,
-                groups: 1,
-                bias: false,
                 activation: Activation::LeakyRelu(SLOPE),
                 pool: stage.pool && index + 1 == stage.convolutions.len(),
-                initialisation: Initialisation::PyTorch,
-                trainable: !settings.freeze_backbone,
+                ..ConvPlan::plain(
+                    format!("stage{number}.{index}.conv"),
+                    [planner.width(), outputs],
+                    kernel,
+                    Initialisation::PyTorch,
+                    !settings.freeze_backbone,
+                )
             }))?;
         }
     }
     planner.end_of_features();
     planner.push(LayerPlan::Conv(ConvPlan {
-        name: "head.conv".to_owned(),
         norm: Some("head.bn".to_owned()),
         norm_last: true,
-        inputs: planner.width(),
-        outputs: settings.classes,
-        kernel: 3,
-        stride: 1,
         padding: PADDING,
-        groups: 1,
-        bias: false,
         activation: Activation::Relu,
-        pool: false,
-        initialisation: Initialisation::PyTorch,
-        trainable: true,
+        ..ConvPlan::plain(
+            "head.conv",
+            [planner.width(), settings.classes],
+            3,
+            Initialisation::PyTorch,
+            true,
+        )
     }))?;
     planner.push(LayerPlan::Flatten)?;
     planner.push(LayerPlan::Dense(DensePlan {

@@ -12,7 +12,9 @@
 
 use super::architecture::NetworkSettings;
 use super::error::ModelError;
-use super::layer_plan::{ConvPlan, DensePlan, GrowthPlan, Initialisation, LayerPlan, NormPlan};
+use super::layer_plan::{
+    ConvPlan, DensePlan, GrowthPlan, Initialisation, LayerPlan, NormConstants, NormPlan,
+};
 use super::plan::{Plan, Planner};
 use plainfilm_conv::Activation;
 
@@ -32,7 +34,7 @@ pub(crate) fn plan(settings: &NetworkSettings) -> Result<Plan, ModelError> {
     planner.push(LayerPlan::Conv(ConvPlan {
         norm: Some("features.norm0".to_owned()),
         stride: 2,
-        padding: 3,
+        padding: [3, 3],
         activation: Activation::Relu,
         ..convolution(
             "features.conv0".to_owned(),
@@ -105,7 +107,7 @@ fn growth(name: String, inputs: usize, trainable: bool) -> GrowthPlan {
             ..convolution(format!("{name}.conv1"), [inputs, narrow], 1, trainable)
         },
         growth: ConvPlan {
-            padding: 1,
+            padding: [1, 1],
             ..convolution(format!("{name}.conv2"), [narrow, GROWTH], 3, trainable)
         },
         name,
@@ -116,6 +118,7 @@ fn norm(name: String, channels: usize, trainable: bool) -> NormPlan {
     NormPlan {
         name,
         channels,
+        constants: NormConstants::PYTORCH,
         activation: Activation::Relu,
         trainable,
     }

@@ -33,6 +33,28 @@ pub(crate) enum Start {
     Normal(f64),
 }
 
+/// The constants of a batch norm, which published weights were fitted with.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct NormConstants {
+    /// Added to a variance before its square root.
+    pub epsilon: f64,
+    /// Weight of the newest batch in the running statistics.
+    pub momentum: f64,
+}
+
+impl NormConstants {
+    /// PyTorch's defaults.
+    pub const PYTORCH: Self = Self {
+        epsilon: 1e-5,
+        momentum: 0.1,
+    };
+    /// Those of the EfficientNets' TensorFlow code (its momentum of 0.99 counts the other way).
+    pub const EFFICIENT_NET: Self = Self {
+        epsilon: 1e-3,
+        momentum: 0.01,
+    };
+}
+
 /// One tensor of a network: the order of [`Plan::tensors`] is the order in which modules hold them.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct TensorPlan {
@@ -58,13 +80,15 @@ pub(crate) struct ConvPlan {
     pub name: String,
     /// Name of its batch norm, where it has one.
     pub norm: Option<String>,
+    pub constants: NormConstants,
     /// Whether the batch norm comes after the activation.
     pub norm_last: bool,
     pub inputs: usize,
     pub outputs: usize,
     pub kernel: usize,
     pub stride: usize,
-    pub padding: usize,
+    /// Zeros before (above and to the left of) and after (below and to the right of) the map.
+    pub padding: [usize; 2],
     /// Groups of channels that see only each other; as many as inputs is a depthwise convolution.
     pub groups: usize,
     pub bias: bool,
@@ -91,6 +115,7 @@ pub(crate) struct NormPlan {
     /// Name in the state dict.
     pub name: String,
     pub channels: usize,
+    pub constants: NormConstants,
     pub activation: Activation,
     pub trainable: bool,
 }
@@ -167,10 +192,23 @@ impl LayerPlan {
     }
 }
 
-/// The side of the map that a window of `size` gives, with zeros on each side (floor); `None` where
-/// the window does not fit.
-pub(crate) fn windows(side: usize, size: usize, stride: usize, padding: usize) -> Option<usize> {
-    Some((side + 2 * padding).checked_sub(size)? / stride + 1)
+/// The side of the map that a window of `size` gives, with zeros before and after the map (floor);
+/// `None` where the window does not fit.
+pub(crate) fn windows(
+    side: usize,
+    size: usize,
+    stride: usize,
+    [before, after]: [usize; 2],
+) -> Option<usize> {
+    Some((before + side + after).checked_sub(size)? / stride + 1)
+}
+
+/// TensorFlow's padding "same": as many zeros as give `side / stride` (ceiling) windows, an odd one
+/// *after* the map. `side` and `stride` are at least 1.
+pub(crate) fn same_padding(side: usize, size: usize, stride: usize) -> [usize; 2] {
+    let last = (side.div_ceil(stride) - 1) * stride;
+    let zeros = (last + size).saturating_sub(side);
+    [zeros / 2, zeros - zeros / 2]
 }
 
 impl ConvPlan {
@@ -186,12 +224,13 @@ impl ConvPlan {
         Self {
             name: name.into(),
             norm: None,
+            constants: NormConstants::PYTORCH,
             norm_last: false,
             inputs,
             outputs,
             kernel,
             stride: 1,
-            padding: 0,
+            padding: [0, 0],
             groups: 1,
             bias: false,
             activation: Activation::Identity,
@@ -327,6 +366,28 @@ impl Initialisation {
             | Self::TorchvisionDenseNetLinear
             | Self::TorchvisionMobileNetLinear
             | Self::Keras => Start::Constant(0.0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn same_padding_puts_an_odd_zero_after_the_map() {
+        for (side, size, stride, expected) in [
+            (224, 3, 2, [0, 1]),
+            (56, 5, 2, [1, 2]),
+            (7, 5, 1, [2, 2]),
+            (25, 3, 2, [1, 1]),
+            (4, 1, 2, [0, 0]),
+            (1, 5, 2, [2, 2]),
+        ] {
+            let padding = same_padding(side, size, stride);
+            assert_eq!(padding, expected, "{side} {size} {stride}");
+            let windows = windows(side, size, stride, padding);
+            assert_eq!(windows, Some(side.div_ceil(stride)));
         }
     }
 }

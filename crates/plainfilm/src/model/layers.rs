@@ -2,7 +2,7 @@
 
 use burn::module::{Flag, Module, Param, ParamId, RunningState};
 use burn::tensor::module::{avg_pool2d, batch_norm, batch_norm_train, max_pool2d};
-use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
+use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions, PadMode};
 use burn::tensor::{Device, Tensor, TensorData, activation};
 
 use plainfilm_conv::{
@@ -10,12 +10,7 @@ use plainfilm_conv::{
 };
 
 use super::draws::dropout_mask;
-use super::layer_plan::{ConvPlan, DensePlan, TensorPlan};
-
-/// Added to a variance before its square root, as in PyTorch.
-pub(crate) const EPSILON: f64 = 1e-5;
-/// Weight of the newest batch in the running statistics, as in PyTorch.
-const MOMENTUM: f64 = 0.1;
+use super::layer_plan::{ConvPlan, DensePlan, NormConstants, TensorPlan};
 
 /// Applies an activation to vectors or maps.
 pub(crate) fn activate<const D: usize>(activation: Activation, values: Tensor<D>) -> Tensor<D> {
@@ -86,17 +81,20 @@ pub(crate) struct BatchNorm {
     running_mean: RunningState<Tensor<1>>,
     running_var: RunningState<Tensor<1>>,
     training: Param<Flag>,
+    #[module(skip)]
+    constants: NormConstants,
 }
 
 impl BatchNorm {
     /// Takes its tensors from the supply.
-    pub fn new(trainable: bool, supply: &mut Supply<'_>) -> Self {
+    pub fn new(constants: NormConstants, trainable: bool, supply: &mut Supply<'_>) -> Self {
         Self {
             weight: supply.parameter(),
             bias: supply.parameter(),
             running_mean: supply.running(),
             running_var: supply.running(),
             training: supply.flag(trainable),
+            constants,
         }
     }
 
@@ -115,12 +113,17 @@ impl BatchNorm {
                 self.bias.val(),
                 self.running_mean.value(),
                 self.running_var.value(),
-                EPSILON,
+                self.constants.epsilon,
             );
         }
         let [films, _, height, width] = maps.dims();
         let count = (films * height * width) as f64;
-        let batch = batch_norm_train(maps, self.weight.val(), self.bias.val(), EPSILON);
+        let batch = batch_norm_train(
+            maps,
+            self.weight.val(),
+            self.bias.val(),
+            self.constants.epsilon,
+        );
         // One value per channel has no unbiased variance; PyTorch refuses it, here it counts as 0.
         let unbiased = batch.variance * (count / (count - 1.0).max(1.0));
         self.record(batch.mean, unbiased);
@@ -129,14 +132,15 @@ impl BatchNorm {
 
     /// Mixes a batch's mean and unbiased variance into the running statistics.
     fn record(&self, mean: Tensor<1>, unbiased_variance: Tensor<1>) {
-        mix(&self.running_mean, mean);
-        mix(&self.running_var, unbiased_variance);
+        let share = self.constants.momentum;
+        mix(&self.running_mean, mean, share);
+        mix(&self.running_var, unbiased_variance, share);
     }
 }
 
-fn mix(running: &RunningState<Tensor<1>>, batch: Tensor<1>) {
+fn mix(running: &RunningState<Tensor<1>>, batch: Tensor<1>, share: f64) {
     let old = running.value_sync().to_device(&batch.device());
-    running.update((old * (1.0 - MOMENTUM) + batch.detach() * MOMENTUM).detach());
+    running.update((old * (1.0 - share) + batch.detach() * share).detach());
     // An update waits until the next look at it; looking now keeps `value` never out of date.
     running.value_sync();
 }
@@ -148,6 +152,9 @@ pub(crate) struct ConvBlock {
     bias: Option<Param<Tensor<1>>>,
     norm: Option<BatchNorm>,
     norm_last: bool,
+    /// Zeros below and to the right of the map beyond the geometry's, which are the same on all
+    /// sides.
+    more_after: usize,
     #[module(skip)]
     geometry: ConvGeometry,
     #[module(skip)]
@@ -158,17 +165,21 @@ pub(crate) struct ConvBlock {
 impl ConvBlock {
     /// Takes this block's tensors from the supply.
     pub fn new(plan: &ConvPlan, supply: &mut Supply<'_>) -> Self {
+        let [before, after] = plan.padding;
         Self {
             weight: supply.parameter(),
             bias: plan.bias.then(|| supply.parameter()),
             norm: plan
                 .norm
                 .is_some()
-                .then(|| BatchNorm::new(plan.trainable, supply)),
+                .then(|| BatchNorm::new(plan.constants, plan.trainable, supply)),
+            more_after: after
+                .checked_sub(before)
+                .expect("published networks pad no less after a map than before it"),
             norm_last: plan.norm_last,
             geometry: ConvGeometry {
                 stride: [plan.stride; 2],
-                padding: [plan.padding; 2],
+                padding: [before; 2],
                 groups: plan.groups,
                 ..ConvGeometry::default()
             },
@@ -179,6 +190,7 @@ impl ConvBlock {
 
     /// `[films, inputs, side, side]` to `[films, outputs, side', side']`.
     pub fn forward(&self, maps: Tensor<4>) -> Tensor<4> {
+        let maps = self.padded(maps);
         let geometry = self.geometry;
         let weight = self.weight.val();
         let bias = self.bias.as_ref().map(Param::val);
@@ -201,7 +213,7 @@ impl ConvBlock {
                     norm.bias.val(),
                     norm.running_mean.value().to_device(&maps.device()),
                     norm.running_var.value().to_device(&maps.device()),
-                    EPSILON,
+                    norm.constants.epsilon,
                 );
                 conv_bias_act(maps, weight, bias, geometry, self.activation, self.pool)
             }
@@ -215,13 +227,21 @@ impl ConvBlock {
                     norm.weight.val(),
                     norm.bias.val(),
                     geometry,
-                    EPSILON,
+                    norm.constants.epsilon,
                     self.activation,
                     self.pool,
                 );
                 norm.record(mean, variance);
                 maps
             }
+        }
+    }
+
+    /// The part of an uneven padding that the geometry cannot say.
+    fn padded(&self, maps: Tensor<4>) -> Tensor<4> {
+        match self.more_after {
+            0 => maps,
+            zeros => maps.pad((0, zeros, 0, zeros), PadMode::Constant(0.0)),
         }
     }
 
@@ -337,7 +357,11 @@ mod tests {
                 (plan, vec![value])
             })
             .collect();
-        BatchNorm::new(true, &mut Supply::new(tensors, device))
+        BatchNorm::new(
+            NormConstants::PYTORCH,
+            true,
+            &mut Supply::new(tensors, device),
+        )
     }
 
     fn scalar(tensor: Tensor<1>) -> f32 {

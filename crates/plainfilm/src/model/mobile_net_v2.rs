@@ -39,7 +39,7 @@ pub(crate) fn plan(settings: &NetworkSettings) -> Result<Plan, ModelError> {
     let mut planner = Planner::new(settings);
     planner.push(LayerPlan::Conv(ConvPlan {
         stride: 2,
-        padding: 1,
+        padding: [1, 1],
         ..convolution(
             "features.0.0",
             "features.0.1",
@@ -119,7 +119,7 @@ fn inverted(
     let depthwise = body.len();
     body.push(ConvPlan {
         stride,
-        padding: 1,
+        padding: [1, 1],
         groups: hidden,
         ..convolution(
             &format!("{name}.conv.{depthwise}.0"),

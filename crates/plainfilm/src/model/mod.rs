@@ -13,6 +13,7 @@ mod blocks;
 mod dark_covid_net;
 mod dense_net121;
 mod draws;
+mod efficient_net_lite0;
 mod error;
 mod layer_plan;
 mod layers;
@@ -27,8 +28,7 @@ mod vgg16;
 
 pub use architecture::{Architecture, NetworkSettings};
 pub use error::{Misshapen, ModelError, TensorDifferences};
-pub(crate) use layer_plan::LayerPlan;
-pub(crate) use layers::EPSILON as NORM_EPSILON;
+pub(crate) use layer_plan::{ConvPlan, LayerPlan, NormPlan};
 pub use network::Network;
 pub(crate) use plan::{Placed, Plan};
 pub use state_dict::{NamedTensor, check_tensors, load_state_dict, state_dict};

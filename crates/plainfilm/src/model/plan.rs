@@ -104,7 +104,7 @@ impl Planner {
                 stride,
                 padding,
             } => {
-                let side = windows(self.side(), *size, *stride, *padding);
+                let side = windows(self.side(), *size, *stride, [*padding; 2]);
                 let side = filled(side, "max-pooling")?;
                 vec![self.width(), side, side]
             }

@@ -51,20 +51,17 @@ pub(crate) fn plan(settings: &NetworkSettings) -> Result<Plan, ModelError> {
         for (padding, pool) in [(1, false), (0, true)] {
             number += 1;
             planner.push(LayerPlan::Conv(ConvPlan {
-                name: format!("conv{number}"),
-                norm: None,
-                norm_last: false,
-                inputs: planner.width(),
-                outputs: pair.outputs,
-                kernel: 3,
-                stride: 1,
-                padding,
-                groups: 1,
+                padding: [padding; 2],
                 bias: true,
                 activation: Activation::Relu,
                 pool,
-                initialisation: Initialisation::Keras,
-                trainable: !settings.freeze_backbone,
+                ..ConvPlan::plain(
+                    format!("conv{number}"),
+                    [planner.width(), pair.outputs],
+                    3,
+                    Initialisation::Keras,
+                    !settings.freeze_backbone,
+                )
             }))?;
         }
         if let Some(rate) = pair.dropout {

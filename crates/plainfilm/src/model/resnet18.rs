@@ -28,7 +28,7 @@ pub(crate) fn plan(settings: &NetworkSettings) -> Result<Plan, ModelError> {
     planner.push(LayerPlan::Conv(ConvPlan {
         norm: Some("bn1".to_owned()),
         stride: 2,
-        padding: 3,
+        padding: [3, 3],
         activation: Activation::Relu,
         ..convolution("conv1", [planner.width(), STEM], 7, trainable)
     }))?;
@@ -81,13 +81,13 @@ fn block(
         ConvPlan {
             norm: Some(format!("{name}.bn1")),
             stride,
-            padding: 1,
+            padding: [1, 1],
             activation: Activation::Relu,
             ..convolution(&format!("{name}.conv1"), [inputs, outputs], 3, trainable)
         },
         ConvPlan {
             norm: Some(format!("{name}.bn2")),
-            padding: 1,
+            padding: [1, 1],
             ..convolution(&format!("{name}.conv2"), [outputs, outputs], 3, trainable)
         },
     ];

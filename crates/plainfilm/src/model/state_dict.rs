@@ -175,7 +175,10 @@ mod tests {
     fn settings(architecture: Architecture) -> NetworkSettings {
         let size = match architecture {
             Architecture::DarkCovidNet | Architecture::PlantsCnn => 48,
-            Architecture::ResNet18 | Architecture::MobileNetV2 | Architecture::DenseNet121 => 32,
+            Architecture::ResNet18
+            | Architecture::MobileNetV2
+            | Architecture::EfficientNetLite0
+            | Architecture::DenseNet121 => 32,
             Architecture::Vgg16 => 128,
         };
         NetworkSettings {

@@ -234,6 +234,8 @@ mod tests {
             (Architecture::ResNet18, 1000, 11_689_512, 11_689_512),
             (Architecture::MobileNetV2, 1000, 3_504_872, 3_504_872),
             (Architecture::DenseNet121, 1000, 7_978_856, 7_978_856),
+            // The 4.7 million of its authors; 4,652,008 in every published state dict.
+            (Architecture::EfficientNetLite0, 1000, 4_652_008, 4_652_008),
         ];
         for (architecture, classes, parameters, trainable) in cases {
             let summary = summary(&NetworkSettings::published(architecture, classes))

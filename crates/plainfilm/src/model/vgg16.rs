@@ -44,20 +44,17 @@ pub(crate) fn plan(settings: &NetworkSettings) -> Result<Plan, ModelError> {
         for (index, &outputs) in stage.iter().enumerate() {
             let last = index + 1 == stage.len();
             planner.push(LayerPlan::Conv(ConvPlan {
-                name: format!("features.{position}"),
-                norm: None,
-                norm_last: false,
-                inputs: planner.width(),
-                outputs,
-                kernel: 3,
-                stride: 1,
-                padding: 1,
-                groups: 1,
+                padding: [1, 1],
                 bias: true,
                 activation: Activation::Relu,
                 pool: last,
-                initialisation: Initialisation::TorchvisionVgg,
-                trainable: !settings.freeze_backbone,
+                ..ConvPlan::plain(
+                    format!("features.{position}"),
+                    [planner.width(), outputs],
+                    3,
+                    Initialisation::TorchvisionVgg,
+                    !settings.freeze_backbone,
+                )
             }))?;
             position += if last { 3 } else { 2 };
         }

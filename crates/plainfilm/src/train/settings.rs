@@ -240,7 +240,10 @@ impl TrainSettings {
                 batch: 8,
                 ..base
             },
-            Architecture::ResNet18 | Architecture::MobileNetV2 | Architecture::DenseNet121 => base,
+            Architecture::ResNet18
+            | Architecture::MobileNetV2
+            | Architecture::EfficientNetLite0
+            | Architecture::DenseNet121 => base,
             Architecture::PlantsCnn => Self { batch: 32, ..base },
         }
     }

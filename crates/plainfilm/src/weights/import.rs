@@ -13,8 +13,8 @@ use super::record::{RECORD_KEY, WeightsRecord};
 use crate::bundle::{ModelHeader, atomic_write};
 use crate::download::sha256_of;
 use crate::model::{
-    LayerPlan, Misshapen, ModelError, NamedTensor, Network, NetworkSettings, Plan,
-    TensorDifferences, load_state_dict, state_dict,
+    ConvPlan, LayerPlan, Misshapen, ModelError, NamedTensor, Network, NetworkSettings, NormPlan,
+    Plan, TensorDifferences, load_state_dict, state_dict,
 };
 use crate::radiograph::Scaling;
 
@@ -210,6 +210,30 @@ fn target<'a>(settings: &'a NetworkSettings, plan: &Plan) -> Target<'a> {
     }
 }
 
+/// What the network adds to each running variance, by its name.
+fn epsilons(plan: &Plan) -> HashMap<String, f64> {
+    let mut norms: Vec<(&str, f64)> = vec![];
+    for placed in plan.layers() {
+        let (convolutions, norm): (Vec<&ConvPlan>, Option<&NormPlan>) = match &placed.layer {
+            LayerPlan::Conv(conv) => (vec![conv], None),
+            LayerPlan::Norm(norm) => (vec![], Some(norm)),
+            LayerPlan::Residual(block) => (block.convolutions().collect(), None),
+            LayerPlan::Growth(block) => (vec![&block.bottleneck, &block.growth], Some(&block.norm)),
+            _ => continue,
+        };
+        norms.extend(norm.map(|norm| (norm.name.as_str(), norm.constants.epsilon)));
+        norms.extend(
+            convolutions
+                .into_iter()
+                .filter_map(|conv| Some((conv.norm.as_deref()?, conv.constants.epsilon))),
+        );
+    }
+    norms
+        .into_iter()
+        .map(|(norm, epsilon)| (format!("{norm}.running_var"), epsilon))
+        .collect()
+}
+
 /// What this program wrote about the file's weights when it wrote the file.
 fn own_record(dialect: &Dialect, path: &Path) -> Result<Option<WeightsRecord>, WeightsError> {
     let unreadable = |error: serde_json::Error| {
@@ -339,6 +363,7 @@ impl Reader<'_> {
         chosen: &HashMap<String, (usize, Layout)>,
         scaling: Scaling,
     ) -> Result<Vec<NamedTensor>, WeightsError> {
+        let epsilons_here = epsilons(self.plan);
         let mut layouts = BTreeSet::new();
         let mut epsilons = BTreeSet::new();
         let mut tensors = vec![];
@@ -362,7 +387,7 @@ impl Reader<'_> {
                     .get(layer)
                     .copied()
                     .unwrap_or_else(|| naming::keras::published_epsilon(architecture));
-                let ours = self.epsilon(&plan.name);
+                let ours = epsilons_here[&plan.name];
                 let difference = theirs - ours;
                 if difference != 0.0 {
                     epsilons.insert(format!(
@@ -412,11 +437,6 @@ impl Reader<'_> {
             "{}: input channels turned from blue, green, red to red, green, blue",
             first.name
         ));
-    }
-
-    /// What our network adds to this running variance.
-    fn epsilon(&self, _variance: &str) -> f64 {
-        crate::model::NORM_EPSILON
     }
 
     /// A problem with one tensor, under its name there.

@@ -86,8 +86,18 @@ impl Hdf5 {
         let opened = FileStorage::from_file(file)
             .and_then(|storage| Hdf5File::from_storage_with_options(Arc::new(storage), options));
         let problem = |error: Error| damaged(format!("the HDF5 file cannot be read: {error}"));
+        let file = opened.map_err(problem)?;
+        let superblock = file.superblock();
+        let end = superblock
+            .base_address
+            .saturating_add(superblock.eof_address);
+        if end > length {
+            return Err(damaged(format!(
+                "the HDF5 file should end at byte {end}, and ends at {length}"
+            )));
+        }
         Ok(Self {
-            file: opened.map_err(problem)?,
+            file,
             length,
             outside,
         })

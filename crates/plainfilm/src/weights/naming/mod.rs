@@ -29,8 +29,6 @@ pub(super) enum Layout {
     Same,
     /// Keras' convolution: `[rows, columns, in, out]`.
     Convolution,
-    /// Keras' depthwise convolution: `[rows, columns, channels, multiplier]`.
-    Depthwise,
     /// Keras' dense layer: `[in, out]`; where it follows a map of `[channels, rows, columns]`, that
     /// was flattened place by place, channels innermost.
     Dense(Option<[usize; 3]>),
@@ -44,9 +42,6 @@ impl Layout {
             (Self::Convolution, &[rows, columns, inputs, outputs]) => {
                 Some(vec![outputs, inputs, rows, columns])
             }
-            (Self::Depthwise, &[rows, columns, channels, multiplier]) => {
-                Some(vec![channels.checked_mul(multiplier)?, 1, rows, columns])
-            }
             (Self::Dense(_), &[inputs, outputs]) => Some(vec![outputs, inputs]),
             _ => None,
         }
@@ -57,10 +52,6 @@ impl Layout {
         match (self, shape) {
             (Self::Convolution, &[rows, columns, inputs, outputs]) => {
                 permuted(&values, [rows, columns, inputs, outputs], [3, 2, 0, 1])
-            }
-            // Channel and multiplier are already the outputs in PyTorch's order.
-            (Self::Depthwise, &[rows, columns, channels, multiplier]) => {
-                permuted(&values, [rows, columns, channels, multiplier], [2, 3, 0, 1])
             }
             (Self::Dense(None), &[inputs, outputs]) => {
                 permuted(&values, [1, 1, inputs, outputs], [3, 2, 0, 1])
@@ -78,10 +69,6 @@ impl Layout {
             Self::Same => None,
             Self::Convolution => Some(
                 "convolutions transposed from [rows, columns, in, out] to [out, in, rows, columns]",
-            ),
-            Self::Depthwise => Some(
-                "depthwise convolutions transposed from [rows, columns, channels, multiplier] to \
-                 [channels * multiplier, 1, rows, columns]",
             ),
             Self::Dense(None) => Some("dense layers transposed from [in, out] to [out, in]"),
             Self::Dense(Some(_)) => Some(
@@ -192,7 +179,7 @@ mod tests {
             }
         }
         let values = |count: u8| (0..count).map(f32::from).collect::<Vec<_>>();
-        let cases: [(Layout, &[usize], &[usize], Vec<f32>); 4] = [
+        let cases: [(Layout, &[usize], &[usize], Vec<f32>); 3] = [
             (
                 Layout::Dense(None),
                 &[2, 2],
@@ -204,12 +191,6 @@ mod tests {
                 Layout::Dense(Some([2, 1, 2])),
                 &[4, 1],
                 &[1, 4],
-                vec![0.0, 2.0, 1.0, 3.0],
-            ),
-            (
-                Layout::Depthwise,
-                &[1, 2, 2, 1],
-                &[2, 1, 1, 2],
                 vec![0.0, 2.0, 1.0, 3.0],
             ),
             (Layout::Same, &[4], &[4], values(4)),

@@ -114,9 +114,13 @@ fn timm_mobile_net(name: &str) -> Option<String> {
     Some(format!("features.{position}.conv.{step}.{weight}"))
 }
 
-/// torchvision and timm fitted all of these with ImageNet's channel means.
-pub(super) fn published_scaling(_: Architecture) -> Scaling {
-    Scaling::ImageNet
+/// torchvision and timm fitted theirs with ImageNet's channel means; EfficientNet-Lite0's weights come
+/// from TensorFlow, which fitted them on values from -1 to 1.
+pub(super) fn published_scaling(architecture: Architecture) -> Scaling {
+    match architecture {
+        Architecture::EfficientNetLite0 => Scaling::Tf,
+        _ => Scaling::ImageNet,
+    }
 }
 
 #[cfg(test)]
