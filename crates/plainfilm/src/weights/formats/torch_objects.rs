@@ -76,6 +76,7 @@ fn is_layer(module: &str) -> bool {
     [
         "torch.nn.modules.",
         "torchvision.models.",
+        "torchvision.ops.misc.",
         "torchxrayvision.",
     ]
     .iter()

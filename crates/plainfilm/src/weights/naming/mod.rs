@@ -179,7 +179,8 @@ mod tests {
             }
         }
         let values = |count: u8| (0..count).map(f32::from).collect::<Vec<_>>();
-        let cases: [(Layout, &[usize], &[usize], Vec<f32>); 3] = [
+        type Case<'a> = (Layout, &'a [usize], &'a [usize], Vec<f32>);
+        let cases: [Case<'_>; 3] = [
             (
                 Layout::Dense(None),
                 &[2, 2],
