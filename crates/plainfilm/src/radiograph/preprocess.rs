@@ -358,7 +358,7 @@ impl Preprocessing {
                 }
             }
         }
-        if self.scaling != Scaling::ImageNet {
+        if !self.scaling.is_per_channel() {
             let (first, others) = out.split_at_mut(area);
             for channel in others.chunks_exact_mut(area) {
                 channel.copy_from_slice(first);
@@ -592,6 +592,16 @@ mod tests {
         for (value, expected) in three.iter().zip([0.065_502_18, 0.196_428_57, 0.417_777_8]) {
             assert!((value - expected).abs() < 1e-6, "{value} {expected}");
         }
+        // Red, green and blue each less their own mean, on a scale of 0 to 255.
+        let caffe = scaled(Scaling::Caffe, 3, vec![0.6]);
+        for (found, expected) in
+            caffe
+                .iter()
+                .zip([153.0 - 123.68, 153.0 - 116.779, 153.0 - 103.939])
+        {
+            assert!((found - expected).abs() < 1e-4, "{found} {expected}");
+        }
+        assert_eq!(scaled(Scaling::Tf, 3, vec![0.75]), [0.5; 3]);
         let one = scaled(Scaling::ImageNet, 1, vec![0.449]);
         assert!(one[0].abs() < 1e-6);
         assert_eq!(scaled(Scaling::Unit, 3, vec![0.25]), [0.25; 3]);

@@ -91,10 +91,11 @@ pub(super) fn open(path: &Path) -> Result<WeightsFile, WeightsError> {
         open_zip(file, length)
     } else if start.starts_with(b"\x89HDF\r\n\x1a\n") {
         keras::open_hdf5(file, length)
+    } else if start.get(8) == Some(&b'{') {
+        // Before pickles: the length of its header may begin with their first byte.
+        safetensors::open(file, length)
     } else if start.first() == Some(&pickle::PROTO) {
         torch::open_legacy(file, length)
-    } else if start.get(8) == Some(&b'{') {
-        safetensors::open(file, length)
     } else {
         return Err(WeightsError::Format {
             path: path.to_owned(),

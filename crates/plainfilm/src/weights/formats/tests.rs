@@ -286,6 +286,16 @@ fn safetensors_headers_that_lie_are_refused_before_anything_is_allocated() {
     assert!(refusal(&path).contains("refused: a safetensors header of 5242881 bytes"));
 }
 
+#[test]
+fn a_safetensors_header_as_long_as_a_pickle_begins_is_still_one() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("w.safetensors");
+    let header = r#"{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#;
+    let padded = format!("{header:128}");
+    safetensors_file(&path, 0x80, &padded, &1.5_f32.to_le_bytes());
+    assert_eq!(contents(&path)["w"], (vec![1], vec![1.5]));
+}
+
 /// A zip with these files, stored or packed.
 fn zip_file(path: &Path, method: zip::CompressionMethod, files: &[(&str, &[u8])]) {
     let mut archive = zip::ZipWriter::new(std::fs::File::create(path).expect("a file"));
