@@ -76,7 +76,7 @@ fn is_layer(module: &str) -> bool {
     [
         "torch.nn.modules.",
         "torchvision.models.",
-        "torchvision.ops.misc.",
+        "torchvision.ops.",
         "torchxrayvision.",
     ]
     .iter()
@@ -294,4 +294,31 @@ fn collect(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn globals_are_tensors_and_layers_or_refused() {
+        for (module, name, known) in [
+            ("collections", "OrderedDict", true),
+            ("torch._utils", "_rebuild_tensor_v2", true),
+            ("torch", "FloatStorage", true),
+            ("torch.nn.modules.conv", "Conv2d", true),
+            ("torchvision.models.mobilenetv2", "MobileNetV2", true),
+            ("torchvision.ops.misc", "Conv2dNormActivation", true),
+            ("torchxrayvision.models", "DenseNet", true),
+            ("collections", "defaultdict", false),
+            ("torch._utils", "_rebuild_device_tensor_from_numpy", false),
+            ("torch", "load", false),
+            ("torch.nn", "Module", false),
+            ("builtins", "exec", false),
+            ("numpy.core.multiarray", "_reconstruct", false),
+            ("functools", "partial", false),
+        ] {
+            assert_eq!(check_global(module, name).is_ok(), known, "{module}.{name}");
+        }
+    }
 }
