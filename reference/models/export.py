@@ -1,4 +1,4 @@
-"""Writes models.json: what PyTorch makes of eight real films with the six networks.
+"""Writes models.json: what PyTorch makes of eight real films with the networks of plainfilm.
 
 Usage: python export.py FOLDER_OF_covid-xray
 Needs: Python 3.10 and requirements.txt. CPU, one thread.
@@ -15,6 +15,7 @@ both sides fill every tensor by the same formula.
     running_var                               1 + 0.5 |u|
 """
 
+import functools
 import hashlib
 import json
 import math
@@ -25,6 +26,7 @@ import numpy
 import PIL
 import torch
 import torchvision
+from efficientnet_lite_pytorch import EfficientNet as EfficientNetLite
 from PIL import Image
 from torch import nn
 
@@ -109,19 +111,12 @@ class DarkCovidNet(nn.Module):
         return self.head(self.features(x))
 
 
-class Vgg16(nn.Module):
-    """torchvision's vgg16().features, under the notebook's head."""
+class Vgg(nn.Module):
+    """torchvision's vgg16().features or vgg19().features, under the notebook's head."""
 
-    def __init__(self, classes, size):
+    def __init__(self, build, classes, size):
         super().__init__()
-        layers, inputs = [], 3
-        for item in [64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512, 0]:
-            if item:
-                layers += [nn.Conv2d(inputs, item, 3, padding=1), nn.ReLU()]
-                inputs = item
-            else:
-                layers.append(nn.MaxPool2d(2, 2))
-        self.features = nn.Sequential(*layers)
+        self.features = build().features
         side = size // 32 // 4
         self.head = nn.ModuleDict(
             {"hidden": nn.Linear(512 * side * side, 64), "output": nn.Linear(64, classes)}
@@ -131,6 +126,10 @@ class Vgg16(nn.Module):
         x = nn.functional.avg_pool2d(self.features(x), 4, 4).flatten(1)
         x = nn.functional.dropout(torch.relu(self.head["hidden"](x)), 0.5, self.training)
         return self.head["output"](x)
+
+
+Vgg16 = functools.partial(Vgg, torchvision.models.vgg16)
+Vgg19 = functools.partial(Vgg, torchvision.models.vgg19)
 
 
 class PlantsCnn(nn.Module):
@@ -171,8 +170,28 @@ def from_torchvision(build):
 
 
 ResNet18 = from_torchvision(torchvision.models.resnet18)
+ResNet50 = from_torchvision(torchvision.models.resnet50)
 MobileNetV2 = from_torchvision(torchvision.models.mobilenet_v2)
 DenseNet121 = from_torchvision(torchvision.models.densenet121)
+
+
+def XrvDenseNet121(classes, size):
+    """torchxrayvision's network has torchvision's layers and names, on one channel."""
+    network = DenseNet121(classes, size)
+    network.features.conv0 = nn.Conv2d(1, 64, 7, stride=2, padding=3, bias=False)
+    return network
+
+
+def EfficientNetLite0(classes, size):
+    """The package's network, none of whose blocks are skipped at random in training."""
+    return EfficientNetLite.from_name(
+        "efficientnet-lite0", num_classes=classes, image_size=size, drop_connect_rate=0.0
+    )
+
+
+def EfficientNetB0(classes, size):
+    """torchvision's network, none of whose blocks are skipped at random in training."""
+    return torchvision.models.efficientnet_b0(num_classes=classes, stochastic_depth_prob=0.0)
 
 
 def choose(folder):
@@ -252,7 +271,9 @@ def backbone_step(architecture, network, films, shift):
             if isinstance(module, nn.BatchNorm2d):
                 module.bias += shift
     network = network.double().train()
-    if architecture == "resnet18":
+    if architecture == "efficientnet-lite0":
+        maps = network.extract_features(films.double())
+    elif architecture == "resnet18":
         maps = nn.Sequential(*list(network.children())[:-2])(films.double())
     else:
         maps = network.features(films.double())
@@ -283,14 +304,23 @@ def main():
         ("darkcovidnet", DarkCovidNet, 2, 256),
         ("darkcovidnet", DarkCovidNet, 3, 224),
         ("vgg16", Vgg16, 2, 224),
+        ("vgg19", Vgg19, 2, 224),
         ("resnet18", ResNet18, 2, 224),
+        ("resnet50", ResNet50, 2, 224),
         ("mobilenet-v2", MobileNetV2, 2, 224),
+        ("efficientnet-lite0", EfficientNetLite0, 2, 224),
+        ("efficientnet-lite0", EfficientNetLite0, 2, 150),
+        ("efficientnet-b0", EfficientNetB0, 2, 224),
         ("densenet121", DenseNet121, 2, 224),
+        ("xrv-densenet121", XrvDenseNet121, 2, 224),
         ("plants", PlantsCnn, 2, 150),
     ):
         network = fill(build(classes, size)).eval()
         with torch.no_grad():
-            logits = network(batch(planes[size]))
+            films = batch(planes[size])
+            if architecture == "xrv-densenet121":
+                films = (2 * films[:, :1] - 1) * 1024
+            logits = network(films)
         cases.append(
             {
                 "architecture": architecture,
@@ -325,6 +355,8 @@ def main():
             for name, build, s in (
                 ("resnet18", ResNet18, 4),
                 ("mobilenet-v2", MobileNetV2, 3),
+                ("efficientnet-lite0", EfficientNetLite0, 3),
+                ("efficientnet-b0", EfficientNetB0, 0),
                 ("densenet121", DenseNet121, 4),
             )
         ],

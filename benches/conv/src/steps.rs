@@ -2,7 +2,7 @@
 
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Distribution, Int, Tensor, activation::log_softmax};
-use plainfilm::model::{Architecture, ModelError, Network, NetworkSettings};
+use plainfilm::model::{Architecture, Freeze, ModelError, Network, NetworkSettings};
 use plainfilm::train::{TrainDefaults, TrainSettings};
 
 /// Side of the films, in pixels.
@@ -14,7 +14,7 @@ pub const CLASSES: usize = 2;
 pub fn settings(architecture: Architecture) -> NetworkSettings {
     NetworkSettings {
         size: SIZE,
-        freeze_backbone: false,
+        freeze: Freeze::None,
         ..NetworkSettings::published(architecture, CLASSES)
     }
 }

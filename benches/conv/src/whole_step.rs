@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use plainfilm::audit::AuditSummary;
 use plainfilm::dataset::{Dataset, DatasetOptions};
-use plainfilm::model::Architecture;
+use plainfilm::model::{Architecture, Freeze};
 use plainfilm::train::{
     BatchProgress, Best, HistoryRow, RunFolder, TrainDefaults, TrainError, TrainObserver,
     TrainSettings, train,
@@ -79,7 +79,7 @@ fn run(
     });
     settings.labels.clone_from(&dataset.labels);
     settings.preprocessing.size = SIZE;
-    settings.freeze_backbone = false;
+    settings.freeze = Freeze::None;
     settings.batch = batch;
     settings.epochs = EPOCHS;
     settings.audit = false;

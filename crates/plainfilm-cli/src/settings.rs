@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Parser;
 use plainfilm::dataset::SplitMethod;
-use plainfilm::model::Architecture;
+use plainfilm::model::{Architecture, Head};
 use plainfilm::radiograph::{Inversion, Preprocessing};
 use plainfilm::train::{
     Balance, OptimiserKind, Schedule, SplitSettings, TrainDefaults, TrainSettings,
@@ -13,7 +13,7 @@ use plainfilm::train::{
 
 use crate::args::TrainArgs;
 use crate::args::preprocessing::{AfterArgs, PreprocessingArgs};
-use crate::args::train::{BalanceArg, FreezeArg, OptimiserArg, ScheduleArg};
+use crate::args::train::{BalanceArg, HeadArg, OptimiserArg, ScheduleArg};
 use crate::exit::UsageError;
 
 /// Seed where none is given.
@@ -78,9 +78,10 @@ pub fn resolve(
     }
     replace(&mut settings.balance, args.balance.map(balance));
     replace(
-        &mut settings.freeze_backbone,
-        args.freeze.map(|freeze| freeze == FreezeArg::Backbone),
+        &mut settings.freeze,
+        parse("--freeze", args.freeze.as_deref())?,
     );
+    replace(&mut settings.head, args.head.map(head));
     if let Some(schedule) = args.schedule {
         settings.schedule = schedule_of(schedule, settings.epochs);
     }
@@ -119,8 +120,12 @@ fn read(path: &Path) -> anyhow::Result<toml::Table> {
 }
 
 /// Settings with the values of a file in place of the defaults.
-fn over(defaults: TrainSettings, file: toml::Table) -> anyhow::Result<TrainSettings> {
+fn over(defaults: TrainSettings, mut file: toml::Table) -> anyhow::Result<TrainSettings> {
     let mut table = toml::Table::try_from(defaults)?;
+    // The name in files from before stages could be frozen; the default has the new one.
+    if let Some(freeze) = file.remove("freeze_backbone") {
+        file.entry("freeze").or_insert(freeze);
+    }
     merge(&mut table, file);
     Ok(table.try_into()?)
 }
@@ -175,6 +180,15 @@ fn optimiser(argument: OptimiserArg) -> OptimiserKind {
     match argument {
         OptimiserArg::Adam => OptimiserKind::Adam,
         OptimiserArg::Adamw => OptimiserKind::AdamW,
+    }
+}
+
+fn head(argument: HeadArg) -> Head {
+    match argument {
+        HeadArg::Published => Head::Published,
+        HeadArg::Notebook => Head::Notebook,
+        HeadArg::Linear => Head::Linear,
+        HeadArg::Mlp => Head::Mlp,
     }
 }
 
@@ -270,6 +284,9 @@ fn augmentation(args: &TrainArgs, settings: &mut TrainSettings) {
 
 #[cfg(test)]
 mod tests {
+    use plainfilm::model::Freeze;
+    use plainfilm::radiograph::Scaling;
+
     use super::*;
     use crate::args::{Cli, Verb};
 
@@ -296,6 +313,48 @@ mod tests {
         );
         assert_eq!(settings.schedule, Schedule::Cosine);
         assert_eq!(settings.model, Architecture::DarkCovidNet);
+    }
+
+    #[test]
+    fn what_is_frozen_comes_from_arguments_files_and_old_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("settings.toml");
+        let cases = [
+            ("", vec![], Freeze::Backbone),
+            ("freeze_backbone = false\n", vec![], Freeze::None),
+            (
+                "freeze = \"block5\"\n",
+                vec![],
+                Freeze::Before("block5".to_owned()),
+            ),
+            (
+                "freeze = \"block5\"\n",
+                vec!["--freeze", "none"],
+                Freeze::None,
+            ),
+            (
+                "",
+                vec!["--freeze", "block4"],
+                Freeze::Before("block4".to_owned()),
+            ),
+        ];
+        for (text, arguments, expected) in cases {
+            std::fs::write(&path, text).unwrap();
+            let mut line = vec!["--model", "vgg16", "--settings", path.to_str().unwrap()];
+            line.extend(arguments);
+            let settings = train(&line).unwrap();
+            assert_eq!(settings.freeze, expected, "{text:?}, {line:?}");
+        }
+        let error = train(&["--model", "vgg16", "--freeze", "layer4"]).unwrap_err();
+        assert!(error.to_string().contains("block5"), "{error}");
+    }
+
+    #[test]
+    fn a_head_and_the_network_choose_the_rest() {
+        let settings = train(&["--model", "xrv-densenet121", "--head", "mlp"]).unwrap();
+        assert_eq!(settings.head, Head::Mlp);
+        assert_eq!(settings.preprocessing.channels, 1);
+        assert_eq!(settings.preprocessing.scaling, Scaling::XRayVision);
     }
 
     #[test]

@@ -63,9 +63,13 @@ pub struct TrainArgs {
     /// Stop after this many epochs without a better validation loss
     #[arg(long, value_name = "EPOCHS", help_heading = "Training")]
     pub early_stopping: Option<usize>,
-    /// Which weights stay as they are
+    /// Which weights stay as they are: none, the backbone's, or all before the stage that is named
+    /// (`plainfilm models --summary NAME` lists a network's stages)
+    #[arg(long, value_name = "none|backbone|STAGE", help_heading = "Training")]
+    pub freeze: Option<String>,
+    /// What turns the backbone's maps into logits [default: published]
     #[arg(long, value_enum, help_heading = "Training")]
-    pub freeze: Option<FreezeArg>,
+    pub head: Option<HeadArg>,
 
     /// Division into train, validation and test: by patient, at random (patients shared), or a split.csv
     #[arg(long, value_name = "grouped|random|FILE", help_heading = "Split")]
@@ -144,11 +148,15 @@ pub enum BalanceArg {
     Sampling,
 }
 
-/// `--freeze`
+/// `--head`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum FreezeArg {
-    /// Train every weight
-    None,
-    /// Train the head only
-    Backbone,
+pub enum HeadArg {
+    /// The network's own; for VGG16 and VGG19 the notebook's
+    Published,
+    /// Average over 4x4 squares, 64 units, dropout, logits
+    Notebook,
+    /// Average over the whole map, logits
+    Linear,
+    /// Average over the whole map, 64 units, dropout, logits
+    Mlp,
 }

@@ -94,8 +94,9 @@ fn layer_table(summary: &Summary) -> String {
         })
         .collect();
     format!(
-        "{}\nparameters  {} in all, {} trainable, {} not\nper film    {:.2} GFLOPs forward (a multiply and an add are two)\n",
+        "{}\nstages      {}\nparameters  {} in all, {} trainable, {} not\nper film    {:.2} GFLOPs forward (a multiply and an add are two)\n",
         render(&header, &rows),
+        summary.stages.join(", "),
         grouped(summary.parameters),
         grouped(summary.trainable),
         grouped(summary.parameters - summary.trainable),

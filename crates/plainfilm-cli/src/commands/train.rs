@@ -8,6 +8,7 @@ use plainfilm::audit::AuditSummary;
 use plainfilm::bundle::is_unfinished;
 use plainfilm::dataset::{Dataset, DatasetOptions, SetAside};
 use plainfilm::evaluate::{Figure, PartMetrics, classification_report};
+use plainfilm::model::Freeze;
 use plainfilm::train::{Outcome, RunFolder, TrainError, TrainSettings};
 use plainfilm::weights::{ImportOptions, StartingWeights};
 
@@ -183,11 +184,19 @@ fn describe(dataset: &Dataset, settings: &TrainSettings, folder: &RunFolder, pri
         printer.styled(Style::Bold, "run"),
         folder.root().display()
     ));
-    if settings.freeze_backbone && settings.weights.is_none() {
-        printer.warning(
-            "the backbone is frozen and its weights are random: only the head learns\n\
-             hint: --weights FILE starts from fitted ones, --freeze none trains it all, slowly",
-        );
+    let frozen = match &settings.freeze {
+        Freeze::None => None,
+        Freeze::Backbone => Some(
+            "the backbone is frozen and its weights are random: only the head learns".to_owned(),
+        ),
+        Freeze::Before(stage) => Some(format!(
+            "the layers before {stage} are frozen and their weights are random"
+        )),
+    };
+    if let Some(frozen) = frozen.filter(|_| settings.weights.is_none()) {
+        printer.warning(&format!(
+            "{frozen}\nhint: --weights FILE starts from fitted ones, --freeze none trains it all, slowly"
+        ));
     }
     if dataset.synthetic {
         printer.warning("these films are synthetic: no figure below says anything about patients");

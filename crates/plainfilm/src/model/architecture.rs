@@ -1,4 +1,4 @@
-//! Which networks there are, and the settings that make one.
+//! Which networks there are, and what is known of each.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,9 +6,11 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::error::ModelError;
-use super::plan::Plan;
+use super::freeze::Freeze;
+use super::plan::Planner;
 use super::{
-    dark_covid_net, dense_net121, efficient_net_lite0, mobile_net_v2, plants_cnn, resnet18, vgg16,
+    dark_covid_net, dense_net121, efficient_net_b0, efficient_net_lite0, head, mobile_net_v2,
+    plants_cnn, resnet, vgg,
 };
 use crate::radiograph::Scaling;
 
@@ -21,115 +23,206 @@ pub enum Architecture {
     /// VGG16 without its classifier, under the small head of the Keras notebook.
     #[serde(rename = "vgg16")]
     Vgg16,
+    /// VGG19 in the same way: three convolutions more.
+    #[serde(rename = "vgg19")]
+    Vgg19,
     /// ResNet-18: residual sums.
     #[serde(rename = "resnet18")]
     ResNet18,
+    /// ResNet-50: residual sums around bottlenecks.
+    #[serde(rename = "resnet50")]
+    ResNet50,
     /// MobileNetV2: inverted residuals with depthwise convolutions.
     #[serde(rename = "mobilenet-v2")]
     MobileNetV2,
     /// EfficientNet-Lite0: MobileNetV2's blocks in EfficientNet-B0's sizes.
     #[serde(rename = "efficientnet-lite0")]
     EfficientNetLite0,
+    /// EfficientNet-B0: inverted residuals with squeeze-and-excitation.
+    #[serde(rename = "efficientnet-b0")]
+    EfficientNetB0,
     /// DenseNet-121: every layer reads all before it in its block.
     #[serde(rename = "densenet121")]
     DenseNet121,
+    /// DenseNet-121 as torchxrayvision fitted it to chest films: one channel, its own scaling.
+    #[serde(rename = "xrv-densenet121")]
+    XrvDenseNet121,
     /// The plain CNN of the notebook's plant-identification reference.
     #[serde(rename = "plants")]
     PlantsCnn,
 }
 
+/// What lays a part of a network out.
+pub(crate) type Part = fn(&mut Planner) -> Result<(), ModelError>;
+
+/// What is known of a network.
+struct Facts {
+    name: &'static str,
+    title: &'static str,
+    paper: &'static str,
+    size: usize,
+    features: Part,
+    head: Part,
+}
+
 impl Architecture {
     /// Every architecture, in the order in which they are listed.
-    pub fn all() -> [Self; 7] {
+    pub fn all() -> [Self; 11] {
         [
             Self::DarkCovidNet,
             Self::Vgg16,
+            Self::Vgg19,
             Self::ResNet18,
+            Self::ResNet50,
             Self::MobileNetV2,
             Self::EfficientNetLite0,
+            Self::EfficientNetB0,
             Self::DenseNet121,
+            Self::XrvDenseNet121,
             Self::PlantsCnn,
         ]
     }
 
+    fn facts(self) -> Facts {
+        match self {
+            Self::DarkCovidNet => Facts {
+                name: "darkcovidnet",
+                title: "DarkCovidNet",
+                paper: "Ozturk et al. 2020, Computers in Biology and Medicine 121:103792; \
+                        github.com/muhammedtalo/COVID-19",
+                size: 256,
+                features: dark_covid_net::features,
+                head: dark_covid_net::head,
+            },
+            Self::Vgg16 => Facts {
+                name: "vgg16",
+                title: "VGG16",
+                paper: "Simonyan and Zisserman 2014, arXiv:1409.1556; head from \
+                        github.com/zekaouinoureddine/Detecting-COVID-19-in-X-ray-Images",
+                size: 224,
+                features: vgg::features16,
+                head: head::notebook,
+            },
+            Self::Vgg19 => Facts {
+                name: "vgg19",
+                title: "VGG19",
+                features: vgg::features19,
+                ..Self::Vgg16.facts()
+            },
+            Self::ResNet18 => Facts {
+                name: "resnet18",
+                title: "ResNet-18",
+                paper: "He et al. 2016, arXiv:1512.03385",
+                size: 224,
+                features: resnet::features18,
+                head: resnet::head,
+            },
+            Self::ResNet50 => Facts {
+                name: "resnet50",
+                title: "ResNet-50",
+                features: resnet::features50,
+                ..Self::ResNet18.facts()
+            },
+            Self::MobileNetV2 => Facts {
+                name: "mobilenet-v2",
+                title: "MobileNetV2",
+                paper: "Sandler et al. 2018, arXiv:1801.04381",
+                size: 224,
+                features: mobile_net_v2::features,
+                head: mobile_net_v2::head,
+            },
+            Self::EfficientNetLite0 => Facts {
+                name: "efficientnet-lite0",
+                title: "EfficientNet-Lite0",
+                paper: "Tan and Le 2019, arXiv:1905.11946; github.com/tensorflow/tpu, \
+                        efficientnet/lite",
+                size: 224,
+                features: efficient_net_lite0::features,
+                head: efficient_net_lite0::head,
+            },
+            Self::EfficientNetB0 => Facts {
+                name: "efficientnet-b0",
+                title: "EfficientNet-B0",
+                paper: "Tan and Le 2019, arXiv:1905.11946",
+                size: 224,
+                features: efficient_net_b0::features,
+                head: efficient_net_b0::head,
+            },
+            Self::DenseNet121 => Facts {
+                name: "densenet121",
+                title: "DenseNet-121",
+                paper: "Huang et al. 2017, arXiv:1608.06993",
+                size: 224,
+                features: dense_net121::features,
+                head: dense_net121::head,
+            },
+            Self::XrvDenseNet121 => Facts {
+                name: "xrv-densenet121",
+                title: "DenseNet-121 of torchxrayvision",
+                paper: "Huang et al. 2017, arXiv:1608.06993; Cohen et al. 2022, arXiv:2111.00595",
+                ..Self::DenseNet121.facts()
+            },
+            Self::PlantsCnn => Facts {
+                name: "plants",
+                title: "Plants CNN",
+                paper: "github.com/zekaouinoureddine/Plants_Identification_DL_SI",
+                size: 150,
+                features: plants_cnn::features,
+                head: plants_cnn::head,
+            },
+        }
+    }
+
     /// The name on the command line and in files.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::DarkCovidNet => "darkcovidnet",
-            Self::Vgg16 => "vgg16",
-            Self::ResNet18 => "resnet18",
-            Self::MobileNetV2 => "mobilenet-v2",
-            Self::EfficientNetLite0 => "efficientnet-lite0",
-            Self::DenseNet121 => "densenet121",
-            Self::PlantsCnn => "plants",
-        }
+        self.facts().name
     }
 
     /// The name in prose.
     pub fn title(self) -> &'static str {
-        match self {
-            Self::DarkCovidNet => "DarkCovidNet",
-            Self::Vgg16 => "VGG16 with a small head",
-            Self::ResNet18 => "ResNet-18",
-            Self::MobileNetV2 => "MobileNetV2",
-            Self::EfficientNetLite0 => "EfficientNet-Lite0",
-            Self::DenseNet121 => "DenseNet-121",
-            Self::PlantsCnn => "Plants CNN",
-        }
+        self.facts().title
     }
 
     /// Where the network was published.
     pub fn paper(self) -> &'static str {
-        match self {
-            Self::DarkCovidNet => {
-                "Ozturk et al. 2020, Computers in Biology and Medicine 121:103792; \
-                 github.com/muhammedtalo/COVID-19"
-            }
-            Self::Vgg16 => {
-                "Simonyan and Zisserman 2014, arXiv:1409.1556; head from \
-                 github.com/zekaouinoureddine/Detecting-COVID-19-in-X-ray-Images"
-            }
-            Self::ResNet18 => "He et al. 2016, arXiv:1512.03385",
-            Self::MobileNetV2 => "Sandler et al. 2018, arXiv:1801.04381",
-            Self::EfficientNetLite0 => {
-                "Tan and Le 2019, arXiv:1905.11946; github.com/tensorflow/tpu, efficientnet/lite"
-            }
-            Self::DenseNet121 => "Huang et al. 2017, arXiv:1608.06993",
-            Self::PlantsCnn => "github.com/zekaouinoureddine/Plants_Identification_DL_SI",
-        }
+        self.facts().paper
     }
 
     /// Side of the film in pixels, as published.
     pub fn default_size(self) -> usize {
+        self.facts().size
+    }
+
+    /// Channels of the film tensor, as published: 3 equal ones, but for torchxrayvision's network.
+    pub fn default_channels(self) -> usize {
         match self {
-            Self::DarkCovidNet => 256,
-            Self::Vgg16
-            | Self::ResNet18
-            | Self::MobileNetV2
-            | Self::EfficientNetLite0
-            | Self::DenseNet121 => 224,
-            Self::PlantsCnn => 150,
+            Self::XrvDenseNet121 => 1,
+            _ => 3,
         }
     }
 
-    /// The scaling of pixel values that goes with the network: 0 to 1 for all. The torchvision
-    /// networks were published with ImageNet's channel means, which a grey film has no use for.
+    /// The scaling of pixel values that goes with fresh weights: 0 to 1, but for torchxrayvision's
+    /// network. The torchvision networks were published with ImageNet's channel means, which a grey
+    /// film has no use for.
     pub fn default_scaling(self) -> Scaling {
         match self {
-            Self::DarkCovidNet
-            | Self::Vgg16
-            | Self::ResNet18
-            | Self::MobileNetV2
-            | Self::EfficientNetLite0
-            | Self::DenseNet121
-            | Self::PlantsCnn => Scaling::Unit,
+            Self::XrvDenseNet121 => Scaling::XRayVision,
+            _ => Scaling::Unit,
         }
     }
 
-    /// Whether the backbone is left as it came: only VGG16's, whose published weights were fitted
-    /// on other pictures.
-    pub fn default_freeze_backbone(self) -> bool {
-        matches!(self, Self::Vgg16)
+    /// What is left as it came: the backbones of VGG16 and VGG19, as in the notebook.
+    pub fn default_freeze(self) -> Freeze {
+        match self {
+            Self::Vgg16 | Self::Vgg19 => Freeze::Backbone,
+            _ => Freeze::None,
+        }
+    }
+
+    /// What lays its backbone out, and its published head.
+    pub(crate) fn parts(self) -> (Part, Part) {
+        let facts = self.facts();
+        (facts.features, facts.head)
     }
 }
 
@@ -144,30 +237,29 @@ impl FromStr for Architecture {
 
     /// Reads a name; case, hyphens and underscores do not matter.
     fn from_str(text: &str) -> Result<Self, ModelError> {
-        let plain: String = text
-            .chars()
-            .filter(|letter| !matches!(letter, '-' | '_' | ' '))
-            .flat_map(char::to_lowercase)
-            .collect();
-        match plain.as_str() {
-            "darkcovidnet" => Ok(Self::DarkCovidNet),
-            "vgg16" => Ok(Self::Vgg16),
-            "resnet18" => Ok(Self::ResNet18),
-            "mobilenetv2" => Ok(Self::MobileNetV2),
-            "efficientnetlite0" => Ok(Self::EfficientNetLite0),
-            "densenet121" => Ok(Self::DenseNet121),
-            "plants" | "plantscnn" => Ok(Self::PlantsCnn),
-            _ => Err(ModelError::UnknownArchitecture {
+        let plain = |text: &str| -> String {
+            text.chars()
+                .filter(|letter| !matches!(letter, '-' | '_' | ' '))
+                .flat_map(char::to_lowercase)
+                .collect()
+        };
+        let found = plain(text);
+        if found == "plantscnn" {
+            return Ok(Self::PlantsCnn);
+        }
+        let known = Self::all().into_iter();
+        known
+            .clone()
+            .find(|architecture| plain(architecture.name()) == found)
+            .ok_or_else(|| ModelError::UnknownArchitecture {
                 found: text.to_owned(),
                 expected: Self::all().map(Self::name).join(", "),
-                suggestion: Self::all()
-                    .map(|known| (distance(&plain, known.name()), known.name()))
-                    .into_iter()
+                suggestion: known
+                    .map(|known| (distance(&found, known.name()), known.name()))
                     .filter(|(edits, name)| *edits <= name.len() / 2)
                     .min()
                     .map(|(_, name)| name),
-            }),
-        }
+            })
     }
 }
 
@@ -185,62 +277,6 @@ fn distance(left: &str, right: &str) -> usize {
         }
     }
     row[right.len()]
-}
-
-/// Everything that decides a network's layers and their shapes.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct NetworkSettings {
-    /// Which network.
-    pub architecture: Architecture,
-    /// How many labels: one logit each; 2 to 1000.
-    pub classes: usize,
-    /// Side of the square film in pixels; up to 4096, and no less than the layers need.
-    pub size: usize,
-    /// Channels of the film tensor, 1 to 16; published networks have 3 equal ones.
-    pub channels: usize,
-    /// Whether the layers before the head keep their weights in training.
-    pub freeze_backbone: bool,
-}
-
-impl NetworkSettings {
-    /// The published settings of an architecture, for `classes` labels.
-    pub fn published(architecture: Architecture, classes: usize) -> Self {
-        Self {
-            architecture,
-            classes,
-            size: architecture.default_size(),
-            channels: 3,
-            freeze_backbone: architecture.default_freeze_backbone(),
-        }
-    }
-
-    /// Checks the ranges and lays the layers out, without allocating any weight.
-    pub(crate) fn plan(&self) -> Result<Plan, ModelError> {
-        for (setting, found, minimum, maximum) in [
-            ("classes", self.classes, 2, 1000),
-            ("size", self.size, 1, 4096),
-            ("channels", self.channels, 1, 16),
-        ] {
-            if !(minimum..=maximum).contains(&found) {
-                return Err(ModelError::OutOfRange {
-                    architecture: self.architecture.name(),
-                    setting,
-                    found,
-                    minimum,
-                    maximum,
-                });
-            }
-        }
-        match self.architecture {
-            Architecture::DarkCovidNet => dark_covid_net::plan(self),
-            Architecture::Vgg16 => vgg16::plan(self),
-            Architecture::ResNet18 => resnet18::plan(self),
-            Architecture::MobileNetV2 => mobile_net_v2::plan(self),
-            Architecture::EfficientNetLite0 => efficient_net_lite0::plan(self),
-            Architecture::DenseNet121 => dense_net121::plan(self),
-            Architecture::PlantsCnn => plants_cnn::plan(self),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -264,10 +300,10 @@ mod tests {
     #[test]
     fn a_wrong_name_gets_the_nearest_one() {
         let cases = [
-            ("vgg19", Some("vgg16")),
+            ("vgg11", Some("vgg16")),
             ("darkcovid", Some("darkcovidnet")),
             ("plant", Some("plants")),
-            ("resnet50", Some("resnet18")),
+            ("resnet34", Some("resnet18")),
             ("densenet", Some("densenet121")),
             ("mobilenet", Some("mobilenet-v2")),
             ("inception", None),
@@ -286,49 +322,9 @@ mod tests {
                 .parse::<Architecture>()
                 .expect_err("unknown")
                 .to_string(),
-            "unknown model `vgg`: expected one of darkcovidnet, vgg16, resnet18, mobilenet-v2, \
-             efficientnet-lite0, densenet121, plants; hint: did you mean `vgg16`?"
+            "unknown model `vgg`: expected one of darkcovidnet, vgg16, vgg19, resnet18, resnet50, \
+             mobilenet-v2, efficientnet-lite0, efficientnet-b0, densenet121, xrv-densenet121, \
+             plants; hint: did you mean `vgg16`?"
         );
-    }
-
-    #[test]
-    fn settings_out_of_range_are_refused() {
-        let good = NetworkSettings::published(Architecture::DarkCovidNet, 2);
-        let cases = [
-            (
-                NetworkSettings {
-                    classes: 1,
-                    ..good.clone()
-                },
-                "classes",
-            ),
-            (
-                NetworkSettings {
-                    channels: 0,
-                    ..good.clone()
-                },
-                "channels",
-            ),
-            (
-                NetworkSettings {
-                    size: 5000,
-                    ..good.clone()
-                },
-                "size",
-            ),
-            (
-                NetworkSettings {
-                    size: usize::MAX,
-                    ..good.clone()
-                },
-                "size",
-            ),
-        ];
-        for (settings, name) in cases {
-            match settings.plan() {
-                Err(ModelError::OutOfRange { setting, .. }) => assert_eq!(setting, name),
-                other => panic!("{name}: {other:?}"),
-            }
-        }
     }
 }

@@ -5,10 +5,9 @@ use burn::tensor::Tensor;
 use burn::tensor::module::max_pool2d;
 use burn::tensor::ops::MaxPoolOptions;
 
-use plainfilm_conv::Activation;
-
+use super::activation::{Activation, activate};
 use super::layer_plan::{GrowthPlan, NormPlan, ResidualPlan};
-use super::layers::{BatchNorm, ConvBlock, Supply, activate};
+use super::layers::{BatchNorm, ConvBlock, Supply};
 
 /// A batch norm that follows no convolution, and an activation: the order of DenseNet, which
 /// cannot be folded into the convolution before it.

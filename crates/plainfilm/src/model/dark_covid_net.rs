@@ -10,11 +10,10 @@
 //! `head.linear.{weight, bias}`. The linear layer reads the last map channel by channel, row by
 //! row, as PyTorch flattens.
 
-use super::architecture::NetworkSettings;
+use super::activation::Activation;
 use super::error::ModelError;
 use super::layer_plan::{ConvPlan, DensePlan, Initialisation, LayerPlan};
-use super::plan::{Plan, Planner};
-use plainfilm_conv::Activation;
+use super::plan::Planner;
 
 /// One row of the paper's table: convolutions as (kernel, outputs), then perhaps a max-pooling.
 struct Stage {
@@ -60,10 +59,10 @@ const PADDING: [usize; 2] = [1, 1];
 /// Slope of LeakyReLU below zero.
 const SLOPE: f32 = 0.1;
 
-/// Lays the network out.
-pub(crate) fn plan(settings: &NetworkSettings) -> Result<Plan, ModelError> {
-    let mut planner = Planner::new(settings);
+/// Lays the backbone out.
+pub(crate) fn features(planner: &mut Planner) -> Result<(), ModelError> {
     for (number, stage) in (1..).zip(&STAGES) {
+        planner.stage(format!("stage{number}"));
         for (index, &(kernel, outputs)) in stage.convolutions.iter().enumerate() {
             planner.push(LayerPlan::Conv(ConvPlan {
                 norm: Some(format!("stage{number}.{index}.bn")),
@@ -75,12 +74,16 @@ pub(crate) fn plan(settings: &NetworkSettings) -> Result<Plan, ModelError> {
                     [planner.width(), outputs],
                     kernel,
                     Initialisation::PyTorch,
-                    !settings.freeze_backbone,
                 )
             }))?;
         }
     }
-    planner.end_of_features();
+    Ok(())
+}
+
+/// The published head.
+pub(crate) fn head(planner: &mut Planner) -> Result<(), ModelError> {
+    let classes = planner.classes();
     planner.push(LayerPlan::Conv(ConvPlan {
         norm: Some("head.bn".to_owned()),
         norm_last: true,
@@ -88,26 +91,24 @@ pub(crate) fn plan(settings: &NetworkSettings) -> Result<Plan, ModelError> {
         activation: Activation::Relu,
         ..ConvPlan::plain(
             "head.conv",
-            [planner.width(), settings.classes],
+            [planner.width(), classes],
             3,
             Initialisation::PyTorch,
-            true,
         )
     }))?;
     planner.push(LayerPlan::Flatten)?;
     planner.push(LayerPlan::Dense(DensePlan {
         name: "head.linear".to_owned(),
         inputs: planner.width(),
-        outputs: settings.classes,
+        outputs: classes,
         activation: Activation::Identity,
         initialisation: Initialisation::PyTorch,
-    }))?;
-    Ok(planner.finish())
+    }))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::architecture::Architecture;
+    use super::super::{Architecture, NetworkSettings};
     use super::*;
 
     #[test]

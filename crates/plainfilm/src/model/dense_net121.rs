@@ -10,13 +10,11 @@
 //! computed, and folded, with it. Deviations: none in the layers; as many logits as labels; the
 //! average is taken over the whole last map, whatever the film's size.
 
-use super::architecture::NetworkSettings;
+use super::activation::Activation;
 use super::error::ModelError;
-use super::layer_plan::{
-    ConvPlan, DensePlan, GrowthPlan, Initialisation, LayerPlan, NormConstants, NormPlan,
-};
-use super::plan::{Plan, Planner};
-use plainfilm_conv::Activation;
+use super::head;
+use super::layer_plan::{ConvPlan, GrowthPlan, Initialisation, LayerPlan, NormConstants, NormPlan};
+use super::plan::Planner;
 
 /// Layers of the dense blocks (table 1 of the paper, DenseNet-121).
 const BLOCKS: [usize; 4] = [6, 12, 24, 16];
@@ -27,21 +25,15 @@ const BOTTLENECK: usize = 4;
 /// Channels of the 7x7 convolution.
 const STEM: usize = 64;
 
-/// Lays the network out.
-pub(crate) fn plan(settings: &NetworkSettings) -> Result<Plan, ModelError> {
-    let trainable = !settings.freeze_backbone;
-    let mut planner = Planner::new(settings);
+/// Lays the backbone out.
+pub(crate) fn features(planner: &mut Planner) -> Result<(), ModelError> {
+    planner.stage("stem");
     planner.push(LayerPlan::Conv(ConvPlan {
         norm: Some("features.norm0".to_owned()),
         stride: 2,
         padding: [3, 3],
         activation: Activation::Relu,
-        ..convolution(
-            "features.conv0".to_owned(),
-            [planner.width(), STEM],
-            7,
-            trainable,
-        )
+        ..convolution("features.conv0".to_owned(), [planner.width(), STEM], 7)
     }))?;
     planner.push(LayerPlan::MaxPool {
         size: 3,
@@ -50,93 +42,77 @@ pub(crate) fn plan(settings: &NetworkSettings) -> Result<Plan, ModelError> {
     })?;
     for (block, layers) in (1..).zip(BLOCKS) {
         if block > 1 {
-            transition(&mut planner, block - 1, trainable)?;
+            planner.stage(format!("transition{}", block - 1));
+            transition(planner, block - 1)?;
         }
+        planner.stage(format!("denseblock{block}"));
         for layer in 1..=layers {
             let name = format!("features.denseblock{block}.denselayer{layer}");
-            let growth = growth(name, planner.width(), trainable);
+            let growth = growth(name, planner.width());
             planner.push(LayerPlan::Growth(growth))?;
         }
     }
+    planner.stage("norm5");
     planner.push(LayerPlan::Norm(norm(
         "features.norm5".to_owned(),
         planner.width(),
-        trainable,
-    )))?;
-    planner.end_of_features();
-    planner.push(LayerPlan::AveragePool {
-        size: planner.side(),
-    })?;
-    planner.push(LayerPlan::Flatten)?;
-    planner.push(LayerPlan::Dense(DensePlan {
-        name: "classifier".to_owned(),
-        inputs: planner.width(),
-        outputs: settings.classes,
-        activation: Activation::Identity,
-        initialisation: Initialisation::TorchvisionDenseNetLinear,
-    }))?;
-    Ok(planner.finish())
+    )))
+}
+
+/// The published head.
+pub(crate) fn head(planner: &mut Planner) -> Result<(), ModelError> {
+    let initialisation = Initialisation::TorchvisionDenseNetLinear;
+    head::linear(planner, "classifier", None, initialisation)
 }
 
 /// Between two blocks: half the channels, half the side.
-fn transition(planner: &mut Planner, number: usize, trainable: bool) -> Result<(), ModelError> {
+fn transition(planner: &mut Planner, number: usize) -> Result<(), ModelError> {
     let name = format!("features.transition{number}");
     let inputs = planner.width();
-    planner.push(LayerPlan::Norm(norm(
-        format!("{name}.norm"),
-        inputs,
-        trainable,
-    )))?;
+    planner.push(LayerPlan::Norm(norm(format!("{name}.norm"), inputs)))?;
     planner.push(LayerPlan::Conv(convolution(
         format!("{name}.conv"),
         [inputs, inputs / 2],
         1,
-        trainable,
     )))?;
     planner.push(LayerPlan::AveragePool { size: 2 })
 }
 
 /// One layer of a dense block.
-fn growth(name: String, inputs: usize, trainable: bool) -> GrowthPlan {
+fn growth(name: String, inputs: usize) -> GrowthPlan {
     let narrow = BOTTLENECK * GROWTH;
     GrowthPlan {
-        norm: norm(format!("{name}.norm1"), inputs, trainable),
+        norm: norm(format!("{name}.norm1"), inputs),
         bottleneck: ConvPlan {
             norm: Some(format!("{name}.norm2")),
             activation: Activation::Relu,
-            ..convolution(format!("{name}.conv1"), [inputs, narrow], 1, trainable)
+            ..convolution(format!("{name}.conv1"), [inputs, narrow], 1)
         },
         growth: ConvPlan {
             padding: [1, 1],
-            ..convolution(format!("{name}.conv2"), [narrow, GROWTH], 3, trainable)
+            ..convolution(format!("{name}.conv2"), [narrow, GROWTH], 3)
         },
         name,
     }
 }
 
-fn norm(name: String, channels: usize, trainable: bool) -> NormPlan {
+fn norm(name: String, channels: usize) -> NormPlan {
     NormPlan {
         name,
         channels,
         constants: NormConstants::PYTORCH,
         activation: Activation::Relu,
-        trainable,
+        trainable: true,
     }
 }
 
-fn convolution(name: String, shape: [usize; 2], kernel: usize, trainable: bool) -> ConvPlan {
-    ConvPlan::plain(
-        name,
-        shape,
-        kernel,
-        Initialisation::TorchvisionDenseNet,
-        trainable,
-    )
+fn convolution(name: String, shape: [usize; 2], kernel: usize) -> ConvPlan {
+    ConvPlan::plain(name, shape, kernel, Initialisation::TorchvisionDenseNet)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::architecture::Architecture;
+    use super::super::{Architecture, NetworkSettings};
     use super::*;
 
     #[test]

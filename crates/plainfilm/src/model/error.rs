@@ -24,6 +24,19 @@ pub enum ModelError {
         /// The known name nearest to `found`, where one is near.
         suggestion: Option<&'static str>,
     },
+    /// The network has no stage of this name.
+    #[error(
+        "{architecture}: no stage `{found}` to train from: expected none, backbone or one of \
+         {expected}"
+    )]
+    UnknownStage {
+        /// The network's name.
+        architecture: &'static str,
+        /// The name as given.
+        found: String,
+        /// The network's stages, comma-separated.
+        expected: String,
+    },
     /// The film is too small: a layer's map would be empty.
     #[error(
         "{architecture}: films of {size} x {size} pixels are too small: the map at `{layer}` would \

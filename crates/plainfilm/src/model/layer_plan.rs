@@ -1,6 +1,6 @@
 //! The layers that a plan is made of, with their tensors, and how those start.
 
-use plainfilm_conv::Activation;
+use super::activation::Activation;
 
 /// How the tensors of a layer start, named after the library whose rule it is.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -18,6 +18,8 @@ pub(crate) enum Initialisation {
     TorchvisionDenseNetLinear,
     /// torchvision's linear layer in MobileNetV2: weights normal with deviation 0.01, biases 0.
     TorchvisionMobileNetLinear,
+    /// torchvision's linear layer in EfficientNet: weights uniform in ±1/√fan_out, biases 0.
+    TorchvisionEfficientNetLinear,
     /// Keras' default (Glorot uniform): weights uniform in ±√(6/(fan_in + fan_out)), biases 0.
     Keras,
 }
@@ -81,7 +83,7 @@ pub(crate) struct ConvPlan {
     /// Name of its batch norm, where it has one.
     pub norm: Option<String>,
     pub constants: NormConstants,
-    /// Whether the batch norm comes after the activation.
+    /// Whether the batch norm comes after the activation (not with SiLU or a gate, which come last).
     pub norm_last: bool,
     pub inputs: usize,
     pub outputs: usize,
@@ -93,8 +95,23 @@ pub(crate) struct ConvPlan {
     pub groups: usize,
     pub bias: bool,
     pub activation: Activation,
+    /// What weighs each channel of the activated map.
+    pub gate: Option<GatePlan>,
     /// Whether a 2x2 max-pooling with stride 2 (floor) closes the block.
     pub pool: bool,
+    pub initialisation: Initialisation,
+    pub trainable: bool,
+}
+
+/// Squeeze-and-excitation (Hu et al. 2018): the averages of all channels, through two linear layers
+/// with SiLU between them and a logistic function after them, weigh the channels.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct GatePlan {
+    /// What the tensors begin with.
+    pub name: String,
+    pub channels: usize,
+    /// Units between the two layers.
+    pub squeezed: usize,
     pub initialisation: Initialisation,
     pub trainable: bool,
 }
@@ -145,6 +162,10 @@ pub(crate) struct GrowthPlan {
 
 /// One step over maps, or over vectors once the maps are flattened.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a plan has at most some seventy layers, and DenseNet's are the large ones"
+)]
 pub(crate) enum LayerPlan {
     Conv(ConvPlan),
     Norm(NormPlan),
@@ -162,7 +183,7 @@ pub(crate) enum LayerPlan {
     },
     Dropout {
         rate: f64,
-        /// False inside a frozen backbone, which behaves as in prediction.
+        /// False among frozen layers, which behave as in prediction.
         active: bool,
     },
     Flatten,
@@ -190,6 +211,34 @@ impl LayerPlan {
             | Self::Flatten => vec![],
         }
     }
+
+    /// Makes it behave in training as in prediction.
+    pub fn freeze(&mut self) {
+        match self {
+            Self::Conv(conv) => conv.freeze(),
+            Self::Norm(norm) => norm.trainable = false,
+            Self::Residual(block) => {
+                let convolutions = block.body.iter_mut().chain(&mut block.shortcut);
+                convolutions.for_each(ConvPlan::freeze);
+            }
+            Self::Growth(block) => {
+                block.norm.trainable = false;
+                block.bottleneck.freeze();
+                block.growth.freeze();
+            }
+            Self::Dropout { active, .. } => *active = false,
+            // Linear layers come only after the backbone.
+            Self::MaxPool { .. } | Self::AveragePool { .. } | Self::Flatten | Self::Dense(_) => {}
+        }
+    }
+
+    /// Whether it does the same in training as in prediction.
+    pub fn is_constant(&self) -> bool {
+        match self {
+            Self::Dropout { active, .. } => !active,
+            layer => layer.tensors().iter().all(|tensor| !tensor.trainable),
+        }
+    }
 }
 
 /// The side of the map that a window of `size` gives, with zeros before and after the map (floor);
@@ -212,14 +261,13 @@ pub(crate) fn same_padding(side: usize, size: usize, stride: usize) -> [usize; 2
 }
 
 impl ConvPlan {
-    /// A convolution of stride 1 with nothing around it: no padding, groups, bias, norm, activation
-    /// or pooling.
+    /// A trainable convolution of stride 1 with nothing around it: no padding, groups, bias, norm,
+    /// activation, gate or pooling.
     pub fn plain(
         name: impl Into<String>,
         [inputs, outputs]: [usize; 2],
         kernel: usize,
         initialisation: Initialisation,
-        trainable: bool,
     ) -> Self {
         Self {
             name: name.into(),
@@ -234,9 +282,10 @@ impl ConvPlan {
             groups: 1,
             bias: false,
             activation: Activation::Identity,
+            gate: None,
             pool: false,
             initialisation,
-            trainable,
+            trainable: true,
         }
     }
 
@@ -257,8 +306,30 @@ impl ConvPlan {
         [self.outputs, inputs, self.kernel, self.kernel]
     }
 
-    /// Weight, bias, then the norm's.
+    fn freeze(&mut self) {
+        self.trainable = false;
+        if let Some(gate) = &mut self.gate {
+            gate.trainable = false;
+        }
+    }
+
+    /// Weight, bias, the norm's, then the gate's.
     pub fn tensors(&self) -> Vec<TensorPlan> {
+        let mut tensors = self.own_tensors();
+        tensors.extend(self.norm_tensors());
+        tensors.extend(self.gate.iter().flat_map(GatePlan::tensors));
+        tensors
+    }
+
+    /// The norm's weight, bias and running statistics; none where it has no norm.
+    pub fn norm_tensors(&self) -> Vec<TensorPlan> {
+        self.norm.as_deref().map_or_else(Vec::new, |norm| {
+            norm_tensors(norm, self.outputs, self.trainable)
+        })
+    }
+
+    /// Weight and bias.
+    pub fn own_tensors(&self) -> Vec<TensorPlan> {
         let [outputs, inputs, height, width] = self.weight();
         // As PyTorch counts them: the fan-out of a grouped convolution is that of all groups.
         let (fan_in, fan_out) = (inputs * height * width, outputs * height * width);
@@ -281,9 +352,25 @@ impl ConvPlan {
                 self.initialisation.bias(fan_in),
             ));
         }
-        if let Some(norm) = &self.norm {
-            tensors.extend(norm_tensors(norm, outputs, self.trainable));
-        }
+        tensors
+    }
+}
+
+impl GatePlan {
+    /// Weights and biases of both layers, which torchvision has as 1x1 convolutions.
+    pub fn tensors(&self) -> Vec<TensorPlan> {
+        let layer = |part, shape| ConvPlan {
+            bias: true,
+            trainable: self.trainable,
+            ..ConvPlan::plain(
+                format!("{}.{part}", self.name),
+                shape,
+                1,
+                self.initialisation,
+            )
+        };
+        let mut tensors = layer("fc1", [self.channels, self.squeezed]).tensors();
+        tensors.extend(layer("fc2", [self.squeezed, self.channels]).tensors());
         tensors
     }
 }
@@ -354,6 +441,7 @@ impl Initialisation {
             Self::TorchvisionVgg => Start::Normal((2.0 / fan_out as f64).sqrt()),
             Self::TorchvisionDenseNet => Start::Normal((2.0 / fan_in as f64).sqrt()),
             Self::TorchvisionMobileNetLinear => Start::Normal(0.01),
+            Self::TorchvisionEfficientNetLinear => Start::Uniform(1.0 / (fan_out as f64).sqrt()),
             Self::Keras => Start::Uniform((6.0 / (fan_in + fan_out) as f64).sqrt()),
         }
     }
@@ -365,6 +453,7 @@ impl Initialisation {
             | Self::TorchvisionDenseNet
             | Self::TorchvisionDenseNetLinear
             | Self::TorchvisionMobileNetLinear
+            | Self::TorchvisionEfficientNetLinear
             | Self::Keras => Start::Constant(0.0),
         }
     }

@@ -3,24 +3,13 @@
 use burn::module::{Flag, Module, Param, ParamId, RunningState};
 use burn::tensor::module::{avg_pool2d, batch_norm, batch_norm_train, max_pool2d};
 use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions, PadMode};
-use burn::tensor::{Device, Tensor, TensorData, activation};
+use burn::tensor::{Device, Tensor, TensorData, activation::sigmoid};
 
-use plainfilm_conv::{
-    Activation, ConvGeometry, conv_bias_act, conv_bn_act, conv2d, fold_batch_norm,
-};
+use plainfilm_conv::{ConvGeometry, conv_bias_act, conv_bn_act, conv2d, fold_batch_norm};
 
+use super::activation::{Activation, activate};
 use super::draws::dropout_mask;
 use super::layer_plan::{ConvPlan, DensePlan, NormConstants, TensorPlan};
-
-/// Applies an activation to vectors or maps.
-pub(crate) fn activate<const D: usize>(activation: Activation, values: Tensor<D>) -> Tensor<D> {
-    match activation {
-        Activation::Identity => values,
-        Activation::Relu => activation::relu(values),
-        Activation::LeakyRelu(slope) => activation::leaky_relu(values, f64::from(slope)),
-        Activation::Relu6 => values.clamp(0.0, 6.0),
-    }
-}
 
 /// Hands out the tensors of a plan in order, as parameters with fixed identities.
 ///
@@ -145,7 +134,7 @@ fn mix(running: &RunningState<Tensor<1>>, batch: Tensor<1>, share: f64) {
     running.value_sync();
 }
 
-/// A convolution with what follows it: batch norm, activation, 2x2 max-pooling.
+/// A convolution with what follows it: batch norm, activation, gate, 2x2 max-pooling.
 #[derive(Module, Debug)]
 pub(crate) struct ConvBlock {
     weight: Param<Tensor<4>>,
@@ -159,6 +148,7 @@ pub(crate) struct ConvBlock {
     geometry: ConvGeometry,
     #[module(skip)]
     activation: Activation,
+    gate: Option<Gate>,
     pool: bool,
 }
 
@@ -184,6 +174,7 @@ impl ConvBlock {
                 ..ConvGeometry::default()
             },
             activation: plan.activation,
+            gate: plan.gate.is_some().then(|| Gate::new(supply)),
             pool: plan.pool,
         }
     }
@@ -191,19 +182,42 @@ impl ConvBlock {
     /// `[films, inputs, side, side]` to `[films, outputs, side', side']`.
     pub fn forward(&self, maps: Tensor<4>) -> Tensor<4> {
         let maps = self.padded(maps);
+        match (self.activation.fused(), &self.gate) {
+            (Some(activation), None) => self.convolve(maps, activation, self.pool),
+            // What the convolution cannot do in one go comes after it.
+            (_, gate) => {
+                let maps = self.convolve(maps, plainfilm_conv::Activation::Identity, false);
+                let maps = activate(self.activation, maps);
+                let maps = match gate {
+                    Some(gate) => gate.forward(maps),
+                    None => maps,
+                };
+                pooled(maps, self.pool)
+            }
+        }
+    }
+
+    /// Convolution, batch norm, and this activation and pooling.
+    fn convolve(
+        &self,
+        maps: Tensor<4>,
+        activation: plainfilm_conv::Activation,
+        pool: bool,
+    ) -> Tensor<4> {
         let geometry = self.geometry;
         let weight = self.weight.val();
         let bias = self.bias.as_ref().map(Param::val);
         match &self.norm {
             None => match bias {
-                Some(bias) => {
-                    conv_bias_act(maps, weight, bias, geometry, self.activation, self.pool)
+                Some(bias) => conv_bias_act(maps, weight, bias, geometry, activation, pool),
+                None => {
+                    let maps = conv2d(maps, weight, None, geometry);
+                    pooled(activate(activation.into(), maps), pool)
                 }
-                None => self.finish(conv2d(maps, weight, None, geometry)),
             },
             Some(norm) if self.norm_last => {
-                let maps = activate(self.activation, conv2d(maps, weight, bias, geometry));
-                self.pooled(norm.forward(maps))
+                let maps = conv2d(maps, weight, bias, geometry);
+                pooled(norm.forward(activate(activation.into(), maps)), pool)
             }
             Some(norm) if !norm.uses_batch(&maps) => {
                 let (weight, bias) = fold_batch_norm(
@@ -215,10 +229,11 @@ impl ConvBlock {
                     norm.running_var.value().to_device(&maps.device()),
                     norm.constants.epsilon,
                 );
-                conv_bias_act(maps, weight, bias, geometry, self.activation, self.pool)
+                conv_bias_act(maps, weight, bias, geometry, activation, pool)
             }
             Some(norm) if bias.is_some() => {
-                self.finish(norm.forward(conv2d(maps, weight, bias, geometry)))
+                let maps = norm.forward(conv2d(maps, weight, bias, geometry));
+                pooled(activate(activation.into(), maps), pool)
             }
             Some(norm) => {
                 let (maps, mean, variance) = conv_bn_act(
@@ -228,8 +243,8 @@ impl ConvBlock {
                     norm.bias.val(),
                     geometry,
                     norm.constants.epsilon,
-                    self.activation,
-                    self.pool,
+                    activation,
+                    pool,
                 );
                 norm.record(mean, variance);
                 maps
@@ -244,17 +259,50 @@ impl ConvBlock {
             zeros => maps.pad((0, zeros, 0, zeros), PadMode::Constant(0.0)),
         }
     }
+}
 
-    fn finish(&self, maps: Tensor<4>) -> Tensor<4> {
-        self.pooled(activate(self.activation, maps))
+fn pooled(maps: Tensor<4>, pool: bool) -> Tensor<4> {
+    if pool {
+        max_pool2d(maps, MaxPoolOptions::new([2, 2]))
+    } else {
+        maps
+    }
+}
+
+/// Squeeze-and-excitation: weighs the channels of a map by what all of their averages say.
+#[derive(Module, Debug)]
+pub(crate) struct Gate {
+    squeeze_weight: Param<Tensor<4>>,
+    squeeze_bias: Param<Tensor<1>>,
+    expand_weight: Param<Tensor<4>>,
+    expand_bias: Param<Tensor<1>>,
+}
+
+impl Gate {
+    /// Takes its tensors from the supply.
+    fn new(supply: &mut Supply<'_>) -> Self {
+        Self {
+            squeeze_weight: supply.parameter(),
+            squeeze_bias: supply.parameter(),
+            expand_weight: supply.parameter(),
+            expand_bias: supply.parameter(),
+        }
     }
 
-    fn pooled(&self, maps: Tensor<4>) -> Tensor<4> {
-        if self.pool {
-            max_pool2d(maps, MaxPoolOptions::new([2, 2]))
-        } else {
-            maps
-        }
+    /// `[films, channels, side, side]` to the same shape.
+    fn forward(&self, maps: Tensor<4>) -> Tensor<4> {
+        let [films, channels, height, width] = maps.dims();
+        // A 1x1 convolution of a 1x1 map is a linear layer.
+        let linear = |values: Tensor<2>, weight: &Param<Tensor<4>>, bias: &Param<Tensor<1>>| {
+            let weight: Tensor<2> = weight.val().flatten(1, 3);
+            values.matmul(weight.transpose()) + bias.val().unsqueeze()
+        };
+        let averages = maps.clone().reshape([films, channels, height * width]);
+        let averages = averages.mean_dim(2).reshape([films, channels]);
+        let squeezed = linear(averages, &self.squeeze_weight, &self.squeeze_bias);
+        let squeezed = activate(Activation::Silu, squeezed);
+        let shares = sigmoid(linear(squeezed, &self.expand_weight, &self.expand_bias));
+        maps * shares.reshape([films, channels, 1, 1])
     }
 }
 

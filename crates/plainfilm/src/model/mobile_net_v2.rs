@@ -9,11 +9,11 @@
 //! convolution, which is the same there) after a dropout of 0.2; as many logits as labels; the
 //! average is taken over the whole last map, whatever the film's size.
 
-use super::architecture::NetworkSettings;
+use super::activation::Activation;
 use super::error::ModelError;
-use super::layer_plan::{ConvPlan, DensePlan, Initialisation, LayerPlan, ResidualPlan};
-use super::plan::{Plan, Planner};
-use plainfilm_conv::Activation;
+use super::head;
+use super::layer_plan::{ConvPlan, Initialisation, LayerPlan, ResidualPlan};
+use super::plan::Planner;
 
 /// Rows of the paper's table 2: expansion factor t, output channels c, blocks n, stride s of the
 /// first block.
@@ -33,28 +33,22 @@ const LAST: usize = 1280;
 /// Share of the averaged values dropped in training.
 const DROPOUT: f64 = 0.2;
 
-/// Lays the network out.
-pub(crate) fn plan(settings: &NetworkSettings) -> Result<Plan, ModelError> {
-    let trainable = !settings.freeze_backbone;
-    let mut planner = Planner::new(settings);
+/// Lays the backbone out; its stages `stage1` to `stage7` are the rows of table 2.
+pub(crate) fn features(planner: &mut Planner) -> Result<(), ModelError> {
+    planner.stage("stem");
     planner.push(LayerPlan::Conv(ConvPlan {
         stride: 2,
         padding: [1, 1],
-        ..convolution(
-            "features.0.0",
-            "features.0.1",
-            [planner.width(), FIRST],
-            3,
-            trainable,
-        )
+        ..convolution("features.0.0", "features.0.1", [planner.width(), FIRST], 3)
     }))?;
     let mut position = 1;
-    for (expansion, outputs, blocks, first_stride) in STAGES {
+    for (number, (expansion, outputs, blocks, first_stride)) in (1..).zip(STAGES) {
+        planner.stage(format!("stage{number}"));
         for index in 0..blocks {
             let stride = if index == 0 { first_stride } else { 1 };
             let name = format!("features.{position}");
             let inputs = planner.width();
-            let body = inverted(&name, [inputs, outputs], expansion, stride, trainable);
+            let body = inverted(&name, [inputs, outputs], expansion, stride);
             if stride == 1 && inputs == outputs {
                 planner.push(LayerPlan::Residual(ResidualPlan {
                     name,
@@ -70,30 +64,19 @@ pub(crate) fn plan(settings: &NetworkSettings) -> Result<Plan, ModelError> {
             position += 1;
         }
     }
+    planner.stage("last");
     planner.push(LayerPlan::Conv(convolution(
         &format!("features.{position}.0"),
         &format!("features.{position}.1"),
         [planner.width(), LAST],
         1,
-        trainable,
-    )))?;
-    planner.end_of_features();
-    planner.push(LayerPlan::AveragePool {
-        size: planner.side(),
-    })?;
-    planner.push(LayerPlan::Flatten)?;
-    planner.push(LayerPlan::Dropout {
-        rate: DROPOUT,
-        active: true,
-    })?;
-    planner.push(LayerPlan::Dense(DensePlan {
-        name: "classifier.1".to_owned(),
-        inputs: planner.width(),
-        outputs: settings.classes,
-        activation: Activation::Identity,
-        initialisation: Initialisation::TorchvisionMobileNetLinear,
-    }))?;
-    Ok(planner.finish())
+    )))
+}
+
+/// The published head.
+pub(crate) fn head(planner: &mut Planner) -> Result<(), ModelError> {
+    let initialisation = Initialisation::TorchvisionMobileNetLinear;
+    head::linear(planner, "classifier.1", Some(DROPOUT), initialisation)
 }
 
 /// The convolutions of a block (table 1 of the paper). An expansion of 1 has no first convolution.
@@ -102,7 +85,6 @@ fn inverted(
     [inputs, outputs]: [usize; 2],
     expansion: usize,
     stride: usize,
-    trainable: bool,
 ) -> Vec<ConvPlan> {
     let hidden = inputs * expansion;
     let mut body = Vec::new();
@@ -112,7 +94,6 @@ fn inverted(
             &format!("{name}.conv.0.1"),
             [inputs, hidden],
             1,
-            trainable,
         ));
     }
     // torchvision numbers the steps of a block in order.
@@ -126,7 +107,6 @@ fn inverted(
             &format!("{name}.conv.{depthwise}.1"),
             [hidden, hidden],
             3,
-            trainable,
         )
     });
     body.push(ConvPlan {
@@ -136,36 +116,23 @@ fn inverted(
             &format!("{name}.conv.{}", depthwise + 2),
             [hidden, outputs],
             1,
-            trainable,
         )
     });
     body
 }
 
 /// A convolution with batch norm and ReLU6.
-fn convolution(
-    name: &str,
-    norm: &str,
-    shape: [usize; 2],
-    kernel: usize,
-    trainable: bool,
-) -> ConvPlan {
+fn convolution(name: &str, norm: &str, shape: [usize; 2], kernel: usize) -> ConvPlan {
     ConvPlan {
         norm: Some(norm.to_owned()),
         activation: Activation::Relu6,
-        ..ConvPlan::plain(
-            name,
-            shape,
-            kernel,
-            Initialisation::TorchvisionVgg,
-            trainable,
-        )
+        ..ConvPlan::plain(name, shape, kernel, Initialisation::TorchvisionVgg)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::architecture::Architecture;
+    use super::super::{Architecture, NetworkSettings};
     use super::*;
 
     #[test]

@@ -5,31 +5,40 @@
 //! number of labels are in [`Network::head`], all others in [`Network::features`].
 //!
 //! Fresh weights follow the library that each network was published with: PyTorch's default for
-//! DarkCovidNet, torchvision's for ResNet-18, MobileNetV2, DenseNet-121 and VGG16's backbone, Keras'
-//! for VGG16's head and the Plants CNN.
+//! DarkCovidNet and EfficientNet-Lite0, Keras' for the notebook's head and the Plants CNN, torchvision's
+//! for all others.
 
+mod activation;
 mod architecture;
 mod blocks;
 mod dark_covid_net;
 mod dense_net121;
 mod draws;
+mod efficient_net;
+mod efficient_net_b0;
 mod efficient_net_lite0;
 mod error;
+mod freeze;
+mod head;
 mod layer_plan;
 mod layers;
 mod mobile_net_v2;
 mod network;
 mod plan;
 mod plants_cnn;
-mod resnet18;
+mod resnet;
+mod settings;
 mod state_dict;
 mod summary;
-mod vgg16;
+mod vgg;
 
-pub use architecture::{Architecture, NetworkSettings};
+pub use architecture::Architecture;
 pub use error::{Misshapen, ModelError, TensorDifferences};
+pub use freeze::Freeze;
+pub use head::Head;
 pub(crate) use layer_plan::{ConvPlan, LayerPlan, NormPlan};
 pub use network::Network;
 pub(crate) use plan::{Placed, Plan};
+pub use settings::NetworkSettings;
 pub use state_dict::{NamedTensor, check_tensors, load_state_dict, state_dict};
 pub use summary::{LayerSummary, Summary, summary};

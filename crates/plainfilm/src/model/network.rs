@@ -5,13 +5,14 @@ use std::sync::Arc;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
-use super::architecture::{Architecture, NetworkSettings};
+use super::architecture::Architecture;
 use super::blocks::{Growth, MaxPool, NormActivation, Residual};
 use super::draws::starting_values;
 use super::error::ModelError;
 use super::layer_plan::{LayerPlan, TensorPlan};
 use super::layers::{AveragePool, ConvBlock, Dense, Dropout, Supply};
 use super::plan::{Placed, Plan};
+use super::settings::NetworkSettings;
 
 /// A layer from maps to maps.
 #[derive(Module, Debug)]
@@ -147,18 +148,52 @@ impl Network {
     ///
     /// When the films do not have the settings' channels and size.
     pub fn features(&self, films: Tensor<4>) -> Tensor<4> {
+        self.features_up_to(films, self.features.len())
+    }
+
+    /// The backbone's maps to logits `[films, classes]`.
+    pub fn head(&self, maps: Tensor<4>) -> Tensor<2> {
+        self.forward_from(maps, self.features.len())
+    }
+
+    /// How many of its layers, counted from the film, do the same in training as in prediction: the
+    /// frozen ones and the poolings after them, up to where maps become vectors. 0 where the first
+    /// layer is trained.
+    ///
+    /// What [`Self::features_up_to`] makes of a film with that many layers stays the same for a
+    /// whole training, so it can be kept and [`Self::forward_from`] go on from it.
+    pub fn frozen_prefix(&self) -> usize {
+        self.plan.constant_layers()
+    }
+
+    /// Films `[films, channels, size, size]` through the first `layers` layers:
+    /// `[films, maps, side, side]`. With [`Self::frozen_prefix`] layers on a device with
+    /// `autodiff()` no gradient is recorded.
+    ///
+    /// # Panics
+    ///
+    /// When the films do not have the settings' channels and size, or when `layers` is more than
+    /// there are before maps become vectors.
+    pub fn features_up_to(&self, films: Tensor<4>, layers: usize) -> Tensor<4> {
         let NetworkSettings { channels, size, .. } = self.plan.settings;
         assert_eq!(
             films.dims()[1..],
             [channels, size, size],
             "films have to be [films, channels, size, size] as in the network's settings"
         );
-        through(&self.features, films)
+        self.check_layers(layers);
+        through(self.map_layers().take(layers), films)
     }
 
-    /// The backbone's maps to logits `[films, classes]`.
-    pub fn head(&self, maps: Tensor<4>) -> Tensor<2> {
-        let maps = through(&self.head_maps, maps);
+    /// What [`Self::features_up_to`] gave for the same number of layers, to logits
+    /// `[films, classes]`.
+    ///
+    /// # Panics
+    ///
+    /// When `layers` is more than there are before maps become vectors.
+    pub fn forward_from(&self, maps: Tensor<4>, layers: usize) -> Tensor<2> {
+        self.check_layers(layers);
+        let maps = through(self.map_layers().skip(layers), maps);
         self.head_vectors
             .iter()
             .fold(maps.flatten(1, 3), |vectors, layer| match layer {
@@ -175,6 +210,19 @@ impl Network {
     /// As [`Self::features`].
     pub fn forward(&self, films: Tensor<4>) -> Tensor<2> {
         self.head(self.features(films))
+    }
+
+    /// All layers before maps become vectors.
+    fn map_layers(&self) -> impl Iterator<Item = &MapLayer> {
+        self.features.iter().chain(&self.head_maps)
+    }
+
+    fn check_layers(&self, layers: usize) {
+        let all = self.features.len() + self.head_maps.len();
+        assert!(
+            layers <= all,
+            "expected at most the {all} layers before maps become vectors, found {layers}"
+        );
     }
 }
 
@@ -209,8 +257,8 @@ fn map_layers(
         .collect()
 }
 
-fn through(layers: &[MapLayer], maps: Tensor<4>) -> Tensor<4> {
-    layers.iter().fold(maps, |maps, layer| match layer {
+fn through<'a>(layers: impl Iterator<Item = &'a MapLayer>, maps: Tensor<4>) -> Tensor<4> {
+    layers.fold(maps, |maps, layer| match layer {
         MapLayer::Conv(block) => block.forward(maps),
         MapLayer::Norm(norm) => norm.forward(maps),
         MapLayer::Residual(block) => block.forward(maps),

@@ -2,9 +2,10 @@
 //!
 //! The network, its summary and its state dict all follow the plan, so they cannot disagree.
 
-use super::architecture::NetworkSettings;
 use super::error::ModelError;
+use super::freeze::Freeze;
 use super::layer_plan::{LayerPlan, TensorPlan, windows};
+use super::settings::NetworkSettings;
 
 /// A layer with the shape it puts out, without the batch: `[channels, side, side]` or `[units]`.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,6 +13,14 @@ pub(crate) struct Placed {
     pub layer: LayerPlan,
     pub input: Vec<usize>,
     pub output: Vec<usize>,
+}
+
+/// A part of a backbone that has a name, so that training can start from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stage {
+    pub name: String,
+    /// Position among the backbone's layers.
+    pub first_layer: usize,
 }
 
 /// The layers of a network in order.
@@ -22,6 +31,8 @@ pub(crate) struct Plan {
     pub features: Vec<Placed>,
     /// From there to the logits; holds everything that depends on the number of labels.
     pub head: Vec<Placed>,
+    /// The backbone's stages in order; they cover it.
+    pub stages: Vec<Stage>,
 }
 
 impl Plan {
@@ -35,6 +46,14 @@ impl Plan {
             .flat_map(|placed| placed.layer.tensors())
             .collect()
     }
+
+    /// How many layers from the film on, of those before the flattening, do the same in training as
+    /// in prediction.
+    pub fn constant_layers(&self) -> usize {
+        self.layers()
+            .take_while(|placed| placed.layer != LayerPlan::Flatten && placed.layer.is_constant())
+            .count()
+    }
 }
 
 /// Puts layers one after another and works out each map's size.
@@ -43,6 +62,7 @@ pub(crate) struct Planner {
     shape: Vec<usize>,
     layers: Vec<Placed>,
     features: Option<usize>,
+    stages: Vec<Stage>,
 }
 
 impl Planner {
@@ -53,7 +73,31 @@ impl Planner {
             shape: vec![settings.channels, settings.size, settings.size],
             layers: vec![],
             features: None,
+            stages: vec![],
         }
+    }
+
+    /// How many labels: one logit each.
+    pub fn classes(&self) -> usize {
+        self.settings.classes
+    }
+
+    /// Begins a stage of the backbone.
+    pub fn stage(&mut self, name: impl Into<String>) {
+        self.stages.push(Stage {
+            name: name.into(),
+            first_layer: self.layers.len(),
+        });
+    }
+
+    /// Whether the layers to come keep their weights.
+    fn frozen(&self) -> bool {
+        self.features.is_none()
+            && match &self.settings.freeze {
+                Freeze::None => false,
+                Freeze::Backbone => true,
+                Freeze::Before(first) => self.stages.iter().all(|stage| stage.name != *first),
+            }
     }
 
     /// Channels of the map so far, or units once flattened.
@@ -72,7 +116,10 @@ impl Planner {
     }
 
     /// Adds a layer, or says that its map would be empty.
-    pub fn push(&mut self, layer: LayerPlan) -> Result<(), ModelError> {
+    pub fn push(&mut self, mut layer: LayerPlan) -> Result<(), ModelError> {
+        if self.frozen() {
+            layer.freeze();
+        }
         let filled = |side: Option<usize>, name: &str| {
             side.filter(|side| *side > 0)
                 .ok_or_else(|| ModelError::SizeTooSmall {
@@ -125,14 +172,26 @@ impl Planner {
         Ok(())
     }
 
-    /// The finished plan. Without [`Self::end_of_features`] everything is the backbone.
-    pub fn finish(mut self) -> Plan {
+    /// The finished plan, or that the stage to train from is not there. Without
+    /// [`Self::end_of_features`] everything is the backbone.
+    pub fn finish(mut self) -> Result<Plan, ModelError> {
+        let names = || self.stages.iter().map(|stage| stage.name.as_str());
+        if let Freeze::Before(first) = &self.settings.freeze
+            && !names().any(|name| name == first)
+        {
+            return Err(ModelError::UnknownStage {
+                architecture: self.settings.architecture.name(),
+                found: first.clone(),
+                expected: names().collect::<Vec<_>>().join(", "),
+            });
+        }
         let split = self.features.unwrap_or(self.layers.len());
         let head = self.layers.split_off(split);
-        Plan {
+        Ok(Plan {
             settings: self.settings,
             features: self.layers,
             head,
-        }
+            stages: self.stages,
+        })
     }
 }

@@ -10,11 +10,10 @@
 //!
 //! Deviation: the original ends in softmax, here the last layer gives logits.
 
-use super::architecture::NetworkSettings;
+use super::activation::Activation;
 use super::error::ModelError;
 use super::layer_plan::{ConvPlan, DensePlan, Initialisation, LayerPlan};
-use super::plan::{Plan, Planner};
-use plainfilm_conv::Activation;
+use super::plan::Planner;
 
 /// A pair of 3x3 convolutions (same, then valid) with max-pooling, and the dropout after it.
 struct Pair {
@@ -43,11 +42,11 @@ const HIDDEN: [usize; 2] = [512, 128];
 /// Share of the first hidden layer's units dropped in training.
 const DROPOUT: f64 = 0.5;
 
-/// Lays the network out.
-pub(crate) fn plan(settings: &NetworkSettings) -> Result<Plan, ModelError> {
-    let mut planner = Planner::new(settings);
+/// Lays the backbone out.
+pub(crate) fn features(planner: &mut Planner) -> Result<(), ModelError> {
     let mut number = 0;
-    for pair in &PAIRS {
+    for (stage, pair) in (1..).zip(&PAIRS) {
+        planner.stage(format!("pair{stage}"));
         for (padding, pool) in [(1, false), (0, true)] {
             number += 1;
             planner.push(LayerPlan::Conv(ConvPlan {
@@ -60,18 +59,18 @@ pub(crate) fn plan(settings: &NetworkSettings) -> Result<Plan, ModelError> {
                     [planner.width(), pair.outputs],
                     3,
                     Initialisation::Keras,
-                    !settings.freeze_backbone,
                 )
             }))?;
         }
         if let Some(rate) = pair.dropout {
-            planner.push(LayerPlan::Dropout {
-                rate,
-                active: !settings.freeze_backbone,
-            })?;
+            planner.push(LayerPlan::Dropout { rate, active: true })?;
         }
     }
-    planner.end_of_features();
+    Ok(())
+}
+
+/// The published head.
+pub(crate) fn head(planner: &mut Planner) -> Result<(), ModelError> {
     planner.push(LayerPlan::Flatten)?;
     let dense = |name: &str, inputs, outputs, activation| {
         LayerPlan::Dense(DensePlan {
@@ -89,18 +88,13 @@ pub(crate) fn plan(settings: &NetworkSettings) -> Result<Plan, ModelError> {
         active: true,
     })?;
     planner.push(dense("dense2", first, second, Activation::Relu))?;
-    planner.push(dense(
-        "output",
-        second,
-        settings.classes,
-        Activation::Identity,
-    ))?;
-    Ok(planner.finish())
+    let classes = planner.classes();
+    planner.push(dense("output", second, classes, Activation::Identity))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::architecture::Architecture;
+    use super::super::{Architecture, NetworkSettings};
     use super::*;
 
     #[test]

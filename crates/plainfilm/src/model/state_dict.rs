@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor};
 
-use super::architecture::NetworkSettings;
 use super::error::{Misshapen, ModelError, TensorDifferences};
 use super::network::Network;
+use super::settings::NetworkSettings;
 
 /// A tensor with its name: PyTorch's names, shapes and order of elements.
 #[derive(Debug, Clone, PartialEq)]
@@ -169,17 +169,14 @@ mod tests {
     use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
     use burn::tensor::Distribution;
 
-    use super::super::architecture::Architecture;
+    use super::super::{Architecture, Freeze, Head};
     use super::*;
 
     fn settings(architecture: Architecture) -> NetworkSettings {
         let size = match architecture {
             Architecture::DarkCovidNet | Architecture::PlantsCnn => 48,
-            Architecture::ResNet18
-            | Architecture::MobileNetV2
-            | Architecture::EfficientNetLite0
-            | Architecture::DenseNet121 => 32,
-            Architecture::Vgg16 => 128,
+            Architecture::Vgg16 | Architecture::Vgg19 => 128,
+            _ => 32,
         };
         NetworkSettings {
             size,
@@ -207,8 +204,13 @@ mod tests {
     fn modules_hold_the_tensors_of_the_plan_in_its_order() {
         let device = Device::flex();
         for architecture in Architecture::all() {
-            if architecture == Architecture::Vgg16 {
-                continue; // Large, and as plain as the Plants CNN.
+            let large = [
+                Architecture::Vgg16,
+                Architecture::Vgg19,
+                Architecture::ResNet50,
+            ];
+            if large.contains(&architecture) {
+                continue; // And no other in kind than the Plants CNN and ResNet-18.
             }
             let network = network(architecture, 1, &device);
             let tensors = state_dict(&network);
@@ -319,7 +321,7 @@ mod tests {
     fn a_frozen_backbone_keeps_every_weight_and_the_head_learns() {
         let device = Device::flex().autodiff();
         let mut settings = settings(Architecture::DarkCovidNet);
-        settings.freeze_backbone = true;
+        settings.freeze = Freeze::Backbone;
         let fresh = Network::new(&settings, 1, &device).expect("good settings");
         let before = state_dict(&fresh);
         let mut optimiser = AdamConfig::new().init();
@@ -327,6 +329,108 @@ mod tests {
         for (old, new) in before.iter().zip(&after) {
             let backbone = old.name.starts_with("stage");
             assert_eq!(old == new, backbone, "{}", old.name);
+        }
+    }
+
+    #[test]
+    fn training_starts_at_the_stage_that_is_named() {
+        let device = Device::flex().autodiff();
+        // Each with the first stage that is trained and a tensor on either side of the boundary;
+        // running statistics tell whether a frozen batch norm looked at the batch.
+        for (architecture, stage, kept, trained) in [
+            (
+                Architecture::ResNet18,
+                "layer4",
+                "layer3.1.bn2.running_mean",
+                "layer4.0.conv1.weight",
+            ),
+            (
+                Architecture::EfficientNetB0,
+                "stage7",
+                "features.6.3.block.2.fc2.weight",
+                // Not its weight: unfitted layers in prediction shrink maps to nearly nothing.
+                "features.7.0.block.2.fc2.bias",
+            ),
+            (
+                Architecture::DenseNet121,
+                "denseblock4",
+                "features.transition3.norm.running_var",
+                "features.denseblock4.denselayer1.norm1.running_var",
+            ),
+            (
+                Architecture::PlantsCnn,
+                "pair3",
+                "conv4.weight",
+                "conv5.weight",
+            ),
+        ] {
+            let settings = NetworkSettings {
+                freeze: Freeze::Before(stage.to_owned()),
+                ..settings(architecture)
+            };
+            let fresh = Network::new(&settings, 1, &device).expect("good settings");
+            let before = state_dict(&fresh);
+            let after = state_dict(&step(fresh, &mut AdamConfig::new().init(), 1));
+            let first = before.iter().position(|tensor| tensor.name == trained);
+            let last = before.iter().position(|tensor| tensor.name == kept);
+            let (first, last) = (
+                first.expect("in the network"),
+                last.expect("in the network"),
+            );
+            assert!(last < first);
+            assert!(before[first] != after[first], "{architecture}: {trained}");
+            for (old, new) in before[..=last].iter().zip(&after) {
+                assert!(old == new, "{architecture}: {} has changed", old.name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_stage_that_is_not_there_is_refused_with_those_that_are() {
+        let mut settings = settings(Architecture::ResNet18);
+        settings.freeze = Freeze::Before("layer5".to_owned());
+        let error = settings.plan().expect_err("no such stage");
+        assert_eq!(
+            error.to_string(),
+            "resnet18: no stage `layer5` to train from: expected none, backbone or one of stem, \
+             layer1, layer2, layer3, layer4"
+        );
+    }
+
+    #[test]
+    fn the_frozen_part_and_the_rest_make_the_forward_pass() {
+        let cases = [
+            (Freeze::None, Head::Published, 0),
+            (Freeze::Before("stem".to_owned()), Head::Published, 0),
+            // Stem and pooling, and two blocks.
+            (Freeze::Before("layer2".to_owned()), Head::Linear, 4),
+            // All ten layers, and the average over the last map.
+            (Freeze::Backbone, Head::Mlp, 11),
+        ];
+        let device = Device::flex().autodiff();
+        let films = Tensor::<4>::random([2, 3, 32, 32], Distribution::Uniform(0.0, 1.0), &device);
+        for (freeze, head, prefix) in cases {
+            let settings = NetworkSettings {
+                freeze,
+                head,
+                ..settings(Architecture::ResNet18)
+            };
+            let network = Network::new(&settings, 1, &device).expect("good settings");
+            assert_eq!(network.frozen_prefix(), prefix);
+            let maps = network.features_up_to(films.clone(), prefix);
+            assert_eq!(
+                network.forward_from(maps.clone(), prefix).into_data(),
+                network.forward(films.clone()).into_data(),
+                "in training, {prefix} layers"
+            );
+            let predicting = network.valid();
+            let films = films.clone().inner();
+            let kept = predicting.features_up_to(films.clone(), prefix);
+            assert_eq!(kept.clone().into_data(), maps.into_data());
+            assert_eq!(
+                predicting.forward_from(kept, prefix).into_data(),
+                predicting.forward(films).into_data()
+            );
         }
     }
 

@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use super::architecture::NetworkSettings;
+use super::activation::Activation;
 use super::error::ModelError;
 use super::layer_plan::{ConvPlan, LayerPlan, NormPlan, TensorPlan};
 use super::plan::Placed;
-use plainfilm_conv::Activation;
+use super::settings::NetworkSettings;
 
 /// One row of a [`Summary`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -32,6 +32,8 @@ pub struct Summary {
     pub settings: NetworkSettings,
     /// One film: `[channels, height, width]`.
     pub input: Vec<usize>,
+    /// The backbone's stages in order, any of which [`Freeze::Before`](super::Freeze::Before) takes.
+    pub stages: Vec<String>,
     /// The layers in order.
     pub layers: Vec<LayerSummary>,
     /// All parameters.
@@ -56,6 +58,7 @@ pub fn summary(settings: &NetworkSettings) -> Result<Summary, ModelError> {
     }
     Ok(Summary {
         settings: settings.clone(),
+        stages: plan.stages.iter().map(|stage| stage.name.clone()).collect(),
         input: vec![settings.channels, settings.size, settings.size],
         parameters: layers.iter().map(|layer| layer.parameters).sum(),
         trainable: layers.iter().map(|layer| layer.trainable).sum(),
@@ -125,12 +128,6 @@ fn add_conv(conv: &ConvPlan, side: usize, rows: &mut Vec<LayerSummary>) -> usize
     let convolved = conv.convolved(side).expect(possible);
     let side = conv.output(side).expect(possible);
     let map = [conv.outputs, convolved, convolved];
-    let tensors = conv.tensors();
-    let of_norm = |tensor: &&TensorPlan| {
-        conv.norm
-            .as_deref()
-            .is_some_and(|norm| tensor.name.starts_with(norm))
-    };
     let weights: usize = conv.weight().iter().product();
     rows.push(LayerSummary {
         flops: 2 * (weights as u64) * (convolved as u64).pow(2),
@@ -138,19 +135,25 @@ fn add_conv(conv: &ConvPlan, side: usize, rows: &mut Vec<LayerSummary>) -> usize
             &conv.name,
             &conv_kind(conv),
             &map,
-            tensors.iter().filter(|tensor| !of_norm(tensor)),
+            conv.own_tensors().iter(),
         )
     });
     let norm = conv
         .norm
         .as_deref()
-        .map(|name| row(name, "BatchNorm2d", &map, tensors.iter().filter(of_norm)));
+        .map(|name| row(name, "BatchNorm2d", &map, conv.norm_tensors().iter()));
     if conv.norm_last {
         add_activation(conv.activation, &conv.name, &map, rows);
         rows.extend(norm);
     } else {
         rows.extend(norm);
         add_activation(conv.activation, &conv.name, &map, rows);
+    }
+    if let Some(gate) = &conv.gate {
+        rows.push(LayerSummary {
+            flops: 2 * 2 * (gate.channels * gate.squeezed) as u64,
+            ..row(&gate.name, "SqueezeExcitation", &map, gate.tensors().iter())
+        });
     }
     if conv.pool {
         let output = [conv.outputs, side, side];
@@ -190,6 +193,7 @@ fn add_activation(
         Activation::Relu => "ReLU".to_owned(),
         Activation::LeakyRelu(slope) => format!("LeakyReLU {slope}"),
         Activation::Relu6 => "ReLU6".to_owned(),
+        Activation::Silu => "SiLU".to_owned(),
     };
     rows.push(row(name, &kind, output, []));
 }
@@ -221,7 +225,7 @@ fn row<'a>(
 
 #[cfg(test)]
 mod tests {
-    use super::super::architecture::Architecture;
+    use super::super::Architecture;
     use super::*;
 
     #[test]
@@ -230,10 +234,16 @@ mod tests {
             (Architecture::DarkCovidNet, 2, 1_164_434, 1_164_434),
             (Architecture::DarkCovidNet, 3, 1_167_586, 1_167_586),
             (Architecture::Vgg16, 2, 14_747_650, 32_962),
+            // The 20,024,384 of the convolutions, as Keras counts them, and the head.
+            (Architecture::Vgg19, 2, 20_057_346, 32_962),
             // torchvision's own counts, with its thousand labels.
             (Architecture::ResNet18, 1000, 11_689_512, 11_689_512),
+            (Architecture::ResNet50, 1000, 25_557_032, 25_557_032),
+            (Architecture::EfficientNetB0, 1000, 5_288_548, 5_288_548),
             (Architecture::MobileNetV2, 1000, 3_504_872, 3_504_872),
             (Architecture::DenseNet121, 1000, 7_978_856, 7_978_856),
+            // torchxrayvision's own count, with its 18 findings.
+            (Architecture::XrvDenseNet121, 18, 6_966_034, 6_966_034),
             // The 4.7 million of its authors; 4,652,008 in every published state dict.
             (Architecture::EfficientNetLite0, 1000, 4_652_008, 4_652_008),
         ];
@@ -258,6 +268,8 @@ mod tests {
     fn the_networks_of_torchvision_take_its_multiply_adds() {
         for (architecture, expected) in [
             (Architecture::ResNet18, 1.814),
+            (Architecture::ResNet50, 4.089),
+            (Architecture::EfficientNetB0, 0.386),
             (Architecture::MobileNetV2, 0.301),
             (Architecture::DenseNet121, 2.834),
         ] {

@@ -58,6 +58,9 @@ pub enum Scaling {
     Caffe,
     /// -1 to 1, as Keras' MobileNet weights were fitted with.
     Tf,
+    /// 0 becomes -1024 and 1 becomes 1024, as torchxrayvision scales films for its networks.
+    #[serde(rename = "xrv")]
+    XRayVision,
 }
 
 /// Whether black and white change places, for films stored with bone black (MONOCHROME1).
@@ -126,6 +129,7 @@ names!(Scaling {
     ImageNet => "imagenet",
     Caffe => "caffe",
     Tf => "tf",
+    XRayVision => "xrv",
 });
 names!(Inversion { None => "none", Invert => "invert" });
 
@@ -348,6 +352,11 @@ impl Preprocessing {
                     let mean = figure(CAFFE_MEAN);
                     for (out, value) in target.iter_mut().zip(values) {
                         *out = value * 255.0 - mean;
+                    }
+                }
+                Scaling::XRayVision => {
+                    for (out, value) in target.iter_mut().zip(values) {
+                        *out = (2.0 * value - 1.0) * 1024.0;
                     }
                 }
                 Scaling::ImageNet => {
@@ -605,6 +614,8 @@ mod tests {
         let one = scaled(Scaling::ImageNet, 1, vec![0.449]);
         assert!(one[0].abs() < 1e-6);
         assert_eq!(scaled(Scaling::Unit, 3, vec![0.25]), [0.25; 3]);
+        let ends = scaled(Scaling::XRayVision, 1, vec![0.0, 0.75, 1.0, 0.5]);
+        assert_eq!(ends, [-1024.0, 512.0, 1024.0, 0.0]);
     }
 
     #[test]

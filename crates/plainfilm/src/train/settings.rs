@@ -9,7 +9,7 @@ use super::augment::Augmentation;
 use super::error::TrainError;
 use super::schedule::Schedule;
 use crate::dataset::SplitMethod;
-use crate::model::{Architecture, NetworkSettings};
+use crate::model::{Architecture, Freeze, Head, NetworkSettings};
 use crate::radiograph::Preprocessing;
 use crate::weights::StartingWeights;
 
@@ -26,8 +26,13 @@ pub struct TrainSettings {
     pub patient_pattern: Option<String>,
     /// The network.
     pub model: Architecture,
-    /// Whether the backbone keeps its weights.
-    pub freeze_backbone: bool,
+    /// Which layers keep their weights. Read from `freeze_backbone` too, its name in runs from before
+    /// stages could be named.
+    #[serde(alias = "freeze_backbone")]
+    pub freeze: Freeze,
+    /// What turns the backbone's maps into logits.
+    #[serde(default)]
+    pub head: Head,
     /// Passes over the training films.
     pub epochs: usize,
     /// Films a step.
@@ -184,6 +189,8 @@ impl TrainSettings {
         let model = given.model;
         let preprocessing = Preprocessing {
             size: model.default_size(),
+            channels: model.default_channels(),
+            scaling: model.default_scaling(),
             ..Preprocessing::default()
         };
         let adam = OptimiserSettings {
@@ -199,7 +206,8 @@ impl TrainSettings {
             labels: Vec::new(),
             patient_pattern: None,
             model,
-            freeze_backbone: false,
+            freeze: model.default_freeze(),
+            head: Head::Published,
             epochs: 20,
             batch: 16,
             seed: given.seed,
@@ -235,15 +243,14 @@ impl TrainSettings {
                 ..base
             },
             // The notebook's head on a frozen backbone.
-            Architecture::Vgg16 => Self {
-                freeze_backbone: true,
-                batch: 8,
-                ..base
-            },
+            Architecture::Vgg16 | Architecture::Vgg19 => Self { batch: 8, ..base },
             Architecture::ResNet18
+            | Architecture::ResNet50
             | Architecture::MobileNetV2
             | Architecture::EfficientNetLite0
-            | Architecture::DenseNet121 => base,
+            | Architecture::EfficientNetB0
+            | Architecture::DenseNet121
+            | Architecture::XrvDenseNet121 => base,
             Architecture::PlantsCnn => Self { batch: 32, ..base },
         }
     }
@@ -256,7 +263,8 @@ impl TrainSettings {
             classes: self.labels.len(),
             size: self.preprocessing.size,
             channels: self.preprocessing.channels,
-            freeze_backbone: self.freeze_backbone,
+            freeze: self.freeze.clone(),
+            head: self.head,
         }
     }
 
@@ -264,7 +272,8 @@ impl TrainSettings {
     ///
     /// # Errors
     ///
-    /// The first setting that is outside its range.
+    /// The first setting that is outside its range; a film too small for the network, or a stage that
+    /// it does not have.
     pub fn check(&self) -> Result<(), TrainError> {
         let rate = self.optimiser.learning_rate;
         let checks = [
@@ -318,7 +327,12 @@ impl TrainSettings {
             ),
         ];
         match checks.into_iter().find(|(_, holds, ..)| !holds) {
-            None => Ok(()),
+            // The labels are not known to everybody who checks, and change no layer but the last.
+            None => Ok(NetworkSettings {
+                classes: self.labels.len().max(2),
+                ..self.network()
+            }
+            .check()?),
             Some((setting, _, expected, found)) => Err(TrainError::Setting {
                 setting,
                 expected,

@@ -9,7 +9,7 @@ use super::settings::TrainSettings;
 use crate::audit::{Audit, AuditSummary};
 use crate::dataset::{Dataset, Part, PatientOrigin, Split, SplitMethod};
 use crate::evaluate::{ScoredFilm, positive_label};
-use crate::model::summary;
+use crate::model::{Freeze, summary};
 use crate::radiograph::Plane;
 use crate::report::{
     AuditSection, DataSummary, ModelFacts, Notice, ReportInput, RunFacts, Severity, TestSample,
@@ -288,11 +288,19 @@ fn notices(dataset: &Dataset, settings: &TrainSettings, metrics: &RunMetrics) ->
                 weights.record.file, weights.record.format, weights.record.sha256
             ),
         );
-    } else if settings.freeze_backbone {
-        say(
+    }
+    match &settings.freeze {
+        // The frozen layers have what they came with.
+        _ if settings.weights.is_some() => {}
+        Freeze::None => {}
+        Freeze::Backbone => say(
             Severity::Warning,
             "The backbone is frozen with random weights: only the head has learned.".to_owned(),
-        );
+        ),
+        Freeze::Before(stage) => say(
+            Severity::Warning,
+            format!("The layers before {stage} are frozen with random weights."),
+        ),
     }
     if !dataset.set_aside.is_empty() {
         say(

@@ -25,6 +25,7 @@ const HEADS: [&str; 4] = ["fc1", "fc2", "predictions", "fc1000"];
 fn table(architecture: Architecture) -> Result<Vec<Pair>, String> {
     match architecture {
         Architecture::Vgg16 => Ok(vgg(&[2, 2, 3, 3, 3])),
+        Architecture::Vgg19 => Ok(vgg(&[2, 2, 4, 4, 4])),
         Architecture::DenseNet121 => Ok(dense_net(&[6, 12, 24, 16])),
         Architecture::MobileNetV2 => Err(
             "Keras pads the map at stride 2 below and to the right only, this network on all sides; \
@@ -186,7 +187,7 @@ fn head(config: &KerasConfig, entries: &[Entry], target: &Target<'_>) -> HashMap
 /// As the modules of `keras.applications` preprocess their ImageNet films.
 pub(super) fn published_scaling(architecture: Architecture) -> Scaling {
     match architecture {
-        Architecture::Vgg16 => Scaling::Caffe,
+        Architecture::Vgg16 | Architecture::Vgg19 => Scaling::Caffe,
         Architecture::MobileNetV2 => Scaling::Tf,
         _ => Scaling::ImageNet,
     }

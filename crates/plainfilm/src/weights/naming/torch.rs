@@ -47,7 +47,8 @@ fn place(name: &str, architecture: Architecture, target: &Target<'_>) -> Place {
     {
         return Place::Ours(ours, Layout::Same);
     }
-    if name.ends_with(".num_batches_tracked") {
+    // torchxrayvision keeps thresholds of its labels beside the weights.
+    if name.ends_with(".num_batches_tracked") || name == "op_threshs" {
         return Place::Bookkeeping;
     }
     if HEADS.iter().any(|head| name.starts_with(head)) {
@@ -119,6 +120,7 @@ fn timm_mobile_net(name: &str) -> Option<String> {
 pub(super) fn published_scaling(architecture: Architecture) -> Scaling {
     match architecture {
         Architecture::EfficientNetLite0 => Scaling::Tf,
+        Architecture::XrvDenseNet121 => Scaling::XRayVision,
         _ => Scaling::ImageNet,
     }
 }
