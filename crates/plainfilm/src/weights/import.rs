@@ -28,7 +28,7 @@ pub struct ImportOptions {
 /// Tensors of a network, without its head where the file's is another.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Imported {
-    /// Under the names of [`state_dict`](crate::model::state_dict), in its order.
+    /// Under the names of [`state_dict`], in its order.
     pub tensors: Vec<NamedTensor>,
     /// Where they came from.
     pub record: WeightsRecord,

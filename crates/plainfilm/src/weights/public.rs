@@ -40,7 +40,7 @@ const KERAS_VGG: &str = "CC BY 4.0 (Visual Geometry Group, Oxford); fitted on Im
 
 /// Addresses and checksums as in the sources of torchvision 0.13.1 (`models/*.py`), Keras 3.15
 /// (`applications/*.py`) and timm 0.9.16 (`models/efficientnet.py`).
-const TABLE: [PublicWeights; 8] = [
+const TABLE: [PublicWeights; 12] = [
     PublicWeights {
         name: "keras/vgg16",
         architecture: Architecture::Vgg16,
@@ -90,6 +90,35 @@ const TABLE: [PublicWeights; 8] = [
         architecture: Architecture::DenseNet121,
         address: "https://download.pytorch.org/models/densenet121-a639ec97.pth",
         checksum: Published::Sha256("a639ec97"),
+        licence: TORCHVISION,
+    },
+    PublicWeights {
+        name: "keras/vgg19",
+        architecture: Architecture::Vgg19,
+        address: "https://storage.googleapis.com/tensorflow/keras-applications/vgg19/\
+                  vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        checksum: Published::Md5("253f8cb515780f3b799900260a226db6"),
+        licence: KERAS_VGG,
+    },
+    PublicWeights {
+        name: "torchvision/vgg19",
+        architecture: Architecture::Vgg19,
+        address: "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",
+        checksum: Published::Sha256("dcbb9e9d"),
+        licence: TORCHVISION,
+    },
+    PublicWeights {
+        name: "torchvision/resnet50",
+        architecture: Architecture::ResNet50,
+        address: "https://download.pytorch.org/models/resnet50-0676ba61.pth",
+        checksum: Published::Sha256("0676ba61"),
+        licence: TORCHVISION,
+    },
+    PublicWeights {
+        name: "torchvision/efficientnet-b0",
+        architecture: Architecture::EfficientNetB0,
+        address: "https://download.pytorch.org/models/efficientnet_b0_rwightman-3dd342df.pth",
+        checksum: Published::Sha256("3dd342df"),
         licence: TORCHVISION,
     },
     PublicWeights {
