@@ -19,12 +19,25 @@ use crate::exit::UsageError;
 /// Seed where none is given.
 pub const DEFAULT_SEED: u64 = 42;
 
-/// The settings of a training, but for the labels, which only the data set knows.
+/// A file of weights to start from; whether it fits is known once the labels are.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WeightsFile {
+    /// The file.
+    pub path: PathBuf,
+    /// Whether arguments or the settings file say how values are scaled; else the weights do.
+    pub scaling_is_given: bool,
+}
+
+/// The settings of a training, but for the labels, which only the data set knows, and the weights to
+/// start from.
 ///
 /// # Errors
 ///
 /// When a value is not one of its kind, or the settings file cannot be read.
-pub fn resolve(args: &TrainArgs, data: &Path) -> anyhow::Result<TrainSettings> {
+pub fn resolve(
+    args: &TrainArgs,
+    data: &Path,
+) -> anyhow::Result<(TrainSettings, Option<WeightsFile>)> {
     let file = match &args.settings {
         Some(path) => read(path)?,
         None => toml::Table::new(),
@@ -34,6 +47,10 @@ pub fn resolve(args: &TrainArgs, data: &Path) -> anyhow::Result<TrainSettings> {
         (None, Some(name)) => name.parse()?,
         (None, None) => Architecture::DarkCovidNet,
     };
+    let scaling_is_given = args.preprocessing.scaling.is_some()
+        || file
+            .get("preprocessing")
+            .is_some_and(|preprocessing| preprocessing.get("scaling").is_some());
     let defaults = TrainSettings::defaults(TrainDefaults {
         data: data.to_owned(),
         model,
@@ -89,7 +106,11 @@ pub fn resolve(args: &TrainArgs, data: &Path) -> anyhow::Result<TrainSettings> {
     preprocess(&args.preprocessing, &mut settings.preprocessing)?;
     augmentation(args, &mut settings);
     settings.check()?;
-    Ok(settings)
+    let weights = args.weights.clone().map(|path| WeightsFile {
+        path,
+        scaling_is_given,
+    });
+    Ok((settings, weights))
 }
 
 /// Reads a settings file, which may leave out whatever has a default.
@@ -272,7 +293,7 @@ mod tests {
     fn train(arguments: &[&str]) -> anyhow::Result<TrainSettings> {
         let line = ["plainfilm", "train", "films"].iter().chain(arguments);
         match Cli::try_parse_from(line)?.verb {
-            Verb::Train(args) => resolve(&args, Path::new("films")),
+            Verb::Train(args) => Ok(resolve(&args, Path::new("films"))?.0),
             other => panic!("expected train, parsed {other:?}"),
         }
     }

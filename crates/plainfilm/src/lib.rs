@@ -4,7 +4,7 @@
 //!
 //! Films flow in one direction: [`radiograph`] decodes and preprocesses them, [`dataset`] says
 //! which films exist and how they are split by patient, [`audit`] says how much of their label can be had
-//! without looking at the lungs, [`model`] holds the networks, [`train`]
+//! without looking at the lungs, [`model`] holds the networks, [`weights`] brings other libraries' weights to them, [`train`]
 //! fits one, [`predict`] scores films with it, [`evaluate`] turns scores into figures, [`report`] shows the result, and [`bundle`] is the one file
 //! that carries a trained network with everything needed to use it.
 
@@ -12,6 +12,7 @@ pub mod audit;
 pub mod bundle;
 pub mod dataset;
 pub mod device;
+mod download;
 pub mod evaluate;
 pub mod model;
 pub mod predict;
@@ -19,6 +20,7 @@ pub mod radiograph;
 pub mod report;
 pub mod seed;
 pub mod train;
+pub mod weights;
 
 /// The sentence that every report, page and export carries.
 pub const NOT_A_MEDICAL_DEVICE: &str =

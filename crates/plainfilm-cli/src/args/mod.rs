@@ -5,6 +5,7 @@ mod data;
 pub mod predict;
 pub mod preprocessing;
 pub mod train;
+mod weights;
 
 use std::path::PathBuf;
 
@@ -14,6 +15,7 @@ pub use audit::AuditArgs;
 pub use data::{DataArgs, DataVerb};
 pub use predict::{EvaluateArgs, PredictArgs};
 pub use train::TrainArgs;
+pub use weights::{WeightsArgs, WeightsVerb};
 
 /// Train, evaluate and judge chest X-ray classifiers.
 ///
@@ -47,6 +49,8 @@ pub enum Verb {
     Predict(PredictArgs),
     /// List the networks, or print one layer by layer
     Models(ModelsArgs),
+    /// List, fetch, verify or import weights of other libraries
+    Weights(WeightsArgs),
 }
 
 /// `quickstart`

@@ -15,7 +15,7 @@ pub struct PreprocessingArgs {
     /// Resizing filter: nearest, bilinear, bicubic or lanczos
     #[arg(long, value_name = "FILTER")]
     pub resampling: Option<String>,
-    /// Scaling of values: unit, percentile, zscore, imagenet or xrv
+    /// Scaling of values: unit, percentile, zscore, imagenet, caffe, tf or xrv
     #[arg(long, value_name = "SCALING")]
     pub scaling: Option<String>,
     /// Turn black into white, for films stored inverted

@@ -29,6 +29,10 @@ pub struct TrainArgs {
     #[arg(long, value_name = "FILE")]
     pub settings: Option<PathBuf>,
 
+    /// Weights to start from: Keras (.h5, .keras), PyTorch (.pth, .pt), safetensors, or a plainfilm
+    /// model. The scaling that they were fitted with is used unless --scaling says otherwise
+    #[arg(long, value_name = "FILE", help_heading = "Training")]
+    pub weights: Option<PathBuf>,
     /// Passes over the training films
     #[arg(long, value_name = "N", help_heading = "Training")]
     pub epochs: Option<usize>,

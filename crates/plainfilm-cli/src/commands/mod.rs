@@ -9,6 +9,7 @@ mod predict;
 mod quickstart;
 mod table;
 mod train;
+mod weights;
 
 use std::path::{Path, PathBuf};
 
@@ -33,6 +34,7 @@ pub fn run(cli: Cli, printer: &Printer) -> anyhow::Result<Exit> {
         Verb::Evaluate(args) => evaluate::run(&args, printer),
         Verb::Predict(args) => predict::run(&args, printer),
         Verb::Models(args) => models::run(&args, printer),
+        Verb::Weights(args) => weights::run(args.verb, printer),
     }
 }
 

@@ -10,6 +10,7 @@ use plainfilm::dataset::{Dataset, DatasetOptions, SetAside};
 use plainfilm::evaluate::{Figure, PartMetrics, classification_report};
 use plainfilm::model::Freeze;
 use plainfilm::train::{Outcome, RunFolder, TrainError, TrainSettings};
+use plainfilm::weights::{ImportOptions, StartingWeights};
 
 use super::table::{Align, render};
 use super::{verdict_style, verdict_word};
@@ -18,31 +19,31 @@ use crate::exit::{Exit, UsageError};
 use crate::interrupt;
 use crate::printer::{Printer, Style};
 use crate::progress::TrainingDisplay;
-use crate::settings::{resolve, use_threads};
+use crate::settings::{WeightsFile, resolve, use_threads};
 
 /// How many films of a list are named on the terminal.
 pub const NAMED: usize = 5;
 
 /// Trains, or goes on with a training.
 pub fn run(args: &TrainArgs, printer: &Printer) -> anyhow::Result<Exit> {
-    let (settings, folder) = match (&args.resume, &args.data) {
+    let (settings, weights, folder) = match (&args.resume, &args.data) {
         (Some(run), _) => {
             let folder = RunFolder::at(run);
             let settings = folder
                 .read_settings()
                 .with_context(|| format!("{} cannot be resumed", run.display()))?;
-            (settings, folder)
+            (settings, None, folder)
         }
         (None, Some(data)) => {
-            let settings = resolve(args, data)?;
-            (settings, new_folder(args.run.as_deref(), args)?)
+            let (settings, weights) = resolve(args, data)?;
+            (settings, weights, new_folder(args.run.as_deref(), args)?)
         }
         (None, None) => {
             return Err(UsageError("expected DATA or --resume RUN".to_owned()).into());
         }
     };
     use_threads(settings.threads)?;
-    let outcome = train(settings, &folder, printer)?;
+    let outcome = train(settings, weights, &folder, printer)?;
     Ok(Exit::after(outcome.set_aside.len()))
 }
 
@@ -53,6 +54,7 @@ pub fn run(args: &TrainArgs, printer: &Printer) -> anyhow::Result<Exit> {
 /// Whatever kept it from its end.
 pub fn train(
     mut settings: TrainSettings,
+    weights: Option<WeightsFile>,
     folder: &RunFolder,
     printer: &Printer,
 ) -> anyhow::Result<Outcome> {
@@ -66,6 +68,9 @@ pub fn train(
         },
     )?;
     settings.labels.clone_from(&dataset.labels);
+    if let Some(weights) = weights {
+        start_from(&weights, &mut settings, printer)?;
+    }
     // The run folder must know where the films are from wherever it is resumed.
     settings.data = std::path::absolute(&settings.data)?;
     describe(&dataset, &settings, folder, printer);
@@ -79,6 +84,38 @@ pub fn train(
     let outcome = result?;
     print_outcome(&outcome, folder, printer);
     Ok(outcome)
+}
+
+/// Lets the training start from a file of weights, with the scaling that they were fitted with unless
+/// another was asked for.
+fn start_from(
+    weights: &WeightsFile,
+    settings: &mut TrainSettings,
+    printer: &Printer,
+) -> anyhow::Result<()> {
+    let options = ImportOptions {
+        scaling: weights
+            .scaling_is_given
+            .then_some(settings.preprocessing.scaling),
+    };
+    let opened = StartingWeights::open(&weights.path, &settings.network(), &options)?;
+    settings.preprocessing.scaling = opened.record.scaling;
+    settings.check()?;
+    printer.line(&format!(
+        "{} {} ({}), {}; scaling {}: {}",
+        printer.styled(Style::Bold, "start"),
+        opened.record.file,
+        opened.record.format,
+        if opened.record.head {
+            "with its head"
+        } else {
+            "with a fresh head"
+        },
+        opened.record.scaling,
+        opened.record.scaling_known_from,
+    ));
+    settings.weights = Some(opened);
+    Ok(())
 }
 
 /// The folder of a new run: named, or made from the time and the model.
@@ -156,9 +193,9 @@ fn describe(dataset: &Dataset, settings: &TrainSettings, folder: &RunFolder, pri
             "the layers before {stage} are frozen and their weights are random"
         )),
     };
-    if let Some(frozen) = frozen {
+    if let Some(frozen) = frozen.filter(|_| settings.weights.is_none()) {
         printer.warning(&format!(
-            "{frozen}\nhint: --freeze none trains it all, slowly"
+            "{frozen}\nhint: --weights FILE starts from fitted ones, --freeze none trains it all, slowly"
         ));
     }
     if dataset.synthetic {

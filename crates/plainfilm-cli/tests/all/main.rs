@@ -6,3 +6,4 @@ mod program;
 mod quickstart;
 mod resuming;
 mod training;
+mod weights;

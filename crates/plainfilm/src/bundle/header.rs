@@ -8,6 +8,7 @@ use super::BundleError;
 use crate::audit::AuditSummary;
 use crate::model::NetworkSettings;
 use crate::radiograph::Preprocessing;
+use crate::weights::WeightsRecord;
 
 /// The layout of [`ModelHeader`] that this program reads and writes.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -68,6 +69,10 @@ pub struct ModelHeader {
     /// files from before there were audits: the field is optional, so the schema stays the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audit: Option<AuditSummary>,
+    /// The weights that training started from; None where it started at random, as all did before
+    /// there were importers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<WeightsRecord>,
     /// The figures that were measured, by part of the split.
     pub metrics: serde_json::Value,
     /// The licence of the weights.

@@ -254,6 +254,7 @@ mod tests {
                     synthetic: true,
                 },
                 audit: None,
+                weights: None,
                 metrics: json!({}),
                 licence: "MIT OR Apache-2.0".into(),
                 intended_use: "teaching".into(),

@@ -18,6 +18,10 @@ const MAX_STRIPPED: u8 = 40;
 const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
 const IMAGENET_SD: [f32; 3] = [0.229, 0.224, 0.225];
 
+/// Mean of ImageNet's red, green and blue channels on a scale of 0 to 255, as Caffe's VGG networks
+/// and Keras' `preprocess_input` in mode `caffe` subtract it.
+const CAFFE_MEAN: [f32; 3] = [123.68, 116.779, 103.939];
+
 /// How a film becomes a square.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -48,6 +52,12 @@ pub enum Scaling {
     /// Per channel: ImageNet's mean is subtracted and its standard deviation divided by. With any
     /// number of channels but three, every channel gets the mean of the three figures.
     ImageNet,
+    /// Per channel: 0 to 255, less ImageNet's mean; what Keras' VGG weights were fitted with. The
+    /// channels stay red, green, blue: an import turns the weights instead. With any number of
+    /// channels but three, every channel gets the mean of the three figures.
+    Caffe,
+    /// -1 to 1, as Keras' MobileNet weights were fitted with.
+    Tf,
     /// 0 becomes -1024 and 1 becomes 1024, as torchxrayvision scales films for its networks.
     #[serde(rename = "xrv")]
     XRayVision,
@@ -117,9 +127,18 @@ names!(Scaling {
     Percentile => "percentile",
     ZScore => "zscore",
     ImageNet => "imagenet",
+    Caffe => "caffe",
+    Tf => "tf",
     XRayVision => "xrv",
 });
 names!(Inversion { None => "none", Invert => "invert" });
+
+impl Scaling {
+    /// Whether the channels get different values.
+    pub fn is_per_channel(self) -> bool {
+        matches!(self, Self::ImageNet | Self::Caffe)
+    }
+}
 
 /// Everything between a decoded film and a network's input. It travels in the model file, so that
 /// prediction repeats what training did.
@@ -299,8 +318,15 @@ impl Preprocessing {
         }
         let values = &plane.values;
         for (channel, target) in out.chunks_exact_mut(area).enumerate() {
+            let figure = |figures: [f32; 3]| {
+                if self.channels == 3 {
+                    figures[channel]
+                } else {
+                    figures.iter().sum::<f32>() / 3.0
+                }
+            };
             match self.scaling {
-                _ if channel > 0 && self.scaling != Scaling::ImageNet => break,
+                _ if channel > 0 && !self.scaling.is_per_channel() => break,
                 Scaling::Unit => target.copy_from_slice(values),
                 Scaling::Percentile => {
                     let (low, high) = percentiles(values);
@@ -317,19 +343,23 @@ impl Preprocessing {
                         *out = ((f64::from(*value) - mean) * factor) as f32;
                     }
                 }
+                Scaling::Tf => {
+                    for (out, value) in target.iter_mut().zip(values) {
+                        *out = value * 2.0 - 1.0;
+                    }
+                }
+                Scaling::Caffe => {
+                    let mean = figure(CAFFE_MEAN);
+                    for (out, value) in target.iter_mut().zip(values) {
+                        *out = value * 255.0 - mean;
+                    }
+                }
                 Scaling::XRayVision => {
                     for (out, value) in target.iter_mut().zip(values) {
                         *out = (2.0 * value - 1.0) * 1024.0;
                     }
                 }
                 Scaling::ImageNet => {
-                    let figure = |figures: [f32; 3]| {
-                        if self.channels == 3 {
-                            figures[channel]
-                        } else {
-                            figures.iter().sum::<f32>() / 3.0
-                        }
-                    };
                     let (mean, sd) = (figure(IMAGENET_MEAN), figure(IMAGENET_SD));
                     for (out, value) in target.iter_mut().zip(values) {
                         *out = (value - mean) / sd;
@@ -337,7 +367,7 @@ impl Preprocessing {
                 }
             }
         }
-        if self.scaling != Scaling::ImageNet {
+        if !self.scaling.is_per_channel() {
             let (first, others) = out.split_at_mut(area);
             for channel in others.chunks_exact_mut(area) {
                 channel.copy_from_slice(first);
@@ -571,6 +601,16 @@ mod tests {
         for (value, expected) in three.iter().zip([0.065_502_18, 0.196_428_57, 0.417_777_8]) {
             assert!((value - expected).abs() < 1e-6, "{value} {expected}");
         }
+        // Red, green and blue each less their own mean, on a scale of 0 to 255.
+        let caffe = scaled(Scaling::Caffe, 3, vec![0.6]);
+        for (found, expected) in
+            caffe
+                .iter()
+                .zip([153.0 - 123.68, 153.0 - 116.779, 153.0 - 103.939])
+        {
+            assert!((found - expected).abs() < 1e-4, "{found} {expected}");
+        }
+        assert_eq!(scaled(Scaling::Tf, 3, vec![0.75]), [0.5; 3]);
         let one = scaled(Scaling::ImageNet, 1, vec![0.449]);
         assert!(one[0].abs() < 1e-6);
         assert_eq!(scaled(Scaling::Unit, 3, vec![0.25]), [0.25; 3]);

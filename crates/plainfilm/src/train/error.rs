@@ -7,6 +7,7 @@ use crate::dataset::DatasetError;
 use crate::device::DeviceError;
 use crate::model::ModelError;
 use crate::report::ReportError;
+use crate::weights::WeightsError;
 
 /// Why a training stopped.
 #[derive(Debug, thiserror::Error)]
@@ -96,6 +97,9 @@ pub enum TrainError {
     /// From the network.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// From the weights that it starts from.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
     /// From the model file.
     #[error(transparent)]
     Bundle(#[from] BundleError),

@@ -16,6 +16,7 @@ use crate::dataset::{Dataset, Part, Split, SplitMethod};
 use crate::evaluate::{PartMetrics, ScoredFilm, evaluate, positive_label};
 use crate::model::Network;
 use crate::report;
+use crate::weights::StartingWeights;
 
 /// `metrics.json`: the figures of each part, and what they were computed on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -168,6 +169,10 @@ fn header(
     // Where the films lay is this machine's business: the same training gives the same bytes anywhere.
     let training = TrainSettings {
         data: name.into(),
+        weights: settings.weights.clone().map(|weights| StartingWeights {
+            path: weights.path.file_name().unwrap_or_default().into(),
+            ..weights
+        }),
         ..settings.clone()
     };
     let as_json = "settings and metrics hold only text and finite numbers";
@@ -195,6 +200,10 @@ fn header(
             synthetic: dataset.synthetic,
         },
         audit: metrics.audit.clone(),
+        weights: settings
+            .weights
+            .as_ref()
+            .map(|weights| weights.record.clone()),
         metrics: serde_json::to_value(metrics).expect(as_json),
         licence: "of the films it was trained on, which differ; see the data set".to_owned(),
         intended_use: "Research and teaching: comparing methods, and showing how a data set can \

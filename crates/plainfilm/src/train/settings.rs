@@ -9,7 +9,8 @@ use super::error::TrainError;
 use super::schedule::Schedule;
 use crate::dataset::SplitMethod;
 use crate::model::{Architecture, Freeze, Head, NetworkSettings};
-use crate::radiograph::{Preprocessing, Scaling};
+use crate::radiograph::Preprocessing;
+use crate::weights::StartingWeights;
 
 /// The resolved settings of one training: with the data they are enough to repeat it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -61,6 +62,9 @@ pub struct TrainSettings {
     pub optimiser: OptimiserSettings,
     /// The learning rate over time.
     pub schedule: Schedule,
+    /// Weights of another library that training starts from; without, all start at random.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<StartingWeights>,
 }
 
 fn yes() -> bool {
@@ -196,6 +200,7 @@ impl TrainSettings {
             augmentation: Augmentation::default(),
             optimiser: adam,
             schedule: Schedule::OneCycle { warm_up: 0.3 },
+            weights: None,
         };
         match model {
             // The paper's optimiser (fastai: Adam with decoupled weight decay, betas 0.9 and 0.99,
@@ -290,8 +295,8 @@ impl TrainSettings {
             ),
             (
                 "scaling",
-                self.preprocessing.scaling != Scaling::ImageNet || self.preprocessing.channels == 3,
-                "one that suits the channels: imagenet needs 3",
+                !self.preprocessing.scaling.is_per_channel() || self.preprocessing.channels == 3,
+                "one that suits the channels: imagenet and caffe need 3",
                 format!("{} channels", self.preprocessing.channels),
             ),
         ];

@@ -280,7 +280,18 @@ fn notices(dataset: &Dataset, settings: &TrainSettings, metrics: &RunMetrics) ->
             ),
         );
     }
+    if let Some(weights) = &settings.weights {
+        say(
+            Severity::Note,
+            format!(
+                "Training began with the weights of {} ({}, SHA-256 {}), not at random.",
+                weights.record.file, weights.record.format, weights.record.sha256
+            ),
+        );
+    }
     match &settings.freeze {
+        // The frozen layers have what they came with.
+        _ if settings.weights.is_some() => {}
         Freeze::None => {}
         Freeze::Backbone => say(
             Severity::Warning,

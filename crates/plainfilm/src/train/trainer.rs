@@ -97,6 +97,10 @@ impl Trainer<'_> {
                 best: None,
                 history: Vec::new(),
             };
+            let network = match &settings.weights {
+                None => network,
+                Some(weights) => weights.read(&settings.network())?.load_into(network)?,
+            };
             return Ok(State {
                 network,
                 optimiser,

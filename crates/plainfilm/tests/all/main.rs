@@ -15,3 +15,4 @@ mod models;
 mod public_data;
 mod resampling;
 mod support;
+mod weights;

@@ -9,8 +9,8 @@ use std::time::Duration;
 use ureq::Agent;
 
 use crate::bundle::atomic_write;
+use crate::download::{self, Checksum, Outcome, Request};
 
-use super::download::{self, Outcome, Request};
 use super::verify::{LockEntry, Origin, read_lock, write_lock};
 use super::{LOCK_FILE, PublicDataError, PublicDataset, PublicFilm, SetAside};
 
@@ -156,7 +156,7 @@ pub fn fetch_dataset(
         films.iter().filter_map(|film| film.bytes).sum(),
     );
 
-    let agent = agent(options, &bases);
+    let agent = download::agent(options.timeout, &bases);
     let next = AtomicUsize::new(0);
     let stop = AtomicBool::new(false);
     let settled = Mutex::new(BTreeMap::new());
@@ -230,30 +230,6 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
         .unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
-fn agent(options: &FetchOptions, bases: &[String]) -> Agent {
-    let mut config = Agent::config_builder()
-        .http_status_as_error(false)
-        .max_redirects(8)
-        // Byte ranges and sizes mean the file itself, not a compressed form of it.
-        .accept_encoding("identity")
-        .user_agent(concat!("plainfilm/", env!("CARGO_PKG_VERSION")))
-        .timeout_resolve(Some(options.timeout))
-        .timeout_connect(Some(options.timeout))
-        .timeout_send_request(Some(options.timeout))
-        .timeout_recv_response(Some(options.timeout))
-        .timeout_per_read(Some(options.timeout));
-    // A proxy from the environment is for the outside, not for a mirror on this machine.
-    let here = |base: &String| {
-        download::host(base).is_some_and(|host| {
-            host.starts_with("127.") || host.starts_with("localhost") || host.starts_with("[::1]")
-        })
-    };
-    if bases.iter().all(here) {
-        config = config.proxy(None);
-    }
-    config.build().into()
-}
-
 fn settle(
     agent: &Agent,
     film: &PublicFilm,
@@ -273,7 +249,7 @@ fn settle(
         let sound = match (&film.sha256, known) {
             (Some(sha256), _) => *sha256 == found,
             (None, Some(entry)) => entry.sha256 == found,
-            (None, None) => download::decodes(&target).is_ok(),
+            (None, None) => decodes(&target).is_ok(),
         };
         if sound {
             let metadata = target
@@ -292,7 +268,10 @@ fn settle(
     let request = Request {
         addresses: &addresses,
         target: &target,
-        sha256: film.sha256.as_deref(),
+        checksum: film
+            .sha256
+            .as_deref()
+            .map_or(Checksum::Look(decodes), Checksum::Sha256),
         bytes: film.bytes,
         limit: options.max_film_bytes,
         retries: options.retries,
@@ -312,6 +291,23 @@ fn settle(
             return Err(PublicDataError::Unreachable { host, cause });
         }
     })
+}
+
+/// Whether a file is a whole picture; the reason if not.
+pub(super) fn decodes(path: &Path) -> Result<(), String> {
+    let mut limits = image::Limits::default();
+    limits.max_image_width = Some(16_384);
+    limits.max_image_height = Some(16_384);
+    let mut reader = image::ImageReader::open(path)
+        .and_then(image::ImageReader::with_guessed_format)
+        .map_err(|error| error.to_string())?;
+    reader.limits(limits);
+    match reader.decode() {
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!(
+            "expected a picture, found a file that does not decode: {error}"
+        )),
+    }
 }
 
 /// `base/path`, the path percent-encoded (RFC 3986, unreserved characters stay).

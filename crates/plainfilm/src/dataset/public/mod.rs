@@ -4,7 +4,6 @@
 //! they are known, checksums come from that table only; nothing that a server says decides where
 //! a file is written.
 
-mod download;
 mod fetch;
 #[cfg(test)]
 mod tests;

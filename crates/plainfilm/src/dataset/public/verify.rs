@@ -6,9 +6,10 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::bundle::atomic_write;
+use crate::download;
 
-use super::fetch::file_error;
-use super::{LOCK_FILE, PublicDataError, PublicDataset, SetAside, download};
+use super::fetch::{decodes, file_error};
+use super::{LOCK_FILE, PublicDataError, PublicDataset, SetAside};
 
 /// Where a checksum in the lock file came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -167,7 +168,7 @@ pub fn verify_dataset(
                     report.as_first_fetched += 1;
                 }
             }
-            None => match download::decodes(&target) {
+            None => match decodes(&target) {
                 Ok(()) => report.unchecked.push(film.path.clone()),
                 Err(reason) => change(reason),
             },

@@ -1,7 +1,5 @@
 //! Fetching from a server that cuts off, lies, redirects and fails.
 
-mod server;
-
 use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -9,7 +7,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use super::*;
-use server::{Reply, Server};
+use crate::download::test_server::{Reply, Server};
 
 /// A small real PNG of 4 KiB that does not compress; `shade` makes different ones.
 fn png(shade: u8) -> Vec<u8> {

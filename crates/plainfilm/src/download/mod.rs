@@ -6,31 +6,46 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use md5::Md5;
 use sha2::{Digest, Sha256};
 use ureq::http::{Response, StatusCode, header};
 use ureq::{Agent, Body};
 
-/// What one film's download needs to know.
-pub(super) struct Request<'a> {
+#[cfg(test)]
+pub(crate) mod test_server;
+
+/// How a finished file is told from a wrong one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Checksum<'a> {
+    /// SHA-256 in hexadecimal, or the first digits of it, as far as they were published.
+    Sha256(&'a str),
+    /// MD5 in hexadecimal. It finds damage, not malice.
+    Md5(&'a str),
+    /// None was published: this looks at the file and says what is wrong.
+    Look(fn(&Path) -> Result<(), String>),
+}
+
+/// What one file's download needs to know.
+pub(crate) struct Request<'a> {
     /// Addresses to try in turn when the file is not found.
-    pub(super) addresses: &'a [String],
+    pub(crate) addresses: &'a [String],
     /// Where the finished file goes.
-    pub(super) target: &'a Path,
-    /// SHA-256 in hexadecimal, where known.
-    pub(super) sha256: Option<&'a str>,
+    pub(crate) target: &'a Path,
+    /// How to tell that it came right.
+    pub(crate) checksum: Checksum<'a>,
     /// Exact size, where known.
-    pub(super) bytes: Option<u64>,
+    pub(crate) bytes: Option<u64>,
     /// Refuse more than this many bytes.
-    pub(super) limit: u64,
+    pub(crate) limit: u64,
     /// Attempts after the first.
-    pub(super) retries: u32,
+    pub(crate) retries: u32,
     /// Wait before the first of them; doubles each time.
-    pub(super) back_off: Duration,
+    pub(crate) back_off: Duration,
 }
 
 /// How a download ended.
 #[derive(Debug)]
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     /// The file is at its final name.
     Done {
         /// SHA-256 in hexadecimal.
@@ -42,7 +57,7 @@ pub(super) enum Outcome {
     Missing,
     /// It came wrong, or the server refused; the reason.
     Failed(String),
-    /// The host cannot be reached, so other films will not come either.
+    /// The host cannot be reached, so other files will not come either.
     Unreachable {
         /// The host.
         host: String,
@@ -65,12 +80,37 @@ enum Attempt {
     Disk(io::Error),
 }
 
+/// A client that waits at most `timeout` for a connection, for an answer, and for the next bytes.
+pub(crate) fn agent(timeout: Duration, addresses: &[String]) -> Agent {
+    let mut config = Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(8)
+        // Byte ranges and sizes mean the file itself, not a compressed form of it.
+        .accept_encoding("identity")
+        .user_agent(concat!("plainfilm/", env!("CARGO_PKG_VERSION")))
+        .timeout_resolve(Some(timeout))
+        .timeout_connect(Some(timeout))
+        .timeout_send_request(Some(timeout))
+        .timeout_recv_response(Some(timeout))
+        .timeout_per_read(Some(timeout));
+    // A proxy from the environment is for the outside, not for a mirror on this machine.
+    let here = |address: &String| {
+        host(address).is_some_and(|host| {
+            host.starts_with("127.") || host.starts_with("localhost") || host.starts_with("[::1]")
+        })
+    };
+    if addresses.iter().all(here) {
+        config = config.proxy(None);
+    }
+    config.build().into()
+}
+
 /// Fetches one file through `<target>.part`, which stays after a cut-off so that the next attempt,
 /// or the next run, goes on from there. `received` is told of every piece.
 ///
 /// # Errors
 /// Only what the file system says; everything about the network is an [`Outcome`].
-pub(super) fn download(
+pub(crate) fn download(
     agent: &Agent,
     request: &Request<'_>,
     received: &dyn Fn(u64),
@@ -109,14 +149,14 @@ pub(super) fn download(
 }
 
 /// `name.part` beside `name`.
-pub(super) fn part_path(target: &Path) -> PathBuf {
+pub(crate) fn part_path(target: &Path) -> PathBuf {
     let mut name = target.file_name().unwrap_or_default().to_os_string();
     name.push(".part");
     target.with_file_name(name)
 }
 
 /// The host of an `http` or `https` address, with its port if it has one.
-pub(super) fn host(address: &str) -> Option<&str> {
+pub(crate) fn host(address: &str) -> Option<&str> {
     let rest = address
         .strip_prefix("https://")
         .or_else(|| address.strip_prefix("http://"))?;
@@ -241,18 +281,17 @@ fn append(
     Ok(total)
 }
 
-/// Size, checksum, and where no checksum is known, that it decodes. A wrong file is removed.
+/// Size and checksum. A wrong file is removed.
 fn check(request: &Request<'_>, part: &Path, total: u64) -> Result<(String, u64), Attempt> {
     let found = sha256_of(part).map_err(Attempt::Disk)?;
-    let wrong = match (request.bytes, request.sha256) {
-        (Some(bytes), _) if bytes != total => {
+    let wrong = match request.bytes {
+        Some(bytes) if bytes != total => {
             Some(format!("wrong size: expected {bytes} bytes, found {total}"))
         }
-        (_, Some(sha256)) if sha256 != found => Some(format!(
-            "wrong checksum: expected SHA-256 {sha256}, found {found}"
-        )),
-        (_, Some(_)) => None,
-        (_, None) => decodes(part).err(),
+        _ => request
+            .checksum
+            .wrong(part, &found)
+            .map_err(Attempt::Disk)?,
     };
     match wrong {
         None => Ok((found, total)),
@@ -263,10 +302,32 @@ fn check(request: &Request<'_>, part: &Path, total: u64) -> Result<(String, u64)
     }
 }
 
+impl Checksum<'_> {
+    /// What is wrong with a file whose SHA-256 is `sha256`; nothing if nothing is.
+    pub(crate) fn wrong(self, path: &Path, sha256: &str) -> io::Result<Option<String>> {
+        let (name, expected, found) = match self {
+            Self::Sha256(expected) => ("SHA-256", expected, sha256.to_owned()),
+            Self::Md5(expected) => ("MD5", expected, digest_of::<Md5>(path)?),
+            Self::Look(look) => return Ok(look(path).err()),
+        };
+        // An empty checksum would fit every file.
+        if !expected.is_empty() && found.starts_with(expected) {
+            return Ok(None);
+        }
+        Ok(Some(format!(
+            "wrong checksum: expected {name} {expected}, found {found}"
+        )))
+    }
+}
+
 /// SHA-256 of a file, in hexadecimal.
-pub(super) fn sha256_of(path: &Path) -> io::Result<String> {
+pub(crate) fn sha256_of(path: &Path) -> io::Result<String> {
+    digest_of::<Sha256>(path)
+}
+
+fn digest_of<D: Digest>(path: &Path) -> io::Result<String> {
     let mut file = File::open(path)?;
-    let mut hasher = Sha256::new();
+    let mut hasher = D::new();
     let mut buffer = vec![0; 64 * 1024];
     loop {
         match file.read(&mut buffer) {
@@ -281,23 +342,6 @@ pub(super) fn sha256_of(path: &Path) -> io::Result<String> {
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect())
-}
-
-/// Whether a file is a whole picture; the reason if not.
-pub(super) fn decodes(path: &Path) -> Result<(), String> {
-    let mut limits = image::Limits::default();
-    limits.max_image_width = Some(16_384);
-    limits.max_image_height = Some(16_384);
-    let mut reader = image::ImageReader::open(path)
-        .and_then(image::ImageReader::with_guessed_format)
-        .map_err(|error| error.to_string())?;
-    reader.limits(limits);
-    match reader.decode() {
-        Ok(_) => Ok(()),
-        Err(error) => Err(format!(
-            "expected a picture, found a file that does not decode: {error}"
-        )),
-    }
 }
 
 /// The first byte of a `Content-Range: bytes 10-99/100` answer.
