@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::backend::{Dispatch, DispatchDevice};
-use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
+use burn::tensor::ops::{ConvOptions, MaxPoolOptions, PadMode};
 use burn::tensor::{DType, Tensor, activation, module};
 
 use crate::extension::{AdamBackend, ConvBackend};
@@ -138,6 +138,10 @@ pub fn conv2d(
     let named: Vec<_> = bias.iter().map(|bias| ("a bias", bias)).collect();
     check("conv2d", &x, &weight, &named, &geometry, false);
     if !fast(&x, &weight, &bias.iter().collect::<Vec<_>>()) {
+        let x = match geometry.padding_more {
+            [0, 0] => x,
+            [below, right] => x.pad((0, right, 0, below), PadMode::Constant(0.0)),
+        };
         return module::conv2d(x, weight, bias, options(&geometry));
     }
     let (x, weight) = (x.into_dispatch(), weight.into_dispatch());
@@ -420,7 +424,7 @@ pub fn fold_batch_norm(
     (folded, beta + scale * centre)
 }
 
-/// The same settings for Burn's own convolution.
+/// The same settings for Burn's own convolution, but for uneven padding.
 fn options(geometry: &ConvGeometry) -> ConvOptions<2> {
     ConvOptions::new(
         geometry.stride,

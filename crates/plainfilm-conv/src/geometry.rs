@@ -4,14 +4,16 @@ use thiserror::Error;
 
 /// How a convolution kernel moves over a film: `[vertical, horizontal]` throughout.
 ///
-/// The same four settings, with the same meaning, as PyTorch's `Conv2d`; padding is with zeros,
-/// the same on both sides.
+/// The settings of PyTorch's `Conv2d`, with the same meaning, and uneven padding, which TensorFlow's
+/// "same" comes to with a stride; padding is with zeros.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ConvGeometry {
     /// Step between neighbouring outputs, at least 1.
     pub stride: [usize; 2],
     /// Zeros added on each side.
     pub padding: [usize; 2],
+    /// Zeros added below and to the right besides.
+    pub padding_more: [usize; 2],
     /// Distance between neighbouring kernel taps, at least 1.
     pub dilation: [usize; 2],
     /// Number of independent groups of channels; divides both channel counts.
@@ -24,6 +26,7 @@ impl Default for ConvGeometry {
         Self {
             stride: [1, 1],
             padding: [0, 0],
+            padding_more: [0, 0],
             dilation: [1, 1],
             groups: 1,
         }
@@ -40,7 +43,7 @@ impl ConvGeometry {
     }
 
     /// The output size `[height, width]` for an input and a kernel of this size:
-    /// `floor((input + 2 padding - dilation (kernel - 1) - 1) / stride) + 1` in each direction.
+    /// `floor((input + 2 padding + more - dilation (kernel - 1) - 1) / stride) + 1` in each direction.
     ///
     /// # Errors
     /// [`GeometryError`] when a setting is zero or the kernel does not fit into the padded input.
@@ -58,7 +61,7 @@ impl ConvGeometry {
         let mut output = [0; 2];
         for axis in 0..2 {
             let reach = self.dilation[axis] * (kernel[axis] - 1) + 1;
-            let padded = input[axis] + 2 * self.padding[axis];
+            let padded = input[axis] + 2 * self.padding[axis] + self.padding_more[axis];
             if reach > padded {
                 return Err(GeometryError::KernelTooLarge {
                     axis: ["height", "width"][axis],
@@ -174,7 +177,7 @@ pub(crate) struct Shape {
 impl Shape {
     /// Whether every output is made of the pixel at its own place.
     pub fn is_pointwise(&self) -> bool {
-        self.kernel == [1, 1] && self.stride == [1, 1] && self.padding == [0, 0]
+        self.kernel == [1, 1] && self.stride == [1, 1] && self.output == self.input
     }
 
     /// The sizes for an input and a weight, checked.
@@ -265,6 +268,7 @@ mod tests {
                 padding,
                 dilation,
                 groups: 1,
+                ..ConvGeometry::default()
             };
             assert_eq!(geometry.output_size(input, kernel), Ok(expected));
         }

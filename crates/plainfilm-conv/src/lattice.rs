@@ -228,6 +228,7 @@ mod tests {
                 padding,
                 dilation,
                 groups: 1,
+                ..ConvGeometry::default()
             };
             let input = [1, 2, size[0], size[1]];
             let shape = Shape::new(input, [1, 2, kernel[0], kernel[1]], &geometry).unwrap();

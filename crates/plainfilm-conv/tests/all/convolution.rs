@@ -1,6 +1,7 @@
 //! `conv2d` and its gradients.
 
-use burn::tensor::{DType, Device, Tensor, module, ops::ConvOptions};
+use burn::tensor::ops::{ConvOptions, PadMode};
+use burn::tensor::{DType, Device, Tensor, module};
 use plainfilm_conv::{ConvGeometry, conv2d};
 use proptest::prelude::*;
 
@@ -30,7 +31,9 @@ fn run(case: &Case, dtype: DType, burns_own: bool) -> [Vec<f64>; 4] {
             geometry.dilation,
             geometry.groups,
         );
-        module::conv2d(x_used, weight_used, Some(bias.clone()), options)
+        let [below, right] = geometry.padding_more;
+        let padded = x_used.pad((0, right, 0, below), PadMode::Constant(0.0));
+        module::conv2d(padded, weight_used, Some(bias.clone()), options)
     } else {
         conv2d(x_used, weight_used, Some(bias.clone()), geometry)
     };
@@ -87,6 +90,7 @@ fn cases() -> impl Strategy<Value = Case> {
                     padding,
                     dilation,
                     groups,
+                    ..ConvGeometry::default()
                 },
             },
         )

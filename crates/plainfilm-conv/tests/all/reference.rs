@@ -57,6 +57,7 @@ impl Case {
             padding: self.padding,
             dilation: self.dilation,
             groups: self.groups,
+            ..ConvGeometry::default()
         }
     }
 

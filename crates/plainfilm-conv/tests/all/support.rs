@@ -110,6 +110,7 @@ pub fn case(row: Row) -> Case {
             padding,
             dilation,
             groups,
+            ..ConvGeometry::default()
         },
     }
 }
@@ -219,7 +220,30 @@ pub fn shape_classes() -> Vec<(&'static str, Case)> {
             (37, [2, 3], [5, 4], [3, 3], one, one, one, 1),
         ),
     ];
-    rows.into_iter()
-        .map(|(name, row)| (name, case(row)))
-        .collect()
+    let even = rows.into_iter().map(|(name, row)| (name, case(row)));
+    let uneven = [
+        ("uneven padding", [1, 1], [0, 0], [1, 1]),
+        ("uneven padding, stride 2", [2, 2], [0, 0], [1, 1]),
+        (
+            "uneven padding of 1 and 2, stride 2",
+            [2, 2],
+            [1, 1],
+            [1, 1],
+        ),
+        ("uneven padding in one direction", [2, 1], [0, 1], [3, 0]),
+    ]
+    .into_iter()
+    .flat_map(|(name, stride, padding, more)| {
+        let rows = [
+            (2, [3, 6], [11, 12], [3, 3], stride, padding, one, 1),
+            (2, [5, 5], [8, 7], [3, 3], stride, padding, one, 5),
+            (5, [48, 64], [13, 18], [3, 3], stride, padding, one, 1),
+        ];
+        rows.map(|row| {
+            let mut case = case(row);
+            case.geometry.padding_more = more;
+            (name, case)
+        })
+    });
+    even.chain(uneven).collect()
 }

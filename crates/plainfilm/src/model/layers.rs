@@ -2,7 +2,7 @@
 
 use burn::module::{Flag, Module, Param, ParamId, RunningState};
 use burn::tensor::module::{avg_pool2d, batch_norm, batch_norm_train};
-use burn::tensor::ops::{AvgPoolOptions, PadMode};
+use burn::tensor::ops::AvgPoolOptions;
 use burn::tensor::{Device, Tensor, TensorData, activation::sigmoid};
 
 use plainfilm_conv::{
@@ -156,9 +156,6 @@ pub(crate) struct ConvBlock {
     bias: Option<Param<Tensor<1>>>,
     norm: Option<BatchNorm>,
     norm_last: bool,
-    /// Zeros below and to the right of the map beyond the geometry's, which are the same on all
-    /// sides.
-    more_after: usize,
     #[module(skip)]
     geometry: ConvGeometry,
     #[module(skip)]
@@ -180,13 +177,14 @@ impl ConvBlock {
                 .norm
                 .is_some()
                 .then(|| BatchNorm::new(plan.constants, plan.trainable, supply)),
-            more_after: after
-                .checked_sub(before)
-                .expect("published networks pad no less after a map than before it"),
             norm_last: plan.norm_last,
             geometry: ConvGeometry {
                 stride: [plan.stride; 2],
                 padding: [before; 2],
+                padding_more: [after
+                    .checked_sub(before)
+                    .expect("published networks pad no less after a map than before it");
+                    2],
                 groups: plan.groups,
                 ..ConvGeometry::default()
             },
@@ -199,7 +197,6 @@ impl ConvBlock {
 
     /// `[films, inputs, side, side]` to `[films, outputs, side', side']`.
     pub fn forward(&self, maps: Tensor<4>) -> Tensor<4> {
-        let maps = self.padded(maps);
         match (self.activation.fused(), &self.gate) {
             (Some(activation), None) => self.convolve(maps, activation, self.pool),
             // What the convolution cannot do in one go comes after it.
@@ -287,12 +284,12 @@ impl ConvBlock {
             return activate(activation, self.forward(maps) + kept);
         };
         if !maps.device().is_autodiff() {
-            return self.infer(self.padded(maps), Some(kept), fused, false);
+            return self.infer(maps, Some(kept), fused, false);
         }
         match &self.norm {
             Some(norm) if self.bias.is_none() && norm.uses_batch(&maps) => {
                 let (sum, mean, variance) = conv_bn_sum_act(
-                    self.padded(maps),
+                    maps,
                     self.weight.val(),
                     norm.weight.val(),
                     norm.bias.val(),
@@ -308,7 +305,7 @@ impl ConvBlock {
         }
     }
 
-    /// Convolution, batch norm, the sum with `kept`, activation and pooling of padded maps, on a
+    /// Convolution, batch norm, the sum with `kept`, activation and pooling, on a
     /// device that records no gradients.
     fn infer(
         &self,
@@ -326,14 +323,6 @@ impl ConvBlock {
             pool,
         };
         infer_block(maps, block, kept, &self.cache)
-    }
-
-    /// The part of an uneven padding that the geometry cannot say.
-    fn padded(&self, maps: Tensor<4>) -> Tensor<4> {
-        match self.more_after {
-            0 => maps,
-            zeros => maps.pad((0, zeros, 0, zeros), PadMode::Constant(0.0)),
-        }
     }
 }
 

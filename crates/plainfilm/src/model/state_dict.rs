@@ -426,7 +426,12 @@ mod tests {
             let predicting = network.valid();
             let films = films.clone().inner();
             let kept = predicting.features_up_to(films.clone(), prefix);
-            assert_eq!(kept.clone().into_data(), maps.into_data());
+            // Folding a frozen norm into its convolution rounds a little differently in the two.
+            let off = (kept.clone() - maps.inner())
+                .abs()
+                .max()
+                .into_scalar::<f32>();
+            assert!(off < 1e-5, "{prefix} layers: {off}");
             assert_eq!(
                 predicting.forward_from(kept, prefix).into_data(),
                 predicting.forward(films).into_data()
