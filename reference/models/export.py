@@ -17,12 +17,12 @@ both sides fill every tensor by the same formula.
 
 import functools
 import hashlib
+import importlib.metadata
 import json
 import math
 import sys
 from pathlib import Path
 
-import efficientnet_lite_pytorch
 import numpy
 import PIL
 import torch
@@ -184,6 +184,9 @@ def XrvDenseNet121(classes, size):
 
 def EfficientNetLite0(classes, size):
     """The package's network, none of whose blocks are skipped at random in training."""
+    # Here, so that other scripts can use the networks without the package.
+    import efficientnet_lite_pytorch
+
     return efficientnet_lite_pytorch.EfficientNet.from_name(
         "efficientnet-lite0", num_classes=classes, image_size=size, drop_connect_rate=0.0
     )
@@ -335,7 +338,7 @@ def main():
             "torch": torch.__version__.split("+")[0],
             "numpy": numpy.__version__,
             "torchvision": torchvision.__version__.split("+")[0],
-            "efficientnet_lite_pytorch": efficientnet_lite_pytorch.__version__,
+            "efficientnet_lite_pytorch": importlib.metadata.version("efficientnet_lite_pytorch"),
             "pillow": PIL.__version__,
         },
         "films": [
