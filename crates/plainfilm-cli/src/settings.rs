@@ -5,15 +5,16 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Parser;
 use plainfilm::dataset::SplitMethod;
-use plainfilm::model::{Architecture, Head};
+use plainfilm::model::{Architecture, Freeze, Head};
 use plainfilm::radiograph::{Inversion, Preprocessing};
+use plainfilm::recipe::Recipe;
 use plainfilm::train::{
-    Balance, OptimiserKind, Schedule, SplitSettings, TrainDefaults, TrainSettings,
+    Balance, OptimiserKind, Schedule, Selection, SplitSettings, TrainDefaults, TrainSettings, Views,
 };
 
 use crate::args::TrainArgs;
 use crate::args::preprocessing::{AfterArgs, PreprocessingArgs};
-use crate::args::train::{BalanceArg, HeadArg, OptimiserArg, ScheduleArg};
+use crate::args::train::{BalanceArg, HeadArg, OptimiserArg, ScheduleArg, SelectionArg};
 use crate::exit::UsageError;
 
 /// Seed where none is given.
@@ -38,10 +39,13 @@ pub fn resolve(
     args: &TrainArgs,
     data: &Path,
 ) -> anyhow::Result<(TrainSettings, Option<WeightsFile>)> {
-    let file = match &args.settings {
-        Some(path) => read(path)?,
-        None => toml::Table::new(),
-    };
+    let recipe = args.recipe.as_deref().map(Recipe::named).transpose();
+    let recipe = recipe.map_err(|error| UsageError(error.to_string()))?;
+    let mut file = recipe.map_or_else(toml::Table::new, Recipe::settings);
+    if let Some(path) = &args.settings {
+        merge(&mut file, renamed(read(path)?));
+    }
+    let views_are_given = args.views.is_some() || file.contains_key("views");
     let model = match (&args.model, file.get("model").and_then(toml::Value::as_str)) {
         (Some(name), _) => name.parse::<Architecture>()?,
         (None, Some(name)) => name.parse()?,
@@ -60,8 +64,11 @@ pub fn resolve(
     let mut settings = match &args.settings {
         Some(path) => over(defaults, file)
             .with_context(|| format!("{}: not a settings file", path.display()))?,
-        None => defaults,
+        None => over(defaults, file)?,
     };
+    if let Some(recipe) = recipe {
+        settings.recipe = Some(recipe.name.to_owned());
+    }
     settings.model = model;
     settings.data = data.to_owned();
     replace(&mut settings.epochs, args.epochs);
@@ -82,6 +89,17 @@ pub fn resolve(
         parse("--freeze", args.freeze.as_deref())?,
     );
     replace(&mut settings.head, args.head.map(head));
+    replace(&mut settings.selection, args.selection.map(selection));
+    replace(
+        &mut settings.views,
+        parse("--views", args.views.as_deref())?,
+    );
+    if !views_are_given {
+        settings.views = match settings.freeze {
+            Freeze::Backbone => Views::DEFAULT_KEPT,
+            _ => Views::Fresh,
+        };
+    }
     if let Some(schedule) = args.schedule {
         settings.schedule = schedule_of(schedule, settings.epochs);
     }
@@ -106,6 +124,15 @@ pub fn resolve(
     preprocess(&args.preprocessing, &mut settings.preprocessing)?;
     augmentation(args, &mut settings);
     settings.check()?;
+    let has_weights = args.weights.is_some() || settings.weights.is_some();
+    if let Some(recipe) = recipe.filter(|recipe| recipe.needs_weights && !has_weights) {
+        return Err(UsageError(format!(
+            "the recipe {} is for a network that has seen many pictures, and no weights are given\n\
+             hint: --weights FILE; `plainfilm recipes {0}` says which",
+            recipe.name
+        ))
+        .into());
+    }
     let weights = args.weights.clone().map(|path| WeightsFile {
         path,
         scaling_is_given,
@@ -120,14 +147,19 @@ fn read(path: &Path) -> anyhow::Result<toml::Table> {
 }
 
 /// Settings with the values of a file in place of the defaults.
-fn over(defaults: TrainSettings, mut file: toml::Table) -> anyhow::Result<TrainSettings> {
+fn over(defaults: TrainSettings, file: toml::Table) -> anyhow::Result<TrainSettings> {
     let mut table = toml::Table::try_from(defaults)?;
-    // The name in files from before stages could be frozen; the default has the new one.
+    merge(&mut table, file);
+    Ok(table.try_into()?)
+}
+
+/// A settings file with today's names.
+fn renamed(mut file: toml::Table) -> toml::Table {
+    // The name in files from before stages could be frozen; recipes and defaults have the new one.
     if let Some(freeze) = file.remove("freeze_backbone") {
         file.entry("freeze").or_insert(freeze);
     }
-    merge(&mut table, file);
-    Ok(table.try_into()?)
+    file
 }
 
 fn merge(base: &mut toml::Table, file: toml::Table) {
@@ -189,6 +221,14 @@ fn head(argument: HeadArg) -> Head {
         HeadArg::Notebook => Head::Notebook,
         HeadArg::Linear => Head::Linear,
         HeadArg::Mlp => Head::Mlp,
+    }
+}
+
+fn selection(argument: SelectionArg) -> Selection {
+    match argument {
+        SelectionArg::Best => Selection::Best,
+        SelectionArg::Last => Selection::Last,
+        SelectionArg::BestAndLast => Selection::BestAndLast,
     }
 }
 
@@ -284,7 +324,6 @@ fn augmentation(args: &TrainArgs, settings: &mut TrainSettings) {
 
 #[cfg(test)]
 mod tests {
-    use plainfilm::model::Freeze;
     use plainfilm::radiograph::Scaling;
 
     use super::*;

@@ -1,0 +1,36 @@
+//! `plainfilm recipes`
+
+use plainfilm::recipe::{Recipe, recipes};
+
+use super::table::{Align, render};
+use crate::args::{RecipesArgs, TableFormat};
+use crate::exit::Exit;
+use crate::printer::Printer;
+
+/// Lists the recipes, or prints one.
+pub fn run(args: &RecipesArgs, printer: &Printer) -> anyhow::Result<Exit> {
+    let text = match (&args.name, args.format) {
+        (Some(name), _) => Recipe::named(name)?.text.to_owned(),
+        (None, TableFormat::Table) => table(),
+        (None, TableFormat::Json) => serde_json::to_string_pretty(recipes())? + "\n",
+    };
+    printer.data(&text);
+    Ok(Exit::Done)
+}
+
+fn table() -> String {
+    let header = [
+        ("name", Align::Left),
+        ("what", Align::Left),
+        ("from", Align::Left),
+    ];
+    let rows: Vec<Vec<String>> = recipes()
+        .iter()
+        .map(|recipe| {
+            [recipe.name, recipe.about, recipe.source]
+                .map(str::to_owned)
+                .to_vec()
+        })
+        .collect();
+    render(&header, &rows)
+}
