@@ -404,4 +404,123 @@ mod tests {
         let error = train(&["--settings", path.to_str().unwrap()]).unwrap_err();
         assert!(format!("{error:#}").contains("epoch"), "{error:#}");
     }
+
+    #[test]
+    fn every_recipe_is_settings_and_says_what_it_is_known_for() {
+        let weights = ["--weights", "any.pth"];
+        for (name, model, freeze, epochs, batch, rate, selection, views) in [
+            (
+                "default",
+                "efficientnet-lite0",
+                Freeze::Backbone,
+                60,
+                32,
+                3e-3,
+                Selection::Best,
+                Views::Kept(4),
+            ),
+            (
+                "notebook",
+                "vgg16",
+                Freeze::Backbone,
+                100,
+                8,
+                1e-3,
+                Selection::BestAndLast,
+                Views::Kept(8),
+            ),
+            (
+                "pyimagesearch",
+                "vgg16",
+                Freeze::Backbone,
+                25,
+                8,
+                1e-3,
+                Selection::Last,
+                Views::Kept(8),
+            ),
+            (
+                "darkcovidnet",
+                "darkcovidnet",
+                Freeze::None,
+                100,
+                32,
+                3e-3,
+                Selection::Best,
+                Views::Fresh,
+            ),
+            (
+                "plants",
+                "plants",
+                Freeze::None,
+                25,
+                32,
+                1e-3,
+                Selection::Best,
+                Views::Fresh,
+            ),
+        ] {
+            let line = ["--recipe", name].into_iter().chain(weights);
+            let found = train(&line.collect::<Vec<_>>()).unwrap();
+            assert_eq!(found.recipe.as_deref(), Some(name));
+            assert_eq!(found.model.name(), model, "{name}");
+            assert_eq!(
+                (&found.freeze, found.epochs, found.batch),
+                (&freeze, epochs, batch),
+                "{name}"
+            );
+            assert_eq!(found.optimiser.learning_rate, rate, "{name}");
+            assert_eq!((found.selection, found.views), (selection, views), "{name}");
+        }
+    }
+
+    #[test]
+    fn arguments_and_files_win_over_a_recipe() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("settings.toml");
+        std::fs::write(&path, "epochs = 7\nbatch = 4\n").unwrap();
+        let path = path.to_str().unwrap();
+        let line = ["--recipe", "notebook", "--settings", path, "--batch", "2"];
+        let found = train(&line).unwrap();
+        assert_eq!((found.epochs, found.batch), (7, 2));
+        assert_eq!(found.schedule, Schedule::InverseTime { decay: 2e-5 });
+        let fresh = train(&["--recipe", "notebook", "--views", "fresh"]).unwrap();
+        assert_eq!(fresh.views, Views::Fresh);
+        // Training the backbone needs another word on views than the recipe's.
+        let error = train(&["--recipe", "notebook", "--freeze", "none"]).unwrap_err();
+        assert!(error.to_string().contains("views"), "{error}");
+    }
+
+    #[test]
+    fn a_recipe_that_needs_weights_asks_for_them() {
+        let error = train(&["--recipe", "default"]).unwrap_err();
+        assert!(error.to_string().contains("--weights"), "{error}");
+    }
+
+    #[test]
+    fn views_are_kept_where_the_backbone_is_frozen() {
+        for (line, expected) in [
+            (vec![], Views::Fresh),
+            (vec!["--model", "vgg16"], Views::Kept(8)),
+            (vec!["--model", "vgg16", "--freeze", "none"], Views::Fresh),
+            (
+                vec!["--model", "resnet18", "--freeze", "backbone"],
+                Views::Kept(8),
+            ),
+            (
+                vec!["--model", "resnet18", "--freeze", "layer4"],
+                Views::Fresh,
+            ),
+            (
+                vec!["--model", "resnet18", "--freeze", "layer4", "--views", "3"],
+                Views::Kept(3),
+            ),
+        ] {
+            assert_eq!(train(&line).unwrap().views, expected, "{line:?}");
+        }
+        for views in ["0", "257"] {
+            let error = train(&["--model", "vgg16", "--views", views]).unwrap_err();
+            assert!(error.to_string().contains("1 to 256"), "{error}");
+        }
+    }
 }

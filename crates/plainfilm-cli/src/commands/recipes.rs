@@ -4,13 +4,16 @@ use plainfilm::recipe::{Recipe, recipes};
 
 use super::table::{Align, render};
 use crate::args::{RecipesArgs, TableFormat};
-use crate::exit::Exit;
+use crate::exit::{Exit, UsageError};
 use crate::printer::Printer;
 
 /// Lists the recipes, or prints one.
 pub fn run(args: &RecipesArgs, printer: &Printer) -> anyhow::Result<Exit> {
     let text = match (&args.name, args.format) {
-        (Some(name), _) => Recipe::named(name)?.text.to_owned(),
+        (Some(name), _) => match Recipe::named(name) {
+            Ok(recipe) => recipe.text.to_owned(),
+            Err(error) => return Err(UsageError(error.to_string()).into()),
+        },
         (None, TableFormat::Table) => table(),
         (None, TableFormat::Json) => serde_json::to_string_pretty(recipes())? + "\n",
     };

@@ -45,6 +45,9 @@ fn read_with_bytes(
     }
 }
 
+/// A film that could be read: its digest, and itself where it fitted into memory.
+type Loaded = ([u8; 32], Option<Plane>);
+
 fn digest(plane: &Plane) -> [u8; 32] {
     let mut hash = Sha256::new();
     hash.update((plane.size as u64).to_le_bytes());
@@ -82,7 +85,7 @@ impl LoadedFilms {
         let total = dataset.films.len();
         let (done, cached) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let any_synthetic = AtomicBool::new(dataset.synthetic);
-        let read: Vec<Result<([u8; 32], Option<Plane>), String>> = dataset
+        let read: Vec<Result<Loaded, String>> = dataset
             .films
             .par_iter()
             .enumerate()
