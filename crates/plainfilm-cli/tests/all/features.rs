@@ -94,9 +94,9 @@ fn a_result_does_not_depend_on_what_the_cache_held() {
     let (none, _) = run("none", "unused", &["--cache-size", "0"]);
     assert!(cold == none, "no cache gave another model");
     assert!(!scratch.path("unused").exists());
-    let (little, _) = run("little", "little", &["--cache-size", "100kB"]);
+    let (little, _) = run("little", "small", &["--cache-size", "100kB"]);
     assert!(cold == little, "a small cache gave another model");
-    let bytes: u64 = files(&scratch.path("little"))
+    let bytes: u64 = files(&scratch.path("small"))
         .iter()
         .map(|file| file.metadata().unwrap().len())
         .sum();
