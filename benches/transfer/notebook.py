@@ -45,7 +45,8 @@ def train(arguments):
     import keras
     from keras import layers
 
-    ImageDataGenerator = keras.legacy.preprocessing.image.ImageDataGenerator
+    # Keras 3 keeps it out of its public names.
+    from keras.src.legacy.preprocessing.image import ImageDataGenerator
     base = backbone()
     base.load_weights(arguments.weights)
     base.trainable = False
