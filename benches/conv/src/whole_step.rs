@@ -86,7 +86,7 @@ fn run(
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let interrupt = observer.interrupt.clone();
     let run = RunFolder::at(folder.path());
-    match train(dataset, &settings, &run, &interrupt, observer) {
+    match train(dataset, &settings, &run, None, &interrupt, observer) {
         Ok(_) | Err(TrainError::Interrupted { .. }) => Ok(()),
         Err(error) => Err(error.to_string()),
     }
@@ -117,6 +117,9 @@ impl TrainObserver for Observer {
     /// Steps are timed without an audit before them; it changes none of them.
     fn audited(&mut self, _: &AuditSummary) {}
 
+    fn features(&self) -> &(dyn Fn(usize, usize) + Sync) {
+        &|_, _| {}
+    }
     fn batch(&mut self, progress: &BatchProgress) {
         if let Some(since) = self.since.filter(|_| progress.step < progress.steps) {
             self.seconds += since.elapsed().as_secs_f64();

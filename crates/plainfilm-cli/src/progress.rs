@@ -48,6 +48,7 @@ pub struct TrainingDisplay {
     printer: Printer,
     bars: MultiProgress,
     reading: Box<dyn Fn(usize, usize) + Sync>,
+    computing: Box<dyn Fn(usize, usize) + Sync>,
     epochs: Option<ProgressBar>,
     steps: Option<ProgressBar>,
 }
@@ -56,20 +57,26 @@ impl TrainingDisplay {
     /// A display for one training.
     pub fn new(printer: &Printer) -> Self {
         let bars = MultiProgress::with_draw_target(target(printer));
-        let reading = bars.add(ProgressBar::new(0));
-        reading.set_style(style("{prefix:>12} {bar:30} {pos}/{len} films {eta:.dim}"));
-        reading.set_prefix("reading");
-        let update = move |done: usize, total: usize| {
-            reading.set_length(total as u64);
-            reading.set_position(done as u64);
-            if done == total {
-                reading.finish_and_clear();
-            }
+        let counting = |what: &'static str, things: &str| {
+            let bar = bars.add(ProgressBar::new(0));
+            bar.set_style(style(&format!(
+                "{{prefix:>12}} {{bar:30}} {{pos}}/{{len}} {things} {{eta:.dim}}"
+            )));
+            bar.set_prefix(what);
+            Box::new(move |done: usize, total: usize| {
+                bar.set_length(total as u64);
+                bar.set_position(done as u64);
+                if done == total {
+                    bar.finish_and_clear();
+                }
+            })
         };
+        let (reading, computing) = (counting("reading", "films"), counting("features", "views"));
         Self {
             printer: *printer,
             bars,
-            reading: Box::new(update),
+            reading,
+            computing,
             epochs: None,
             steps: None,
         }
@@ -99,6 +106,10 @@ impl TrainingDisplay {
 impl TrainObserver for TrainingDisplay {
     fn loading(&self) -> &(dyn Fn(usize, usize) + Sync) {
         &*self.reading
+    }
+
+    fn features(&self) -> &(dyn Fn(usize, usize) + Sync) {
+        &*self.computing
     }
 
     fn batch(&mut self, at: &BatchProgress) {

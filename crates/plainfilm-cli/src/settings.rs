@@ -5,15 +5,16 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Parser;
 use plainfilm::dataset::SplitMethod;
-use plainfilm::model::{Architecture, Head};
+use plainfilm::model::{Architecture, Freeze, Head};
 use plainfilm::radiograph::{Inversion, Preprocessing};
+use plainfilm::recipe::Recipe;
 use plainfilm::train::{
-    Balance, OptimiserKind, Schedule, SplitSettings, TrainDefaults, TrainSettings,
+    Balance, OptimiserKind, Schedule, Selection, SplitSettings, TrainDefaults, TrainSettings, Views,
 };
 
 use crate::args::TrainArgs;
 use crate::args::preprocessing::{AfterArgs, PreprocessingArgs};
-use crate::args::train::{BalanceArg, HeadArg, OptimiserArg, ScheduleArg};
+use crate::args::train::{BalanceArg, HeadArg, OptimiserArg, ScheduleArg, SelectionArg};
 use crate::exit::UsageError;
 
 /// Seed where none is given.
@@ -38,10 +39,13 @@ pub fn resolve(
     args: &TrainArgs,
     data: &Path,
 ) -> anyhow::Result<(TrainSettings, Option<WeightsFile>)> {
-    let file = match &args.settings {
-        Some(path) => read(path)?,
-        None => toml::Table::new(),
-    };
+    let recipe = args.recipe.as_deref().map(Recipe::named).transpose();
+    let recipe = recipe.map_err(|error| UsageError(error.to_string()))?;
+    let mut file = recipe.map_or_else(toml::Table::new, Recipe::settings);
+    if let Some(path) = &args.settings {
+        merge(&mut file, renamed(read(path)?));
+    }
+    let views_are_given = args.views.is_some() || file.contains_key("views");
     let model = match (&args.model, file.get("model").and_then(toml::Value::as_str)) {
         (Some(name), _) => name.parse::<Architecture>()?,
         (None, Some(name)) => name.parse()?,
@@ -60,8 +64,11 @@ pub fn resolve(
     let mut settings = match &args.settings {
         Some(path) => over(defaults, file)
             .with_context(|| format!("{}: not a settings file", path.display()))?,
-        None => defaults,
+        None => over(defaults, file)?,
     };
+    if let Some(recipe) = recipe {
+        settings.recipe = Some(recipe.name.to_owned());
+    }
     settings.model = model;
     settings.data = data.to_owned();
     replace(&mut settings.epochs, args.epochs);
@@ -82,6 +89,17 @@ pub fn resolve(
         parse("--freeze", args.freeze.as_deref())?,
     );
     replace(&mut settings.head, args.head.map(head));
+    replace(&mut settings.selection, args.selection.map(selection));
+    replace(
+        &mut settings.views,
+        parse("--views", args.views.as_deref())?,
+    );
+    if !views_are_given {
+        settings.views = match settings.freeze {
+            Freeze::Backbone => Views::DEFAULT_KEPT,
+            _ => Views::Fresh,
+        };
+    }
     if let Some(schedule) = args.schedule {
         settings.schedule = schedule_of(schedule, settings.epochs);
     }
@@ -106,6 +124,15 @@ pub fn resolve(
     preprocess(&args.preprocessing, &mut settings.preprocessing)?;
     augmentation(args, &mut settings);
     settings.check()?;
+    let has_weights = args.weights.is_some() || settings.weights.is_some();
+    if let Some(recipe) = recipe.filter(|recipe| recipe.needs_weights && !has_weights) {
+        return Err(UsageError(format!(
+            "the recipe {} is for a network that has seen many pictures, and no weights are given\n\
+             hint: --weights FILE; `plainfilm recipes {0}` says which",
+            recipe.name
+        ))
+        .into());
+    }
     let weights = args.weights.clone().map(|path| WeightsFile {
         path,
         scaling_is_given,
@@ -120,14 +147,19 @@ fn read(path: &Path) -> anyhow::Result<toml::Table> {
 }
 
 /// Settings with the values of a file in place of the defaults.
-fn over(defaults: TrainSettings, mut file: toml::Table) -> anyhow::Result<TrainSettings> {
+fn over(defaults: TrainSettings, file: toml::Table) -> anyhow::Result<TrainSettings> {
     let mut table = toml::Table::try_from(defaults)?;
-    // The name in files from before stages could be frozen; the default has the new one.
+    merge(&mut table, file);
+    Ok(table.try_into()?)
+}
+
+/// A settings file with today's names.
+fn renamed(mut file: toml::Table) -> toml::Table {
+    // The name in files from before stages could be frozen; recipes and defaults have the new one.
     if let Some(freeze) = file.remove("freeze_backbone") {
         file.entry("freeze").or_insert(freeze);
     }
-    merge(&mut table, file);
-    Ok(table.try_into()?)
+    file
 }
 
 fn merge(base: &mut toml::Table, file: toml::Table) {
@@ -189,6 +221,14 @@ fn head(argument: HeadArg) -> Head {
         HeadArg::Notebook => Head::Notebook,
         HeadArg::Linear => Head::Linear,
         HeadArg::Mlp => Head::Mlp,
+    }
+}
+
+fn selection(argument: SelectionArg) -> Selection {
+    match argument {
+        SelectionArg::Best => Selection::Best,
+        SelectionArg::Last => Selection::Last,
+        SelectionArg::BestAndLast => Selection::BestAndLast,
     }
 }
 
@@ -284,7 +324,6 @@ fn augmentation(args: &TrainArgs, settings: &mut TrainSettings) {
 
 #[cfg(test)]
 mod tests {
-    use plainfilm::model::Freeze;
     use plainfilm::radiograph::Scaling;
 
     use super::*;
@@ -364,5 +403,124 @@ mod tests {
         std::fs::write(&path, "epoch = 7\n").unwrap();
         let error = train(&["--settings", path.to_str().unwrap()]).unwrap_err();
         assert!(format!("{error:#}").contains("epoch"), "{error:#}");
+    }
+
+    #[test]
+    fn every_recipe_is_settings_and_says_what_it_is_known_for() {
+        let weights = ["--weights", "any.pth"];
+        for (name, model, freeze, epochs, batch, rate, selection, views) in [
+            (
+                "default",
+                "efficientnet-lite0",
+                Freeze::Backbone,
+                60,
+                32,
+                3e-3,
+                Selection::Best,
+                Views::Kept(4),
+            ),
+            (
+                "notebook",
+                "vgg16",
+                Freeze::Backbone,
+                100,
+                8,
+                1e-3,
+                Selection::BestAndLast,
+                Views::Kept(8),
+            ),
+            (
+                "pyimagesearch",
+                "vgg16",
+                Freeze::Backbone,
+                25,
+                8,
+                1e-3,
+                Selection::Last,
+                Views::Kept(8),
+            ),
+            (
+                "darkcovidnet",
+                "darkcovidnet",
+                Freeze::None,
+                100,
+                32,
+                3e-3,
+                Selection::Best,
+                Views::Fresh,
+            ),
+            (
+                "plants",
+                "plants",
+                Freeze::None,
+                25,
+                32,
+                1e-3,
+                Selection::Best,
+                Views::Fresh,
+            ),
+        ] {
+            let line = ["--recipe", name].into_iter().chain(weights);
+            let found = train(&line.collect::<Vec<_>>()).unwrap();
+            assert_eq!(found.recipe.as_deref(), Some(name));
+            assert_eq!(found.model.name(), model, "{name}");
+            assert_eq!(
+                (&found.freeze, found.epochs, found.batch),
+                (&freeze, epochs, batch),
+                "{name}"
+            );
+            assert_eq!(found.optimiser.learning_rate, rate, "{name}");
+            assert_eq!((found.selection, found.views), (selection, views), "{name}");
+        }
+    }
+
+    #[test]
+    fn arguments_and_files_win_over_a_recipe() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("settings.toml");
+        std::fs::write(&path, "epochs = 7\nbatch = 4\n").unwrap();
+        let path = path.to_str().unwrap();
+        let line = ["--recipe", "notebook", "--settings", path, "--batch", "2"];
+        let found = train(&line).unwrap();
+        assert_eq!((found.epochs, found.batch), (7, 2));
+        assert_eq!(found.schedule, Schedule::InverseTime { decay: 2e-5 });
+        let fresh = train(&["--recipe", "notebook", "--views", "fresh"]).unwrap();
+        assert_eq!(fresh.views, Views::Fresh);
+        // Training the backbone needs another word on views than the recipe's.
+        let error = train(&["--recipe", "notebook", "--freeze", "none"]).unwrap_err();
+        assert!(error.to_string().contains("views"), "{error}");
+    }
+
+    #[test]
+    fn a_recipe_that_needs_weights_asks_for_them() {
+        let error = train(&["--recipe", "default"]).unwrap_err();
+        assert!(error.to_string().contains("--weights"), "{error}");
+    }
+
+    #[test]
+    fn views_are_kept_where_the_backbone_is_frozen() {
+        for (line, expected) in [
+            (vec![], Views::Fresh),
+            (vec!["--model", "vgg16"], Views::Kept(8)),
+            (vec!["--model", "vgg16", "--freeze", "none"], Views::Fresh),
+            (
+                vec!["--model", "resnet18", "--freeze", "backbone"],
+                Views::Kept(8),
+            ),
+            (
+                vec!["--model", "resnet18", "--freeze", "layer4"],
+                Views::Fresh,
+            ),
+            (
+                vec!["--model", "resnet18", "--freeze", "layer4", "--views", "3"],
+                Views::Kept(3),
+            ),
+        ] {
+            assert_eq!(train(&line).unwrap().views, expected, "{line:?}");
+        }
+        for views in ["0", "257"] {
+            let error = train(&["--model", "vgg16", "--views", views]).unwrap_err();
+            assert!(error.to_string().contains("1 to 256"), "{error}");
+        }
     }
 }

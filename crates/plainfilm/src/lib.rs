@@ -5,7 +5,7 @@
 //! Films flow in one direction: [`radiograph`] decodes and preprocesses them, [`dataset`] says
 //! which films exist and how they are split by patient, [`audit`] says how much of their label can be had
 //! without looking at the lungs, [`model`] holds the networks, [`weights`] brings other libraries' weights to them, [`train`]
-//! fits one, [`predict`] scores films with it, [`evaluate`] turns scores into figures, [`report`] shows the result, and [`bundle`] is the one file
+//! fits one as a [`recipe`] or a person says, [`predict`] scores films with it, [`evaluate`] turns scores into figures, [`report`] shows the result, and [`bundle`] is the one file
 //! that carries a trained network with everything needed to use it.
 
 pub mod audit;
@@ -17,6 +17,7 @@ pub mod evaluate;
 pub mod model;
 pub mod predict;
 pub mod radiograph;
+pub mod recipe;
 pub mod report;
 pub mod seed;
 pub mod train;

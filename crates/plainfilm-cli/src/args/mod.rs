@@ -49,6 +49,8 @@ pub enum Verb {
     Predict(PredictArgs),
     /// List the networks, or print one layer by layer
     Models(ModelsArgs),
+    /// List the recipes, or print one: ready settings for `train --recipe`
+    Recipes(RecipesArgs),
     /// List, fetch, verify or import weights of other libraries
     Weights(WeightsArgs),
 }
@@ -81,6 +83,17 @@ pub struct ModelsArgs {
     pub size: Option<usize>,
     /// How to print
     #[arg(long, value_enum, default_value_t = TableFormat::Table)]
+    pub format: TableFormat,
+}
+
+/// `recipes`
+#[derive(Debug, Args)]
+pub struct RecipesArgs {
+    /// Print this one as a settings file (TOML)
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+    /// How to print the list
+    #[arg(long, value_enum, default_value_t = TableFormat::Table, conflicts_with = "name")]
     pub format: TableFormat,
 }
 

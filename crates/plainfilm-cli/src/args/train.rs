@@ -29,6 +29,10 @@ pub struct TrainArgs {
     #[arg(long, value_name = "FILE")]
     pub settings: Option<PathBuf>,
 
+    /// Begin with a recipe's settings: see `plainfilm recipes`. A settings file and arguments win over it
+    #[arg(long, value_name = "NAME")]
+    pub recipe: Option<String>,
+
     /// Weights to start from: Keras (.h5, .keras), PyTorch (.pth, .pt), safetensors, or a plainfilm
     /// model. The scaling that they were fitted with is used unless --scaling says otherwise
     #[arg(long, value_name = "FILE", help_heading = "Training")]
@@ -67,6 +71,14 @@ pub struct TrainArgs {
     /// (`plainfilm models --summary NAME` lists a network's stages)
     #[arg(long, value_name = "none|backbone|STAGE", help_heading = "Training")]
     pub freeze: Option<String>,
+    /// Views of a training film that the frozen layers look at, once each for the whole training; fresh
+    /// augments and computes anew in every epoch [default: 8 with a frozen backbone, else fresh]
+    #[arg(long, value_name = "N|fresh", help_heading = "Training")]
+    pub views: Option<String>,
+    /// The epoch whose weights are kept: the best by validation loss, or the last; best-and-last keeps
+    /// the best and scores the test films with both [default: best]
+    #[arg(long, value_enum, help_heading = "Training")]
+    pub selection: Option<SelectionArg>,
     /// What turns the backbone's maps into logits [default: published]
     #[arg(long, value_enum, help_heading = "Training")]
     pub head: Option<HeadArg>,
@@ -106,9 +118,23 @@ pub struct TrainArgs {
     /// Where to compute: cpu, vulkan[:N], cuda[:N] or metal[:N] [default: cpu]
     #[arg(long, value_name = "DEVICE", help_heading = "Machine")]
     pub device: Option<String>,
+    /// Disk for features that frozen layers computed, such as 500MB or 2GiB; 0 keeps none [default: 2GiB]
+    #[arg(long, value_name = "SIZE", value_parser = bytes, help_heading = "Machine")]
+    pub cache_size: Option<u64>,
     /// Threads [default: all cores]
     #[arg(long, value_name = "N", value_parser = super::threads, help_heading = "Machine")]
     pub threads: Option<usize>,
+}
+
+/// `--selection`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SelectionArg {
+    /// The one with the least validation loss
+    Best,
+    /// The last
+    Last,
+    /// The best, and figures of the last beside it
+    BestAndLast,
 }
 
 /// `--optimiser`
@@ -159,4 +185,44 @@ pub enum HeadArg {
     Linear,
     /// Average over the whole map, 64 units, dropout, logits
     Mlp,
+}
+
+/// A number of bytes: `0`, `800MB`, `2 GiB`.
+fn bytes(text: &str) -> Result<u64, String> {
+    let expected = || format!("expected bytes, such as 500MB or 2GiB, found {text:?}");
+    let digits = text.trim().find(|c: char| !c.is_ascii_digit());
+    let (number, unit) = text.trim().split_at(digits.unwrap_or(text.trim().len()));
+    let unit = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "kb" => 1_000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        "kib" => 1 << 10,
+        "mib" => 1 << 20,
+        "gib" => 1 << 30,
+        _ => return Err(expected()),
+    };
+    let number: u64 = number.parse().map_err(|_| expected())?;
+    number.checked_mul(unit).ok_or_else(expected)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_units() {
+        for (text, expected) in [
+            ("0", Some(0)),
+            ("12", Some(12)),
+            ("3 MB", Some(3_000_000)),
+            ("2GiB", Some(2 << 30)),
+            ("-1", None),
+            ("GB", None),
+            ("5 apples", None),
+            ("99999999999GiB", None),
+        ] {
+            assert_eq!(bytes(text).ok(), expected, "{text}");
+        }
+    }
 }

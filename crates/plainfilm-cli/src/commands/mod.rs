@@ -7,6 +7,7 @@ mod inputs;
 mod models;
 mod predict;
 mod quickstart;
+mod recipes;
 mod table;
 mod train;
 mod weights;
@@ -34,6 +35,7 @@ pub fn run(cli: Cli, printer: &Printer) -> anyhow::Result<Exit> {
         Verb::Evaluate(args) => evaluate::run(&args, printer),
         Verb::Predict(args) => predict::run(&args, printer),
         Verb::Models(args) => models::run(&args, printer),
+        Verb::Recipes(args) => recipes::run(&args, printer),
         Verb::Weights(args) => weights::run(args.verb, printer),
     }
 }

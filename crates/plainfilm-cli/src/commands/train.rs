@@ -9,7 +9,7 @@ use plainfilm::bundle::is_unfinished;
 use plainfilm::dataset::{Dataset, DatasetOptions, SetAside};
 use plainfilm::evaluate::{Figure, PartMetrics, classification_report};
 use plainfilm::model::Freeze;
-use plainfilm::train::{Outcome, RunFolder, TrainError, TrainSettings};
+use plainfilm::train::{FeatureCache, Outcome, RunFolder, TrainError, TrainSettings};
 use plainfilm::weights::{ImportOptions, StartingWeights};
 
 use super::table::{Align, render};
@@ -36,14 +36,16 @@ pub fn run(args: &TrainArgs, printer: &Printer) -> anyhow::Result<Exit> {
         }
         (None, Some(data)) => {
             let (settings, weights) = resolve(args, data)?;
-            (settings, weights, new_folder(args.run.as_deref(), args)?)
+            let folder = new_folder(args.run.as_deref(), &settings)?;
+            (settings, weights, folder)
         }
         (None, None) => {
             return Err(UsageError("expected DATA or --resume RUN".to_owned()).into());
         }
     };
     use_threads(settings.threads)?;
-    let outcome = train(settings, weights, &folder, printer)?;
+    let cache = feature_cache(args.cache_size);
+    let outcome = train(settings, weights, &folder, cache.as_ref(), printer)?;
     Ok(Exit::after(outcome.set_aside.len()))
 }
 
@@ -56,6 +58,7 @@ pub fn train(
     mut settings: TrainSettings,
     weights: Option<WeightsFile>,
     folder: &RunFolder,
+    cache: Option<&FeatureCache>,
     printer: &Printer,
 ) -> anyhow::Result<Outcome> {
     let interrupt = interrupt::listen();
@@ -75,7 +78,8 @@ pub fn train(
     settings.data = std::path::absolute(&settings.data)?;
     describe(&dataset, &settings, folder, printer);
     let mut display = TrainingDisplay::new(printer);
-    let result = plainfilm::train::train(dataset, &settings, folder, interrupt, &mut display);
+    let result =
+        plainfilm::train::train(dataset, &settings, folder, cache, interrupt, &mut display);
     display.finish();
     if let Err(TrainError::Interrupted { .. }) = &result {
         let run = folder.root().display();
@@ -84,6 +88,23 @@ pub fn train(
     let outcome = result?;
     print_outcome(&outcome, folder, printer);
     Ok(outcome)
+}
+
+/// Where features are kept between runs: `$PLAINFILM_CACHE`, else `plainfilm/features` among the user's
+/// caches. None when nothing may be kept, or nobody's home is known.
+fn feature_cache(limit: Option<u64>) -> Option<FeatureCache> {
+    let variable = |name: &str| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    let folder = variable("PLAINFILM_CACHE").or_else(|| {
+        let caches =
+            variable("XDG_CACHE_HOME").or_else(|| Some(std::env::home_dir()?.join(".cache")))?;
+        Some(caches.join("plainfilm").join("features"))
+    })?;
+    let limit = limit.unwrap_or(FeatureCache::DEFAULT_LIMIT);
+    (limit > 0).then_some(FeatureCache { folder, limit })
 }
 
 /// Lets the training start from a file of weights, with the scaling that they were fitted with unless
@@ -119,10 +140,10 @@ fn start_from(
 }
 
 /// The folder of a new run: named, or made from the time and the model.
-fn new_folder(named: Option<&Path>, args: &TrainArgs) -> anyhow::Result<RunFolder> {
+fn new_folder(named: Option<&Path>, settings: &TrainSettings) -> anyhow::Result<RunFolder> {
     let path = match named {
         Some(path) => path.to_owned(),
-        None => unused_name(args.model.as_deref().unwrap_or("darkcovidnet")),
+        None => unused_name(settings.recipe.as_deref().unwrap_or(settings.model.name())),
     };
     // A run that was killed before it wrote its settings left nothing that counts.
     let is_used = path.read_dir().is_ok_and(|mut entries| {
@@ -209,6 +230,12 @@ fn print_outcome(outcome: &Outcome, folder: &RunFolder, printer: &Printer) {
     let part = metrics.test.as_ref().or(metrics.train.as_ref());
     if let Some(part) = part {
         printer.data(&figures_text(part));
+    }
+    if let (Some(last), Some(best)) = (&metrics.last_epoch, metrics.best_epoch) {
+        printer.data(&format!(
+            "above: epoch {best}, the best by validation loss. The last, epoch {}: accuracy {}, AUROC {}, loss {}\n",
+            last.epoch, last.test.accuracy, last.test.auroc, last.test.loss
+        ));
     }
     if let Some(folds) = &outcome.folds {
         printer.data(&format!(

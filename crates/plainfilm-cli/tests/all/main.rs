@@ -1,9 +1,11 @@
 //! Tests of the program as its users run it, in one binary so that they link once.
 
 mod auditing;
+mod features;
 mod predicting;
 mod program;
 mod quickstart;
+mod recipes;
 mod resuming;
 mod training;
 mod weights;

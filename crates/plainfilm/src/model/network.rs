@@ -166,6 +166,19 @@ impl Network {
         self.plan.constant_layers()
     }
 
+    /// `[maps, side, side]` after the first `layers` layers; none for 0 layers, or where maps have become
+    /// vectors.
+    pub(crate) fn map_shape(&self, layers: usize) -> Option<[usize; 3]> {
+        let last = self.plan.layers().nth(layers.checked_sub(1)?)?;
+        last.output.as_slice().try_into().ok()
+    }
+
+    /// How many tensors of the state dict belong to the first `layers` layers: they come first.
+    pub(crate) fn tensors_before(&self, layers: usize) -> usize {
+        let layers = self.plan.layers().take(layers);
+        layers.map(|placed| placed.layer.tensors().len()).sum()
+    }
+
     /// Films `[films, channels, size, size]` through the first `layers` layers:
     /// `[films, maps, side, side]`. With [`Self::frozen_prefix`] layers on a device with
     /// `autodiff()` no gradient is recorded.

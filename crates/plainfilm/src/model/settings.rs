@@ -57,6 +57,18 @@ impl NetworkSettings {
         self.plan().map(|_| ())
     }
 
+    /// How many layers, counted from the film, stay as they are: [`Network::frozen_prefix`] of the network
+    /// that it makes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::check`].
+    ///
+    /// [`Network::frozen_prefix`]: super::Network::frozen_prefix
+    pub fn frozen_layers(&self) -> Result<usize, ModelError> {
+        Ok(self.plan()?.constant_layers())
+    }
+
     /// Checks the ranges and lays the layers out, without allocating any weight.
     pub(crate) fn plan(&self) -> Result<Plan, ModelError> {
         for (setting, found, minimum, maximum) in [

@@ -152,7 +152,11 @@ pub fn probabilities(
         return Vec::new();
     }
     let input = Tensor::<4>::from_data(TensorData::new(pixels, shape), device);
-    let logits = network.forward(input);
+    of_logits(network.forward(input), temperature)
+}
+
+/// Softmax of logits `[films, labels]` over a temperature, in double precision.
+pub(crate) fn of_logits(logits: Tensor<2>, temperature: f64) -> Vec<Vec<f64>> {
     let labels = logits.dims()[1];
     let values: Vec<f32> = logits
         .into_data()

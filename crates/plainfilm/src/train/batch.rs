@@ -2,9 +2,11 @@
 
 use rand::RngExt;
 use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use super::augment::Augmentation;
+use super::error::TrainError;
 use super::films::LoadedFilms;
 use super::settings::Balance;
 use crate::seed;
@@ -43,38 +45,44 @@ pub fn epoch_order(
         .collect()
 }
 
+/// How films are changed: by how much, and the draws for the film at a position of the batch; none
+/// leaves it as it is.
+pub type Change<'a> = (
+    &'a Augmentation,
+    &'a (dyn Fn(usize) -> Option<ChaCha8Rng> + Sync),
+);
+
 /// Pixels of a batch, `[films, channels, size, size]` in one run of memory.
-///
-/// With an augmentation each film is changed at random, as a pure function of `seed`, `epoch` and
-/// the film's index.
 ///
 /// # Errors
 ///
-/// The path and reason of a film that can no longer be read.
+/// When a film can no longer be read.
 pub fn pixels(
     films: &LoadedFilms,
     indices: &[usize],
-    augmentation: Option<(&Augmentation, u64, usize)>,
-) -> Result<Vec<f32>, (String, String)> {
-    let length = films.preprocessing().tensor_len();
+    change: Option<Change<'_>>,
+) -> Result<Vec<f32>, TrainError> {
+    let preprocessing = films.preprocessing();
+    let length = preprocessing.tensor_len();
     let mut values = vec![0.0_f32; indices.len() * length];
     values
         .par_chunks_mut(length)
         .zip(indices)
-        .try_for_each(|(target, &index)| {
-            let plane = films
-                .plane(index)
-                .map_err(|reason| (films.dataset.films[index].path.clone(), reason))?;
-            match augmentation {
-                None => films.preprocessing().write_tensor(&plane, target),
-                Some((augmentation, seed, epoch)) => {
-                    let mut generator =
-                        seed::generator(seed, "augment", &[epoch as u64, index as u64]);
-                    let changed = augmentation.apply(&plane, &mut generator);
-                    films.preprocessing().write_tensor(&changed, target);
+        .enumerate()
+        .try_for_each(|(position, (target, &index))| {
+            let plane = films.plane(index).map_err(|reason| TrainError::Corrupt {
+                path: films.dataset.origin.join(&films.dataset.films[index].path),
+                problem: format!("readable at the start and not now: {reason}"),
+            })?;
+            let drawn = change.and_then(|(by, draws)| Some((by, draws(position)?)));
+            match drawn {
+                None => preprocessing.write_tensor(&plane, target),
+                Some((augmentation, mut draws)) => {
+                    let changed = augmentation.apply(&plane, &mut draws);
+                    preprocessing.write_tensor(&changed, target);
                 }
             }
-            Ok::<(), (String, String)>(())
+            Ok::<(), TrainError>(())
         })?;
     Ok(values)
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rayon::prelude::*;
+use sha2::{Digest, Sha256};
 
 use crate::audit::Collector;
 use crate::dataset::{Dataset, Film, SetAside};
@@ -20,6 +21,7 @@ pub struct LoadedFilms {
     preprocessing: Preprocessing,
     limits: Limits,
     planes: Vec<Option<Plane>>,
+    digests: Vec<[u8; 32]>,
 }
 
 /// Reads one film of a data set.
@@ -41,6 +43,23 @@ fn read_with_bytes(
         Ok(decoded) => Ok((bytes, decoded)),
         Err(error) => Err(without_name(&error.to_string(), &film.path)),
     }
+}
+
+/// A film that could be read: its digest, and itself where it fitted into memory.
+type Loaded = ([u8; 32], Option<Plane>);
+
+fn digest(plane: &Plane) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update((plane.size as u64).to_le_bytes());
+    // In blocks: a copy of the whole plane as bytes would be the larger part of the time.
+    for values in plane.values.chunks(1024) {
+        let mut bytes = [0; 4096];
+        for (target, value) in bytes.chunks_exact_mut(4).zip(values) {
+            target.copy_from_slice(&value.to_le_bytes());
+        }
+        hash.update(&bytes[..values.len() * 4]);
+    }
+    hash.finalize().into()
 }
 
 /// A reason stands beside the film's path and need not begin with it again.
@@ -66,7 +85,7 @@ impl LoadedFilms {
         let total = dataset.films.len();
         let (done, cached) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let any_synthetic = AtomicBool::new(dataset.synthetic);
-        let read: Vec<Result<Option<Plane>, String>> = dataset
+        let read: Vec<Result<Loaded, String>> = dataset
             .films
             .par_iter()
             .enumerate()
@@ -77,19 +96,22 @@ impl LoadedFilms {
                     }
                     any_synthetic.fetch_or(film.provenance.synthetic, Ordering::Relaxed);
                     let plane = preprocessing.plane(&film);
+                    let digest = digest(&plane);
                     let bytes = plane.values.len() * size_of::<f32>();
                     let before = cached.fetch_add(bytes, Ordering::Relaxed);
-                    (before + bytes <= CACHE_BYTES).then_some(plane)
+                    (digest, (before + bytes <= CACHE_BYTES).then_some(plane))
                 });
                 progress(done.fetch_add(1, Ordering::Relaxed) + 1, total);
                 plane
             })
             .collect();
         let mut planes = Vec::with_capacity(total);
+        let mut digests = Vec::with_capacity(total);
         let films = std::mem::take(&mut dataset.films);
         for (film, plane) in films.into_iter().zip(read) {
             match plane {
-                Ok(plane) => {
+                Ok((digest, plane)) => {
+                    digests.push(digest);
                     planes.push(plane);
                     dataset.films.push(film);
                 }
@@ -106,7 +128,14 @@ impl LoadedFilms {
             preprocessing: preprocessing.clone(),
             limits: *limits,
             planes,
+            digests,
         }
+    }
+
+    /// SHA-256 of the resized film at `index`: films that the network cannot tell apart share it.
+    #[must_use]
+    pub fn digest(&self, index: usize) -> &[u8; 32] {
+        &self.digests[index]
     }
 
     /// The resized film at `index` of [`Self::dataset`].

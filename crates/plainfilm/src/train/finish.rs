@@ -14,7 +14,7 @@ use crate::audit::{Audit, AuditSummary};
 use crate::bundle::{DatasetRecord, ModelFile, ModelHeader, Precision, SCHEMA_VERSION, Threshold};
 use crate::dataset::{Dataset, Part, Split, SplitMethod};
 use crate::evaluate::{PartMetrics, ScoredFilm, evaluate, positive_label};
-use crate::model::Network;
+use crate::model::{NamedTensor, Network};
 use crate::report;
 use crate::weights::StartingWeights;
 
@@ -41,6 +41,9 @@ pub struct RunMetrics {
     /// Films that chose nothing; of all folds when there are folds.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub test: Option<PartMetrics>,
+    /// The same test films with the weights of the last epoch, where a recipe asks for both.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub last_epoch: Option<LastEpoch>,
     /// What the audit of the data says about these figures; none in files from before there was one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub audit: Option<AuditSummary>,
@@ -49,6 +52,15 @@ pub struct RunMetrics {
     pub folds: Option<FoldSummary>,
     /// For research and teaching only.
     pub notice: String,
+}
+
+/// What the last epoch's weights do on the test films.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LastEpoch {
+    /// Which one, counted from 1.
+    pub epoch: usize,
+    /// Its figures.
+    pub test: PartMetrics,
 }
 
 impl RunMetrics {
@@ -72,14 +84,12 @@ pub(super) fn finish(
     let dataset = &trainer.films.dataset;
     let labels = &dataset.labels;
     let positive = positive_label(labels);
-    let network = Network::from_state_dict(
-        &trainer.settings.network(),
-        &trained.tensors,
-        &trainer.device,
-    )?;
-    let scored = |part| -> Result<Vec<ScoredFilm>, TrainError> {
+    let network_of = |tensors: &[NamedTensor]| {
+        Network::from_state_dict(&trainer.settings.network(), tensors, &trainer.device)
+    };
+    let scored_by = |network: &Network, part| -> Result<Vec<ScoredFilm>, TrainError> {
         let indices = trainer.split.indices(part);
-        let probabilities = trainer.score(&network, &indices)?;
+        let probabilities = trainer.score(network, &indices)?;
         Ok(indices
             .iter()
             .zip(probabilities)
@@ -90,10 +100,16 @@ pub(super) fn finish(
             })
             .collect())
     };
+    let network = network_of(&trained.tensors)?;
+    let scored = |part| scored_by(&network, part);
     let figures =
         |scored: &[ScoredFilm]| (!scored.is_empty()).then(|| evaluate(labels, positive, scored));
     let test = scored(Part::Test)?;
     let test_figures = figures(&test);
+    let last_test = match &trained.last {
+        Some(last) => figures(&scored_by(&network_of(last)?, Part::Test)?),
+        None => None,
+    };
     let metrics = RunMetrics {
         labels: labels.clone(),
         positive_label: labels[positive].clone(),
@@ -104,6 +120,10 @@ pub(super) fn finish(
         validation: figures(&scored(Part::Validation)?),
         audit: Some(audit_summary(trainer.audit, test_figures.as_ref())),
         test: test_figures,
+        last_epoch: last_test.map(|test| LastEpoch {
+            epoch: trained.progress.epochs_done,
+            test,
+        }),
         folds: None,
         notice: crate::NOT_A_MEDICAL_DEVICE.to_owned(),
     };

@@ -70,6 +70,7 @@ pub(super) fn train(
         validation: None,
         audit: Some(finish::audit_summary(run.audit, Some(&test))),
         test: Some(test),
+        last_epoch: None,
         folds: Some(summary.clone()),
         notice: crate::NOT_A_MEDICAL_DEVICE.to_owned(),
     };

@@ -8,6 +8,7 @@ pub mod augment;
 mod batch;
 mod checkpoint;
 mod error;
+mod features;
 mod films;
 mod finish;
 mod folds;
@@ -24,21 +25,25 @@ use std::sync::atomic::AtomicBool;
 
 pub use checkpoint::{Best, HistoryRow};
 pub use error::TrainError;
+pub use features::FeatureCache;
 pub use films::{LoadedFilms, read_film, without_name};
-pub use finish::RunMetrics;
+pub use finish::{LastEpoch, RunMetrics};
 pub use folds::FoldSummary;
 pub use observer::{BatchProgress, Silent, TrainObserver};
 pub use run_folder::RunFolder;
 pub use schedule::{Position, Schedule};
 pub use settings::{
-    Balance, OptimiserKind, OptimiserSettings, SplitSettings, TrainDefaults, TrainSettings,
+    Balance, OptimiserKind, OptimiserSettings, Selection, SplitSettings, TrainDefaults,
+    TrainSettings, Views,
 };
 
 use crate::audit::{Audit, AuditSettings, Collector, conclude};
 use crate::dataset::{Dataset, Part, SetAside, Split, SplitOptions};
 use crate::device;
+use crate::model::Network;
 use crate::radiograph::Limits;
 use checkpoint::Checkpoint;
+use features::Features;
 use observer::Logged;
 use trainer::Trainer;
 
@@ -55,6 +60,9 @@ pub struct Outcome {
 
 /// Trains on a data set as the settings say and fills the run folder.
 ///
+/// Features of frozen layers are kept in `cache` between runs, if there is one; the result does not
+/// depend on it.
+///
 /// A folder that already holds a part of this run is gone on with: a checkpoint is continued, a
 /// split is re-used, a finished fold is not trained again.
 ///
@@ -65,6 +73,7 @@ pub fn train(
     dataset: Dataset,
     settings: &TrainSettings,
     folder: &RunFolder,
+    cache: Option<&FeatureCache>,
     interrupt: &AtomicBool,
     observer: &mut dyn TrainObserver,
 ) -> Result<Outcome, TrainError> {
@@ -97,6 +106,7 @@ pub fn train(
     let set_aside = films.dataset.set_aside.clone();
     let mut run = Run {
         films: &films,
+        features: None,
         settings,
         audit: None,
         interrupt,
@@ -114,6 +124,8 @@ pub fn train(
         observer.audited(&audit.summary(None));
     }
     run.audit = audit.as_ref();
+    let features = run.features(&splits, cache, observer)?;
+    run.features = features.as_ref();
     let (metrics, folds) = match settings.split.folds {
         None => (run.train_split(&splits[0], folder, observer)?.0, None),
         Some(_) => {
@@ -126,6 +138,18 @@ pub fn train(
         metrics,
         folds,
         set_aside,
+    })
+}
+
+/// The network before the first step: drawn from the seed, or with the weights to start from.
+fn starting_network(
+    settings: &TrainSettings,
+    device: &burn::tensor::Device,
+) -> Result<Network, TrainError> {
+    let network = Network::new(&settings.network(), settings.seed, device)?;
+    Ok(match &settings.weights {
+        None => network,
+        Some(weights) => weights.read(&settings.network())?.load_into(network)?,
     })
 }
 
@@ -142,13 +166,48 @@ fn audit_settings(settings: &TrainSettings) -> AuditSettings {
 /// One training's data and settings.
 struct Run<'a> {
     films: &'a LoadedFilms,
+    /// None when every epoch goes through the whole network.
+    features: Option<&'a Features<'a>>,
     settings: &'a TrainSettings,
     /// None when the run is not audited.
     audit: Option<&'a Audit>,
     interrupt: &'a AtomicBool,
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
+    /// What the frozen layers make of all films, for all splits together, where views are kept.
+    fn features(
+        &self,
+        splits: &[Split],
+        cache: Option<&FeatureCache>,
+        observer: &mut dyn TrainObserver,
+    ) -> Result<Option<Features<'a>>, TrainError> {
+        let settings = self.settings;
+        let Views::Kept(views) = settings.views else {
+            return Ok(None);
+        };
+        let device = device::parse(&settings.device)?;
+        let network = starting_network(settings, &device)?;
+        let mut features = Features::new(self.films, settings, network, device, views, cache)?;
+        let mut augmented: Vec<usize> = splits
+            .iter()
+            .flat_map(|split| split.indices(Part::Train))
+            .collect();
+        augmented.sort_unstable();
+        augmented.dedup();
+        let done = features.prepare(&augmented, self.interrupt, observer.features())?;
+        observer.notice(&format!(
+            "features of {} films, {} views of {} kB: {} computed, {} from the cache, {:.1} s",
+            self.films.dataset.films.len(),
+            done.views,
+            done.view_bytes.div_ceil(1000),
+            done.computed,
+            done.views - done.computed,
+            done.time.as_secs_f64(),
+        ));
+        Ok(Some(features))
+    }
+
     /// One split, or one for each fold.
     fn splits(&self, folder: &RunFolder) -> Result<Vec<Split>, TrainError> {
         let settings = &self.settings.split;
@@ -204,6 +263,7 @@ impl Run<'_> {
         split.write_csv(&self.films.dataset, &folder.split_path())?;
         let trainer = Trainer {
             films: self.films,
+            features: self.features,
             split,
             audit: self.audit,
             settings: self.settings,

@@ -8,6 +8,8 @@ use crate::audit::AuditSummary;
 pub trait TrainObserver {
     /// `done` of `total` films have been read; called from many threads.
     fn loading(&self) -> &(dyn Fn(usize, usize) + Sync);
+    /// `done` of `total` views have gone through the frozen layers; called from the training's thread.
+    fn features(&self) -> &(dyn Fn(usize, usize) + Sync);
     /// A step has been taken.
     fn batch(&mut self, progress: &BatchProgress);
     /// An epoch has ended; `best` is the epoch whose weights are kept.
@@ -27,6 +29,10 @@ pub(super) struct Logged<'a> {
 impl TrainObserver for Logged<'_> {
     fn loading(&self) -> &(dyn Fn(usize, usize) + Sync) {
         self.observer.loading()
+    }
+
+    fn features(&self) -> &(dyn Fn(usize, usize) + Sync) {
+        self.observer.features()
     }
 
     fn batch(&mut self, progress: &BatchProgress) {
@@ -68,6 +74,9 @@ pub struct Silent;
 
 impl TrainObserver for Silent {
     fn loading(&self) -> &(dyn Fn(usize, usize) + Sync) {
+        &|_, _| {}
+    }
+    fn features(&self) -> &(dyn Fn(usize, usize) + Sync) {
         &|_, _| {}
     }
     fn batch(&mut self, _: &BatchProgress) {}

@@ -1,8 +1,10 @@
 //! Everything that decides what a training does, resolved and repeatable.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::augment::Augmentation;
 use super::error::TrainError;
@@ -52,6 +54,15 @@ pub struct TrainSettings {
     /// Whether the data are audited first; a run without says so everywhere.
     #[serde(default = "yes")]
     pub audit: bool,
+    /// Whose weights are kept.
+    #[serde(default)]
+    pub selection: Selection,
+    /// How often the frozen layers look at a training film.
+    #[serde(default)]
+    pub views: Views,
+    /// The recipe that the settings began with, if any: for people, nothing reads it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipe: Option<String>,
     /// How films are divided; the result is in `split.csv`.
     pub split: SplitSettings,
     /// How films become tensors, in training and in prediction alike.
@@ -69,6 +80,82 @@ pub struct TrainSettings {
 
 fn yes() -> bool {
     true
+}
+
+/// The epoch whose weights are kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Selection {
+    /// The one with the least validation loss; the last where there is no validation part.
+    #[default]
+    Best,
+    /// The last one.
+    Last,
+    /// As [`Self::Best`]; the test films are scored with the last one's too, to see what that choice
+    /// is worth.
+    BestAndLast,
+}
+
+/// How often the frozen layers look at a training film. In files `"fresh"` or a number.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Views {
+    /// In every epoch, augmented anew.
+    #[default]
+    Fresh,
+    /// As often as this in the whole training: once as it is, else augmented. Epochs take turns with
+    /// the views. Only where the first layers are frozen.
+    Kept(usize),
+}
+
+impl Views {
+    /// Where nothing is said and the backbone is frozen.
+    pub const DEFAULT_KEPT: Self = Self::Kept(8);
+    const MOST: usize = 256;
+}
+
+impl fmt::Display for Views {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fresh => formatter.pad("fresh"),
+            Self::Kept(count) => count.fmt(formatter),
+        }
+    }
+}
+
+impl FromStr for Views {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match (text, text.parse()) {
+            ("fresh", _) => Ok(Self::Fresh),
+            (_, Ok(count)) => Ok(Self::Kept(count)),
+            _ => Err(format!("expected a number or \"fresh\", found {text:?}")),
+        }
+    }
+}
+
+impl Serialize for Views {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Fresh => serializer.serialize_str("fresh"),
+            Self::Kept(count) => serializer.serialize_u64(*count as u64),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Views {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "expected `\"fresh\"` or a number of views")]
+        enum Written {
+            Count(usize),
+            Word(String),
+        }
+        match Written::deserialize(deserializer)? {
+            Written::Count(count) => Ok(Self::Kept(count)),
+            Written::Word(word) => word.parse().map_err(serde::de::Error::custom),
+        }
+    }
 }
 
 /// How films are divided into parts.
@@ -191,6 +278,13 @@ impl TrainSettings {
             balance: Balance::None,
             early_stopping: None,
             audit: true,
+            selection: Selection::Best,
+            views: if model.default_freeze() == Freeze::Backbone {
+                Views::DEFAULT_KEPT
+            } else {
+                Views::Fresh
+            },
+            recipe: None,
             split: SplitSettings {
                 method: SplitMethod::Grouped,
                 fractions: [0.8, 0.1, 0.1],
@@ -288,6 +382,15 @@ impl TrainSettings {
                 self.preprocessing.size.to_string(),
             ),
             (
+                "views",
+                match self.views {
+                    Views::Fresh => true,
+                    Views::Kept(count) => (1..=Views::MOST).contains(&count),
+                },
+                "fresh, or 1 to 256",
+                self.views.to_string(),
+            ),
+            (
                 "folds",
                 self.split.folds.is_none_or(|folds| folds >= 2),
                 "at least 2",
@@ -302,11 +405,16 @@ impl TrainSettings {
         ];
         match checks.into_iter().find(|(_, holds, ..)| !holds) {
             // The labels are not known to everybody who checks, and change no layer but the last.
-            None => Ok(NetworkSettings {
-                classes: self.labels.len().max(2),
-                ..self.network()
+            None => {
+                let network = NetworkSettings {
+                    classes: self.labels.len().max(2),
+                    ..self.network()
+                };
+                match (self.views, network.frozen_layers()?) {
+                    (Views::Kept(_), 0) => Err(self.no_frozen_layer()),
+                    _ => Ok(()),
+                }
             }
-            .check()?),
             Some((setting, _, expected, found)) => Err(TrainError::Setting {
                 setting,
                 expected,

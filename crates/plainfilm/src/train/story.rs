@@ -280,6 +280,20 @@ fn notices(dataset: &Dataset, settings: &TrainSettings, metrics: &RunMetrics) ->
             ),
         );
     }
+    if let (Some(last), Some(test), Some(best)) =
+        (&metrics.last_epoch, &metrics.test, metrics.best_epoch)
+    {
+        say(
+            Severity::Note,
+            format!(
+                "The notebook tests the weights of its last epoch: here that is epoch {}, with accuracy \
+                 {} and loss {}. The figures of this report are of epoch {best}, with accuracy {} and \
+                 loss {}: it was chosen on the validation films, which are not test films, and is the one \
+                 to report, for what a network learns after its best epoch is its training films.",
+                last.epoch, last.test.accuracy, last.test.loss, test.accuracy, test.loss,
+            ),
+        );
+    }
     if let Some(weights) = &settings.weights {
         say(
             Severity::Note,

@@ -10,23 +10,31 @@ use burn::tensor::{Bytes, Device, Tensor, TensorData};
 use super::batch;
 use super::checkpoint::{Best, Checkpoint, EpochSums, HistoryRow, Progress};
 use super::error::TrainError;
+use super::features::{Features, FilmView};
 use super::films::LoadedFilms;
 use super::loss::CrossEntropy;
 use super::observer::{BatchProgress, TrainObserver};
 use super::run_folder::RunFolder;
 use super::schedule::Position;
-use super::settings::TrainSettings;
+use super::settings::{Selection, TrainSettings};
+use super::starting_network;
 use crate::audit::Audit;
 use crate::dataset::{Part, Split};
-use crate::model::{NamedTensor, Network, load_state_dict, state_dict};
+use crate::model::{NamedTensor, Network, state_dict};
 use crate::{predict, seed};
 
 /// How often a checkpoint is written within an epoch.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
+/// And after an epoch, where epochs on kept features take less time than a checkpoint does.
+const CHECKPOINT_SHORT_EPOCHS: Duration = Duration::from_secs(5);
+/// Films whose kept features are scored together.
+const SCORED_TOGETHER: usize = 256;
 
 /// What the epoch loop works on.
 pub(super) struct Trainer<'a> {
     pub films: &'a LoadedFilms,
+    /// None when every epoch goes through the whole network.
+    pub features: Option<&'a Features<'a>>,
     pub split: &'a Split,
     /// None when the run is not audited.
     pub audit: Option<&'a Audit>,
@@ -38,8 +46,10 @@ pub(super) struct Trainer<'a> {
 
 /// Weights and numbers as training left them.
 pub(super) struct Trained {
-    /// Weights of the best epoch.
+    /// Weights of the epoch that was selected.
     pub tensors: Vec<NamedTensor>,
+    /// Weights of the last epoch, where both are asked for.
+    pub last: Option<Vec<NamedTensor>>,
     pub progress: Progress,
 }
 
@@ -48,7 +58,9 @@ struct State {
     network: Network,
     optimiser: ModuleOptimizer,
     progress: Progress,
-    best: Vec<NamedTensor>,
+    /// The best epoch's network, for prediction: it shares the frozen tensors with the other. None
+    /// before the first epoch ended.
+    best: Option<Network>,
 }
 
 impl Trainer<'_> {
@@ -64,11 +76,11 @@ impl Trainer<'_> {
         while state.progress.epochs_done < self.settings.epochs && !self.has_stopped_early(&state) {
             self.epoch(&mut state, &mut saved, observer)?;
         }
-        if state.best.is_empty() {
-            state.best = state_dict(&state.network);
-        }
+        let last =
+            (self.settings.selection == Selection::BestAndLast).then(|| state_dict(&state.network));
         Ok(Trained {
-            tensors: state.best,
+            tensors: state_dict(state.best.as_ref().unwrap_or(&state.network)),
+            last,
             progress: state.progress,
         })
     }
@@ -79,11 +91,7 @@ impl Trainer<'_> {
         fingerprint: String,
     ) -> Result<State, TrainError> {
         let settings = self.settings;
-        let network = Network::new(
-            &settings.network(),
-            settings.seed,
-            &self.device.clone().autodiff(),
-        )?;
+        let device = self.device.clone().autodiff();
         let optimiser = settings.optimiser.init();
         let Some(checkpoint) = resume else {
             let progress = Progress {
@@ -97,15 +105,11 @@ impl Trainer<'_> {
                 best: None,
                 history: Vec::new(),
             };
-            let network = match &settings.weights {
-                None => network,
-                Some(weights) => weights.read(&settings.network())?.load_into(network)?,
-            };
             return Ok(State {
-                network,
+                network: starting_network(settings, &device)?,
                 optimiser,
                 progress,
-                best: Vec::new(),
+                best: None,
             });
         };
         if checkpoint.progress.fingerprint != fingerprint {
@@ -122,18 +126,29 @@ impl Trainer<'_> {
                 problem: format!("the optimiser's state cannot be read: {error}"),
             })?;
         Ok(State {
-            network: load_state_dict(network, &checkpoint.model)?,
+            network: Network::from_state_dict(&settings.network(), &checkpoint.model, &device)?,
             optimiser,
             progress: checkpoint.progress,
-            best: checkpoint.best,
+            best: match checkpoint.best.as_slice() {
+                [] => None,
+                best => Some(Network::from_state_dict(
+                    &settings.network(),
+                    best,
+                    &self.device,
+                )?),
+            },
         })
     }
 
     fn has_stopped_early(&self, state: &State) -> bool {
-        match (self.settings.early_stopping, state.progress.best) {
-            (Some(patience), Some(best)) if best.validation_loss.is_some() => {
-                state.progress.epochs_done >= best.epoch + patience
-            }
+        let history = &state.progress.history;
+        let losses = history
+            .iter()
+            .filter_map(|row| Some((row.epoch, row.validation_loss?)));
+        // The first of equals, as for the weights that are kept.
+        let least = losses.min_by(|(_, a), (_, b)| a.total_cmp(b));
+        match (self.settings.early_stopping, least) {
+            (Some(patience), Some((epoch, _))) => state.progress.epochs_done >= epoch + patience,
             _ => false,
         }
     }
@@ -203,8 +218,12 @@ impl Trainer<'_> {
             }
         }
         let row = self.finish_epoch(state, rate)?;
-        self.checkpoint(state)?;
-        *saved = Instant::now();
+        let is_last =
+            state.progress.epochs_done >= settings.epochs || self.has_stopped_early(state);
+        if self.features.is_none() || is_last || saved.elapsed() >= CHECKPOINT_SHORT_EPOCHS {
+            self.checkpoint(state)?;
+            *saved = Instant::now();
+        }
         self.folder.write_history(&state.progress.history)?;
         observer.epoch(&row, state.progress.best);
         Ok(())
@@ -221,15 +240,6 @@ impl Trainer<'_> {
         let settings = self.settings;
         let (epoch, step) = (state.progress.epochs_done, state.progress.steps_done);
         let films = &self.films.dataset.films;
-        let pixels = batch::pixels(
-            self.films,
-            batch,
-            Some((&settings.augmentation, settings.seed, epoch)),
-        )
-        .map_err(|(path, reason)| TrainError::Corrupt {
-            path: self.films.dataset.origin.join(path),
-            problem: format!("readable at the start and not now: {reason}"),
-        })?;
         let device = self.device.clone().autodiff();
         // Dropout draws from the device's own generator: seeded for this step alone, so that a
         // resumed run drops what the uninterrupted one does.
@@ -238,10 +248,27 @@ impl Trainer<'_> {
             "dropout",
             &[epoch as u64, step as u64],
         ));
-        let input =
-            Tensor::<4>::from_data(TensorData::new(pixels, self.shape_of(batch.len())), &device);
         let truth: Vec<usize> = batch.iter().map(|&film| films[film].label).collect();
-        let logits = state.network.forward(input);
+        let logits = match self.features {
+            None => {
+                let draws = |position: usize| {
+                    let indices = [epoch as u64, batch[position] as u64];
+                    Some(seed::generator(settings.seed, "augment", &indices))
+                };
+                let change: batch::Change<'_> = (&settings.augmentation, &draws);
+                let pixels = batch::pixels(self.films, batch, Some(change))?;
+                let data = TensorData::new(pixels, self.shape_of(batch.len()));
+                state.network.forward(Tensor::from_data(data, &device))
+            }
+            Some(features) => {
+                let views: Vec<FilmView> = batch
+                    .iter()
+                    .map(|&film| (film, features.view(film, epoch)))
+                    .collect();
+                let maps = features.tensor(&views, &device)?;
+                state.network.forward_from(maps, features.layers())
+            }
+        };
         let guessed: Vec<i64> = logits.clone().argmax(1).into_data().iter::<i64>().collect();
         let value = loss.forward(logits, &truth, &device);
         let number: f32 = value.clone().into_scalar();
@@ -276,9 +303,10 @@ impl Trainer<'_> {
     fn finish_epoch(&self, state: &mut State, rate: f64) -> Result<HistoryRow, TrainError> {
         let begun = Instant::now();
         let validation = self.split.indices(Part::Validation);
+        let network = state.network.valid();
         let (mut validation_loss, mut validation_accuracy) = (None, None);
         if !validation.is_empty() {
-            let scored = self.score(&state.network.valid(), &validation)?;
+            let scored = self.score(&network, &validation)?;
             let mean = |sum: f64| Some(sum / validation.len() as f64);
             let truth = |film: usize| self.films.dataset.films[film].label;
             validation_loss = mean(
@@ -308,13 +336,13 @@ impl Trainer<'_> {
             ) => loss < best,
             // Without a validation part nothing can be chosen: the last epoch stands.
             _ => true,
-        };
+        } || self.settings.selection == Selection::Last;
         if is_better {
             progress.best = Some(Best {
                 epoch,
                 validation_loss,
             });
-            state.best = state_dict(&state.network);
+            state.best = Some(network);
         }
         let films = progress.sums.films.max(1) as f64;
         let row = HistoryRow {
@@ -336,13 +364,17 @@ impl Trainer<'_> {
     /// Probabilities for films of the data set, without augmentation.
     pub fn score(&self, network: &Network, films: &[usize]) -> Result<Vec<Vec<f64>>, TrainError> {
         let mut scored = Vec::with_capacity(films.len());
+        if let Some(features) = self.features {
+            for indices in films.chunks(SCORED_TOGETHER) {
+                let views: Vec<FilmView> = indices.iter().map(|&film| (film, 0)).collect();
+                let maps = features.tensor(&views, &self.device)?;
+                let logits = network.forward_from(maps, features.layers());
+                scored.extend(predict::of_logits(logits, 1.0));
+            }
+            return Ok(scored);
+        }
         for indices in films.chunks(self.settings.batch.max(1)) {
-            let pixels = batch::pixels(self.films, indices, None).map_err(|(path, reason)| {
-                TrainError::Corrupt {
-                    path: self.films.dataset.origin.join(path),
-                    problem: format!("readable at the start and not now: {reason}"),
-                }
-            })?;
+            let pixels = batch::pixels(self.films, indices, None)?;
             scored.extend(predict::probabilities(
                 network,
                 pixels,
@@ -376,7 +408,7 @@ impl Trainer<'_> {
         Checkpoint {
             progress: state.progress.clone(),
             model: state_dict(&state.network),
-            best: state.best.clone(),
+            best: state.best.as_ref().map(state_dict).unwrap_or_default(),
             optimiser: optimiser.to_vec(),
         }
         .save(&path)

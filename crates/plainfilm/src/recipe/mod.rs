@@ -1,0 +1,150 @@
+//! Ready settings for trainings that others have published, and one of ours.
+//!
+//! A recipe is a part of a `settings.toml`, shipped as readable TOML. What it leaves out, its network
+//! chooses; a settings file and arguments win over it.
+
+use serde::Serialize;
+
+/// Settings with a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Recipe {
+    /// As `train --recipe` has it.
+    pub name: &'static str,
+    /// What it is, in one line.
+    pub about: &'static str,
+    /// Who did it first.
+    pub source: &'static str,
+    /// Whether it makes sense only with weights to start from.
+    pub needs_weights: bool,
+    /// The settings, as TOML with comments.
+    #[serde(rename = "toml")]
+    pub text: &'static str,
+}
+
+/// All of them, in the order in which they are listed.
+const RECIPES: [Recipe; 5] = [
+    Recipe {
+        name: "default",
+        about: "EfficientNet-Lite0 as it comes from ImageNet, and a linear head: seconds on a CPU",
+        source: "ours, for some hundred films",
+        needs_weights: true,
+        text: include_str!("../../recipes/default.toml"),
+    },
+    Recipe {
+        name: "notebook",
+        about: "VGG16, frozen, with a small head for 100 epochs; the last and the best epoch side by side",
+        source: "zekaouinoureddine/Detecting-COVID-19-in-X-ray-Images",
+        needs_weights: false,
+        text: include_str!("../../recipes/notebook.toml"),
+    },
+    Recipe {
+        name: "pyimagesearch",
+        about: "the tutorial that the notebook follows: 25 epochs, no validation part",
+        source: "Rosebrock 2020, pyimagesearch.com",
+        needs_weights: false,
+        text: include_str!("../../recipes/pyimagesearch.toml"),
+    },
+    Recipe {
+        name: "darkcovidnet",
+        about: "DarkCovidNet from scratch for 100 epochs of one cycle",
+        source: "Ozturk et al. 2020, muhammedtalo/COVID-19",
+        needs_weights: false,
+        text: include_str!("../../recipes/darkcovidnet.toml"),
+    },
+    Recipe {
+        name: "plants",
+        about: "a plain CNN from scratch",
+        source: "zekaouinoureddine/Plants_Identification_DL_SI",
+        needs_weights: false,
+        text: include_str!("../../recipes/plants.toml"),
+    },
+];
+
+/// No recipe has this name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "unknown recipe {found:?}, expected one of {}\nhint: {nearest}?",
+    names()
+)]
+pub struct UnknownRecipe {
+    /// The name as given.
+    pub found: String,
+    /// The name most like it.
+    pub nearest: &'static str,
+}
+
+fn names() -> String {
+    RECIPES.map(|recipe| recipe.name).join(", ")
+}
+
+/// All recipes.
+#[must_use]
+pub fn recipes() -> &'static [Recipe] {
+    &RECIPES
+}
+
+impl Recipe {
+    /// The recipe of this name.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownRecipe`], with the name most like it.
+    pub fn named(name: &str) -> Result<&'static Self, UnknownRecipe> {
+        let found = RECIPES.iter().find(|recipe| recipe.name == name);
+        found.ok_or_else(|| {
+            let distances = RECIPES.map(|recipe| (edits(name, recipe.name), recipe.name));
+            let (_, nearest) = distances.into_iter().min().expect("there are recipes");
+            UnknownRecipe {
+                found: name.to_owned(),
+                nearest,
+            }
+        })
+    }
+
+    /// Its settings: a part of those that [`crate::train::TrainSettings`] has.
+    #[must_use]
+    pub fn settings(&self) -> toml::Table {
+        toml::from_str(self.text).expect("the tests read every recipe")
+    }
+}
+
+/// Least number of letters put in, left out or exchanged (Levenshtein) between two short names.
+fn edits(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    // Names are a few letters; what is longer is like none of them.
+    for (i, letter) in a.chars().take(64).enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, other) in b.iter().enumerate() {
+            let exchanged = diagonal + usize::from(letter != *other);
+            diagonal = row[j + 1];
+            row[j + 1] = exchanged.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_none_is_answered_with_the_nearest() {
+        for (name, nearest) in [
+            ("notebok", "notebook"),
+            ("covidnet", "darkcovidnet"),
+            ("plant", "plants"),
+            ("pyimage", "pyimagesearch"),
+        ] {
+            assert_eq!(Recipe::named(name).unwrap_err().nearest, nearest, "{name}");
+        }
+        assert_eq!(Recipe::named("plants").unwrap().name, "plants");
+    }
+
+    #[test]
+    fn edits_are_counted() {
+        for (a, b, expected) in [("", "abc", 3), ("abc", "abc", 0), ("kitten", "sitting", 3)] {
+            assert_eq!(edits(a, b), expected, "{a} {b}");
+        }
+    }
+}
