@@ -34,12 +34,9 @@ impl Hospital {
     pub fn new(number: u64) -> Self {
         let mut rng = seed::generator(number, "hospital", &[]);
         let mut within = |least: f32, most: f32| least + (most - least) * rng.random::<f32>();
-        let margins = [
-            within(0.05, 0.3),
-            within(0.05, 0.3),
-            within(0.1, 0.35),
-            within(0.05, 0.35),
-        ];
+        // Narrow ones: beyond the edge of a film that was cut tightly there is nothing to show, and
+        // what is put there would tell its source.
+        let margins = [0; 4].map(|_| within(0.0, 0.06));
         let gamma = within(-0.5, 0.5).exp();
         let scanner = Scanner {
             probability: 1.0,

@@ -692,8 +692,49 @@ mod tests {
         let error = "stretch".parse::<Fit>().unwrap_err();
         assert_eq!(
             error.to_string(),
-            "expected one of crop, letterbox, squash, found `stretch`"
+            "expected one of crop, letterbox, squash, lungs, found `stretch`"
         );
+    }
+
+    #[test]
+    fn a_lung_box_is_cut_to_what_the_borders_leave() {
+        let whole = Area {
+            left: 10,
+            top: 0,
+            width: 180,
+            height: 100,
+        };
+        let found = |left, top, right, bottom| LungBox {
+            left,
+            top,
+            right,
+            bottom,
+        };
+        let area =
+            |found| within(found, 200, 100, whole).map(|a| [a.left, a.top, a.width, a.height]);
+        assert_eq!(area(found(0.25, 0.1, 0.75, 0.9)), Some([50, 10, 100, 80]));
+        assert_eq!(area(found(0.0, 0.0, 1.0, 1.0)), Some([10, 0, 180, 100]));
+        assert_eq!(area(found(0.0, 0.2, 0.05, 0.8)), None);
+    }
+
+    #[test]
+    fn the_histogram_is_standardised_before_scaling() {
+        let settings = Preprocessing {
+            size: 2,
+            channels: 1,
+            histogram: Histogram::Equalised,
+            scaling: Scaling::Tf,
+            ..Preprocessing::default()
+        };
+        let plane = Plane {
+            size: 2,
+            values: vec![0.2, 0.9, 0.2, 0.5],
+        };
+        let mut out = [0.0; 4];
+        settings.write_tensor(&plane, &mut out);
+        assert_eq!(out, [-0.5, 0.75, -0.5, 0.25]);
+        let stored = serde_json::to_string(&Preprocessing::default()).unwrap();
+        assert!(!stored.contains("histogram"), "{stored}");
     }
 
     #[test]
