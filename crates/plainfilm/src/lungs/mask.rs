@@ -163,7 +163,8 @@ mod tests {
     #[test]
     fn boxes_by_hand() {
         let eighth = |cells: f32| cells / 128.0;
-        let cases: [(&str, Vec<[usize; 4]>, Option<[f32; 4]>); 5] = [
+        type Case = (&'static str, Vec<[usize; 4]>, Option<[f32; 4]>);
+        let cases: [Case; 5] = [
             ("nothing", vec![], None),
             ("a speck", vec![[10, 10, 20, 20]], None),
             (

@@ -100,7 +100,7 @@ impl LungNetwork {
         for (level, pair) in self.down.chunks(2).enumerate() {
             if level > 0 {
                 kept.push(maps.clone());
-                maps = max_pool2d(maps, halving.clone());
+                maps = max_pool2d(maps, halving);
             }
             for block in pair {
                 maps = block.forward(maps);
@@ -145,7 +145,7 @@ fn doubled(maps: Tensor<4>) -> Tensor<4> {
 }
 
 /// Levels halve the side four times.
-const _: () = assert!(SIZE % (1 << (WIDTHS.len() - 1)) == 0);
+const _: () = assert!(SIZE.is_multiple_of(1 << (WIDTHS.len() - 1)));
 
 #[cfg(test)]
 mod tests {

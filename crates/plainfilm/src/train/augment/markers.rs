@@ -75,7 +75,7 @@ fn corner_marker(plane: &mut Plane, corner: usize, rng: &mut impl Rng) {
     // A letter cut out of a bright plate, as lead markers on tape look, or the letter itself.
     let plate = within(0.0, 1.0) < 0.25;
     let (inset_x, inset_y) = (within(0.0, 0.12) * size, within(0.0, 0.12) * size);
-    let left = if corner % 2 == 0 {
+    let left = if corner.is_multiple_of(2) {
         inset_x
     } else {
         size - inset_x - width
