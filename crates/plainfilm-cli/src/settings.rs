@@ -266,6 +266,10 @@ fn preprocess(args: &PreprocessingArgs, target: &mut Preprocessing) -> anyhow::R
         parse("--resampling", args.resampling.as_deref())?,
     );
     replace(
+        &mut target.histogram,
+        parse("--histogram", args.histogram.as_deref())?,
+    );
+    replace(
         &mut target.scaling,
         parse("--scaling", args.scaling.as_deref())?,
     );

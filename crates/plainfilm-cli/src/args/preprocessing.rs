@@ -6,7 +6,7 @@ use clap::{Args, Parser};
 #[derive(Debug, Clone, Default, PartialEq, Args)]
 #[command(next_help_heading = "Preprocessing")]
 pub struct PreprocessingArgs {
-    /// How a film is fitted to a square: crop, letterbox or squash
+    /// How a film is fitted to a square: crop, letterbox, squash or lungs
     #[arg(long, value_name = "FIT")]
     pub fit: Option<String>,
     /// Side of the square in pixels [default: the network's own]
@@ -15,6 +15,9 @@ pub struct PreprocessingArgs {
     /// Resizing filter: nearest, bilinear, bicubic or lanczos
     #[arg(long, value_name = "FILTER")]
     pub resampling: Option<String>,
+    /// Grey levels before scaling: stored, equalised or clahe
+    #[arg(long, value_name = "HISTOGRAM")]
+    pub histogram: Option<String>,
     /// Scaling of values: unit, percentile, zscore, imagenet, caffe, tf or xrv
     #[arg(long, value_name = "SCALING")]
     pub scaling: Option<String>,

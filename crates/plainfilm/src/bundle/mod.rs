@@ -22,7 +22,7 @@ pub use header::{DatasetRecord, ModelHeader, SCHEMA_VERSION, Threshold};
 pub use precision::Precision;
 
 use self::header::read_header;
-use self::precision::{read_values, stored};
+pub(crate) use self::precision::{read_values, stored};
 use crate::model::{NamedTensor, Network, NetworkSettings, check_tensors};
 
 /// The metadata key that holds the header.

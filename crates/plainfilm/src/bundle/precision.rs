@@ -17,7 +17,7 @@ pub enum Precision {
 }
 
 /// The values of a tensor stored as f32 or f16.
-pub(super) fn read_values(view: &TensorView<'_>) -> Option<Vec<f32>> {
+pub(crate) fn read_values(view: &TensorView<'_>) -> Option<Vec<f32>> {
     match view.dtype() {
         Dtype::F32 => Some(
             view.data()
@@ -40,7 +40,7 @@ pub(super) fn read_values(view: &TensorView<'_>) -> Option<Vec<f32>> {
 }
 
 /// The bytes of a tensor as they are stored; errors call the file `name`.
-pub(super) fn stored(
+pub(crate) fn stored(
     tensor: &NamedTensor,
     precision: Precision,
     name: &str,

@@ -32,11 +32,14 @@ mod state_dict;
 mod summary;
 mod vgg;
 
+pub(crate) use activation::Activation;
 pub use architecture::Architecture;
+pub(crate) use draws::starting_values;
 pub use error::{Misshapen, ModelError, TensorDifferences};
 pub use freeze::Freeze;
 pub use head::Head;
-pub(crate) use layer_plan::{ConvPlan, LayerPlan, NormPlan};
+pub(crate) use layer_plan::{ConvPlan, Initialisation, LayerPlan, NormPlan, TensorPlan};
+pub(crate) use layers::{ConvBlock, Supply};
 pub use network::Network;
 pub(crate) use plan::{Placed, Plan};
 pub use settings::NetworkSettings;

@@ -1,17 +1,24 @@
 //! From a film of any size to the tensor that a network is shown.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::histogram::{Histogram, clahe, equalise};
 use super::resample::{Area, Resampling, pad, resize};
 use super::{Plane, Radiograph};
+use crate::lungs::{self, LungBox};
 
 /// Largest [`Preprocessing::size`] that [`Preprocessing::check`] accepts, in pixels.
 const MAX_SIZE: usize = 4096;
 
 /// Largest [`Preprocessing::strip_borders`], in percent: a fifth of each side is left.
 const MAX_STRIPPED: u8 = 40;
+
+/// Margin around the lungs of [`Fit::Lungs`], as a share of their box: the boundaries of the segmenter are
+/// some pixels off, and the edge of the lung is where effusions are.
+const LUNG_MARGIN: f32 = 0.1;
 
 /// Mean and standard deviation of ImageNet's red, green and blue channels, on a scale of 0 to 1;
 /// the figures that torchvision's pretrained networks are documented with.
@@ -33,6 +40,9 @@ pub enum Fit {
     Letterbox,
     /// The whole film, its aspect ratio ignored; what Keras' `load_img(target_size=…)` does.
     Squash,
+    /// The box around the lungs ([`crate::lungs`]) with a tenth of its sides around it, its aspect
+    /// ratio ignored. Where no lungs are found, as [`Self::Crop`].
+    Lungs,
 }
 
 /// How values reach a network, after a film was brought to 0..=1.
@@ -121,7 +131,7 @@ macro_rules! names {
 }
 pub(super) use names;
 
-names!(Fit { Crop => "crop", Letterbox => "letterbox", Squash => "squash" });
+names!(Fit { Crop => "crop", Letterbox => "letterbox", Squash => "squash", Lungs => "lungs" });
 names!(Scaling {
     Unit => "unit",
     Percentile => "percentile",
@@ -153,6 +163,10 @@ pub struct Preprocessing {
     pub channels: usize,
     /// How pixels between pixels are found.
     pub resampling: Resampling,
+    /// What happens to grey levels before they are scaled. Left out of files where nothing does, as
+    /// it was before it existed.
+    #[serde(skip_serializing_if = "is_default")]
+    pub histogram: Histogram,
     /// How values are scaled at the end.
     pub scaling: Scaling,
     /// Whether black and white change places.
@@ -160,12 +174,12 @@ pub struct Preprocessing {
     /// Percent of the width cut off left and right, and of the height above and below, before the film
     /// is fitted; 0 to 40. Markers, collimator edges and scanner frames go with it. Left out of files
     /// where it is 0, as it was before it existed.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_default")]
     pub strip_borders: u8,
 }
 
-fn is_zero(percent: &u8) -> bool {
-    *percent == 0
+fn is_default<T: Default + PartialEq>(setting: &T) -> bool {
+    *setting == T::default()
 }
 
 impl Default for Preprocessing {
@@ -176,6 +190,7 @@ impl Default for Preprocessing {
             size: 224,
             channels: 3,
             resampling: Resampling::default(),
+            histogram: Histogram::default(),
             scaling: Scaling::default(),
             inversion: Inversion::default(),
             strip_borders: 0,
@@ -242,18 +257,14 @@ impl Preprocessing {
             };
         }
         let whole = self.stripped(width, height);
-        let side = whole.width.min(whole.height);
         let (area, columns, rows) = match self.fit {
-            Fit::Crop => (
-                Area {
-                    left: whole.left + (whole.width - side) / 2,
-                    top: whole.top + (whole.height - side) / 2,
-                    width: side,
-                    height: side,
-                },
-                size,
-                size,
-            ),
+            Fit::Crop => (middle_square(whole), size, size),
+            Fit::Lungs => {
+                let lungs = lungs::segment_stored(film, self.inversion)
+                    .lung_box()
+                    .and_then(|found| within(found.with_margin(LUNG_MARGIN), width, height, whole));
+                (lungs.unwrap_or(middle_square(whole)), size, size)
+            }
             Fit::Letterbox => {
                 let ratio = size as f64 / whole.width.max(whole.height) as f64;
                 let scaled = |length: usize| {
@@ -281,6 +292,17 @@ impl Preprocessing {
             size,
             values: pad(values, columns, rows, size),
         }
+    }
+
+    /// The plane with its grey levels as [`Self::histogram`] wants them.
+    fn standardised<'a>(&self, plane: &'a Plane) -> Cow<'a, Plane> {
+        let mut plane = Cow::Borrowed(plane);
+        match self.histogram {
+            Histogram::Stored => {}
+            Histogram::Equalised => equalise(&mut plane.to_mut().values),
+            Histogram::Clahe => clahe(plane.to_mut()),
+        }
+        plane
     }
 
     /// What is left of a film once its borders are cut off; one pixel at least.
@@ -316,7 +338,8 @@ impl Preprocessing {
         if area == 0 {
             return;
         }
-        let values = &plane.values;
+        let standardised = self.standardised(plane);
+        let values = &standardised.values;
         for (channel, target) in out.chunks_exact_mut(area).enumerate() {
             let figure = |figures: [f32; 3]| {
                 if self.channels == 3 {
@@ -384,6 +407,7 @@ impl fmt::Display for Preprocessing {
             size,
             channels,
             resampling,
+            histogram,
             scaling,
             inversion,
             strip_borders,
@@ -395,11 +419,40 @@ impl fmt::Display for Preprocessing {
             f,
             "{fit} to {size}x{size}x{channels}, {resampling}, {scaling}"
         )?;
+        if *histogram != Histogram::Stored {
+            write!(f, ", histogram {histogram}")?;
+        }
         if *inversion == Inversion::Invert {
             f.write_str(", inverted")?;
         }
         Ok(())
     }
+}
+
+/// The largest square in the middle of an area.
+fn middle_square(whole: Area) -> Area {
+    let side = whole.width.min(whole.height);
+    Area {
+        left: whole.left + (whole.width - side) / 2,
+        top: whole.top + (whole.height - side) / 2,
+        width: side,
+        height: side,
+    }
+}
+
+/// What a box on a film of `width` x `height` pixels shares with an area of it; `None` for nothing.
+fn within(found: LungBox, width: usize, height: usize, whole: Area) -> Option<Area> {
+    let pixel = |place: f32, length: usize| (f64::from(place) * length as f64).round() as usize;
+    let left = pixel(found.left, width).max(whole.left);
+    let right = pixel(found.right, width).min(whole.left + whole.width);
+    let top = pixel(found.top, height).max(whole.top);
+    let bottom = pixel(found.bottom, height).min(whole.top + whole.height);
+    (left < right && top < bottom).then(|| Area {
+        left,
+        top,
+        width: right - left,
+        height: bottom - top,
+    })
 }
 
 /// The 1st and 99th percentile of at least one value, linear between the two nearest ranks.
@@ -639,8 +692,49 @@ mod tests {
         let error = "stretch".parse::<Fit>().unwrap_err();
         assert_eq!(
             error.to_string(),
-            "expected one of crop, letterbox, squash, found `stretch`"
+            "expected one of crop, letterbox, squash, lungs, found `stretch`"
         );
+    }
+
+    #[test]
+    fn a_lung_box_is_cut_to_what_the_borders_leave() {
+        let whole = Area {
+            left: 10,
+            top: 0,
+            width: 180,
+            height: 100,
+        };
+        let found = |left, top, right, bottom| LungBox {
+            left,
+            top,
+            right,
+            bottom,
+        };
+        let area =
+            |found| within(found, 200, 100, whole).map(|a| [a.left, a.top, a.width, a.height]);
+        assert_eq!(area(found(0.25, 0.1, 0.75, 0.9)), Some([50, 10, 100, 80]));
+        assert_eq!(area(found(0.0, 0.0, 1.0, 1.0)), Some([10, 0, 180, 100]));
+        assert_eq!(area(found(0.0, 0.2, 0.05, 0.8)), None);
+    }
+
+    #[test]
+    fn the_histogram_is_standardised_before_scaling() {
+        let settings = Preprocessing {
+            size: 2,
+            channels: 1,
+            histogram: Histogram::Equalised,
+            scaling: Scaling::Tf,
+            ..Preprocessing::default()
+        };
+        let plane = Plane {
+            size: 2,
+            values: vec![0.2, 0.9, 0.2, 0.5],
+        };
+        let mut out = [0.0; 4];
+        settings.write_tensor(&plane, &mut out);
+        assert_eq!(out, [-0.5, 0.75, -0.5, 0.25]);
+        let stored = serde_json::to_string(&Preprocessing::default()).unwrap();
+        assert!(!stored.contains("histogram"), "{stored}");
     }
 
     #[test]

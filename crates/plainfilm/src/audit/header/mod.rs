@@ -115,12 +115,13 @@ const TRACES: [&str; 2] = [
 fn traces(facts: &FileFacts, preprocessing: &Preprocessing) -> [f32; 2] {
     let (width, height) = (facts.width as f32, facts.height as f32);
     let shape = match preprocessing.fit {
-        Fit::Crop => 1.0,
+        // The lungs' own shape is left, not the film's.
+        Fit::Crop | Fit::Lungs => 1.0,
         Fit::Letterbox | Fit::Squash => width / height.max(1.0),
     };
     let side = match preprocessing.fit {
         Fit::Letterbox => width.max(height),
-        Fit::Crop | Fit::Squash => width.min(height),
+        Fit::Crop | Fit::Squash | Fit::Lungs => width.min(height),
     };
     let kept = 1.0 - 2.0 * f32::from(preprocessing.strip_borders) / 100.0;
     let enlarged = (preprocessing.size as f32 / (side * kept).max(1.0)).max(1.0);

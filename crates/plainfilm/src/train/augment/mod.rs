@@ -10,6 +10,13 @@ use sha2::{Digest, Sha256};
 
 use crate::radiograph::Plane;
 
+mod file;
+mod markers;
+mod scanner;
+mod tone;
+
+pub use scanner::{Scanner, ScannerChange};
+
 /// How far training films may be changed. Every figure is drawn uniformly from its range, once
 /// per film and epoch.
 ///
@@ -38,6 +45,10 @@ pub struct Augmentation {
     /// Whether half of the films are mirrored left to right. Off by default: a mirrored chest has
     /// its heart on the wrong side.
     pub flip: bool,
+    /// How far the apparatus and the film's way into a file may differ. Left out of settings files
+    /// where nothing of it is on, as they were before it existed.
+    #[serde(skip_serializing_if = "Scanner::is_none")]
+    pub scanner: Scanner,
 }
 
 impl Default for Augmentation {
@@ -71,6 +82,7 @@ impl Augmentation {
         brightness: 0.0,
         contrast: 0.0,
         flip: false,
+        scanner: Scanner::NONE,
     };
 
     /// Whether every film stays as it is.
@@ -126,10 +138,10 @@ impl Augmentation {
                 });
             }
         }
-        Ok(())
+        self.scanner.check()
     }
 
-    /// What the film at `film_index` undergoes in `epoch`: a pure function of its arguments.
+    /// How the film at `film_index` is moved and lit in `epoch`: a pure function of its arguments.
     pub fn draw(&self, seed: u64, epoch: u64, film_index: u64) -> Transform {
         let mut hash = Sha256::new();
         hash.update(b"plainfilm augmentation");
@@ -141,7 +153,26 @@ impl Augmentation {
 
     /// Changes a plane by figures drawn from `rng`.
     pub fn apply(&self, plane: &Plane, rng: &mut ChaCha8Rng) -> Plane {
-        self.draw_from(rng).apply(plane)
+        let (transform, change) = self.draw_changes(rng);
+        let mut changed = transform.apply(plane);
+        if let Some(change) = change {
+            change.apply(&mut changed);
+        }
+        changed
+    }
+
+    /// The move and, if any of it is on, the change of apparatus that [`Self::apply`] makes.
+    pub fn draw_changes(&self, rng: &mut ChaCha8Rng) -> (Transform, Option<ScannerChange>) {
+        let transform = self.draw_from(rng);
+        if self.scanner.is_none() {
+            return (transform, None);
+        }
+        let change = self.scanner.draw(rng);
+        let transform = Transform {
+            aspect: change.aspect,
+            ..transform
+        };
+        (transform, Some(change))
     }
 
     /// Always takes the same number of draws, so that turning one change on leaves the others as
@@ -164,6 +195,7 @@ impl Augmentation {
             flip,
             brightness: (change / (1.0 - change)).ln(),
             contrast,
+            aspect: 1.0,
         }
     }
 }
@@ -188,6 +220,8 @@ pub struct Transform {
     pub brightness: f32,
     /// Factor on the logistic scale; 1 changes nothing.
     pub contrast: f32,
+    /// How much wider than tall a square becomes; 1 changes nothing. The area stays.
+    pub aspect: f32,
 }
 
 impl Transform {
@@ -200,6 +234,7 @@ impl Transform {
         flip: false,
         brightness: 0.0,
         contrast: 1.0,
+        aspect: 1.0,
     };
 
     /// The changed plane: one affine resampling, bilinear, with the edge repeated outside (SciPy's
@@ -244,8 +279,14 @@ impl Transform {
             return;
         }
         let (sin, cos) = f64::from(self.rotation_degrees).to_radians().sin_cos();
-        let scale = 1.0 / f64::from(self.zoom);
-        let mirror = if self.flip { -scale } else { scale };
+        let stretch = f64::from(self.aspect).sqrt();
+        let scale = stretch / f64::from(self.zoom);
+        let across_scale = 1.0 / (stretch * f64::from(self.zoom));
+        let mirror = if self.flip {
+            -across_scale
+        } else {
+            across_scale
+        };
         let middle = (size - 1) as f64 / 2.0;
         let shift_row = f64::from(self.shift_y) * size as f64;
         let shift_column = f64::from(self.shift_x) * size as f64;
@@ -335,6 +376,7 @@ mod tests {
         brightness: 0.2,
         contrast: 0.2,
         flip: true,
+        scanner: Scanner::NONE,
     };
 
     #[test]
@@ -424,11 +466,17 @@ mod tests {
             shift_y: 0.5,
             ..Transform::IDENTITY
         };
+        let wide = Transform {
+            aspect: 4.0,
+            ..Transform::IDENTITY
+        };
         let cases = [
             (flip, [0.2, 0.1, 0.4, 0.3]),
             (quarter, [0.3, 0.1, 0.4, 0.2]),
             (right, [0.2, 0.2, 0.4, 0.4]),
             (up, [0.3, 0.4, 0.3, 0.4]),
+            // Four times as wide as tall: columns are read at half, rows at twice the distance.
+            (wide, [0.125, 0.175, 0.325, 0.375]),
         ];
         for (transform, expected) in cases {
             let values = transform.apply(&film).values;

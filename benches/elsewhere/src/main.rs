@@ -1,0 +1,50 @@
+//! The lung network, and how recipes fare on films of a hospital that they have not seen.
+//!
+//! ```text
+//! bench-elsewhere lungs DATA MASKS OUT.safetensors [EPOCHS]  # train it, Dice on held-out patients
+//! bench-elsewhere sheet DATA LABEL OUT.png                   # 48 films with lungs and box, to look at
+//! bench-elsewhere shifted DATA OUT.png                       # films as the made-up hospitals give them
+//! bench-elsewhere transfer DATA RECIPES.toml [NAME…]         # leave one group of sources out
+//! ```
+//!
+//! `DATA` is the reference data set; `MASKS` a folder with a mask for each film, of the same stem.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a bench prints its table"
+)]
+
+mod groups;
+mod hospital;
+mod lungs;
+mod sheet;
+mod transfer;
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use mimalloc::MiMalloc;
+use plainfilm::dataset::{Dataset, DatasetOptions};
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
+fn main() -> anyhow::Result<()> {
+    let given: Vec<String> = std::env::args().skip(1).collect();
+    let given: Vec<&str> = given.iter().map(String::as_str).collect();
+    match given.as_slice() {
+        ["lungs", data, masks, output] => lungs::run(data, Path::new(masks), output, 60),
+        ["lungs", data, masks, output, epochs] => {
+            lungs::run(data, Path::new(masks), output, epochs.parse()?)
+        }
+        ["sheet", data, label, output] => sheet::lungs(data, label, output),
+        ["shifted", data, output] => sheet::shifted(data, output),
+        ["transfer", data, recipes, names @ ..] => transfer::run(data, recipes, names),
+        _ => bail!("usage: bench-elsewhere lungs|sheet|shifted|transfer …, see the top of main.rs"),
+    }
+}
+
+/// Opens the reference data.
+fn open(data: &str) -> anyhow::Result<Dataset> {
+    Dataset::open(Path::new(data), &DatasetOptions::default()).with_context(|| data.to_owned())
+}
