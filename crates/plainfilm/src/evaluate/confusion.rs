@@ -31,23 +31,21 @@ impl ConfusionMatrix {
     /// # Panics
     /// If a film's true or predicted label is not below `labels`.
     pub fn count(labels: usize, scored: &[ScoredFilm]) -> Self {
-        let mut counts = vec![vec![0; labels]; labels];
+        let mut matrix = Self::empty(labels);
         for film in scored {
-            counts[film.truth][film.predicted()] += 1;
+            matrix.add(film.truth, film.predicted(), 1);
         }
-        Self(counts)
+        matrix
     }
 
-    /// Counts each film as often as its weight says: `(truth, predicted, weight)`.
-    pub(super) fn weighted(
-        labels: usize,
-        films: impl Iterator<Item = (usize, usize, u32)>,
-    ) -> Self {
-        let mut counts = vec![vec![0; labels]; labels];
-        for (truth, predicted, weight) in films {
-            counts[truth][predicted] += u64::from(weight);
-        }
-        Self(counts)
+    /// No films yet.
+    pub(super) fn empty(labels: usize) -> Self {
+        Self(vec![vec![0; labels]; labels])
+    }
+
+    /// Counts a film as often as `weight` says.
+    pub(super) fn add(&mut self, truth: usize, predicted: usize, weight: u32) {
+        self.0[truth][predicted] += u64::from(weight);
     }
 
     /// Rows of counts: `rows()[truth][predicted]`.

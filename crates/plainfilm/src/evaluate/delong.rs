@@ -9,8 +9,8 @@ use super::{Estimate, Figure};
 ///
 /// The variance is DeLong's (Biometrics 1988) by midranks (Sun and Xu, IEEE Signal Process Lett 2014),
 /// with films of one cluster (patient) summed first (Obuchowski, Biometrics 1997), and the interval is
-/// symmetric on the logit scale, so it stays within 0 to 1. `clusters[i]` names the patient of film
-/// `i`; where every film has its own, Obuchowski's variance is DeLong's.
+/// symmetric on the logit scale, so it stays within 0 to 1. `clusters[i]` is the patient of film
+/// `i`, an index (memory grows with the largest); where every film has its own, Obuchowski's variance is DeLong's.
 ///
 /// Where that variance is 0, as for a perfect ranking, the interval is Newcombe's (Stat Med 2006,
 /// method 5): the areas that are no further than 1.96 of their own standard errors (Hanley and McNeil,
@@ -71,12 +71,13 @@ pub(super) fn mean_auroc_interval(
             *sum += own / count;
         }
     }
-    let mut by_patient = std::collections::BTreeMap::<usize, f64>::new();
+    let last = clusters.iter().max().map_or(0, |last| last + 1);
+    let mut by_patient = vec![None; last];
     for (own, cluster) in influence.iter().zip(clusters) {
-        *by_patient.entry(*cluster).or_default() += own;
+        *by_patient[*cluster].get_or_insert(0.0) += own;
     }
-    let patients = by_patient.len() as f64;
-    let squares: f64 = by_patient.values().map(|sum| sum * sum).sum();
+    let patients = by_patient.iter().flatten().count() as f64;
+    let squares: f64 = by_patient.iter().flatten().map(|sum: &f64| sum * sum).sum();
     let variance = patients / (patients - 1.0) * squares;
     if !(variance > 0.0 && variance.is_finite() && area < 1.0) {
         // Nothing to estimate a spread from, and no closed form for a mean.
@@ -198,14 +199,16 @@ impl<'a> Placements<'a> {
             films: [f64; 2],
             placed: [f64; 2],
         }
-        let mut sums: std::collections::BTreeMap<usize, Sums> = std::collections::BTreeMap::new();
+        let last = clusters.iter().max().map_or(0, |last| last + 1);
+        let mut sums = vec![Sums::default(); last];
         for (film, cluster) in clusters.iter().enumerate() {
             let group = usize::from(!self.positive[film]);
-            let sum = sums.entry(*cluster).or_default();
+            let sum = &mut sums[*cluster];
             sum.films[group] += 1.0;
             sum.placed[group] += self.values[film];
         }
-        let with = [0, 1].map(|group| sums.values().filter(|sum| sum.films[group] > 0.0).count());
+        sums.retain(|sum| sum.films[0] + sum.films[1] > 0.0);
+        let with = [0, 1].map(|group| sums.iter().filter(|sum| sum.films[group] > 0.0).count());
         // A sum over one cluster has no spread to estimate a variance from.
         if with[0] < 2 || with[1] < 2 {
             return (0.0, with[0], with[1]);
@@ -213,14 +216,11 @@ impl<'a> Placements<'a> {
         let excess = |sum: &Sums, group: usize| sum.placed[group] - sum.films[group] * self.area;
         let films = [self.positives as f64, self.negatives as f64];
         let spread = |group: usize| {
-            let squares: f64 = sums.values().map(|sum| excess(sum, group).powi(2)).sum();
+            let squares: f64 = sums.iter().map(|sum| excess(sum, group).powi(2)).sum();
             let clusters = with[group] as f64;
             clusters / ((clusters - 1.0) * films[group]) * squares
         };
-        let products: f64 = sums
-            .values()
-            .map(|sum| excess(sum, 0) * excess(sum, 1))
-            .sum();
+        let products: f64 = sums.iter().map(|sum| excess(sum, 0) * excess(sum, 1)).sum();
         let all = sums.len() as f64;
         let together = all / (all - 1.0) * products;
         let variance =

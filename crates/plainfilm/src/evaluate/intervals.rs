@@ -52,20 +52,22 @@ fn wilson_ends(p: f64, n: f64) -> (f64, f64) {
 
 /// A share of films with its interval, films of one patient counting together: Wilson's interval with
 /// as many films as would be worth as much if they were independent (Rao and Scott, Biometrics 1992).
-/// `counted` holds, for each film, its patient and whether it counts as a success. None without films.
+/// `counted` holds, for each film, its patient (an index: memory grows with the largest) and whether it counts as a success. None without films.
 ///
 /// Films are worth less where those of a patient agree; they are never counted as worth more. Where every
 /// film or none is a success, agreement cannot be seen, and patients are counted. Where every film has
 /// its own patient this is [`wilson`].
 pub fn wilson_by_patient(counted: &[(usize, bool)]) -> Option<Interval> {
-    let mut patients = std::collections::BTreeMap::<usize, (f64, f64)>::new();
+    let last = counted.iter().map(|(patient, _)| *patient).max()?;
+    let mut patients = vec![(0.0, 0.0); last + 1];
     for &(patient, success) in counted {
-        let sums = patients.entry(patient).or_default();
+        let sums = &mut patients[patient];
         sums.0 += 1.0;
         sums.1 += f64::from(u8::from(success));
     }
+    patients.retain(|sums| sums.0 > 0.0);
     let films = counted.len() as f64;
-    let successes: f64 = patients.values().map(|sums| sums.1).sum();
+    let successes: f64 = patients.iter().map(|sums| sums.1).sum();
     if patients.len() == counted.len() {
         return wilson(successes as usize, counted.len());
     }
@@ -75,7 +77,7 @@ pub fn wilson_by_patient(counted: &[(usize, bool)]) -> Option<Interval> {
     } else {
         let clusters = patients.len() as f64;
         let squares: f64 = patients
-            .values()
+            .iter()
             .map(|(films, successes)| (successes - films * share).powi(2))
             .sum();
         let variance = clusters / (clusters - 1.0) * squares / (films * films);

@@ -146,12 +146,10 @@ pub fn evaluate(labels: &[String], positive: usize, scored: &[ScoredFilm]) -> Pa
         .map(|(label, ((name, f1), auprc))| {
             let (truth, scores) = against_the_rest(scored, label);
             let is_called = |film: &ScoredFilm| film.predicted() == label;
-            let shown: std::collections::HashSet<usize> = patients
-                .iter()
-                .zip(&truth)
-                .filter(|(_, has)| **has)
-                .map(|(patient, _)| *patient)
-                .collect();
+            let mut shown = vec![false; patient_count];
+            for (&patient, _) in patients.iter().zip(&truth).filter(|(_, has)| **has) {
+                shown[patient] = true;
+            }
             let metrics = LabelMetrics {
                 sensitivity: Estimate::or_undefined(sensitivities[label].clone()),
                 specificity: Estimate::or_undefined(share(&|film| film.truth != label, &|film| {
@@ -162,7 +160,7 @@ pub fn evaluate(labels: &[String], positive: usize, scored: &[ScoredFilm]) -> Pa
                 auroc: Estimate::or_undefined(auroc_interval(&truth, &scores, &patients)),
                 auprc,
                 support: truth.iter().filter(|has| **has).count() as u64,
-                patients: shown.len() as u64,
+                patients: shown.into_iter().filter(|is| *is).count() as u64,
             };
             (name.clone(), metrics)
         })

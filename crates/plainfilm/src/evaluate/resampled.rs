@@ -44,6 +44,14 @@ struct Row {
     surplus: f64,
 }
 
+struct Sums {
+    films: f64,
+    loss: f64,
+    brier: f64,
+    surplus: [f64; CALIBRATION_BINS],
+    matrix: ConfusionMatrix,
+}
+
 /// A film in descending order of a label's probability.
 struct Ranked {
     patient: u32,
@@ -89,29 +97,36 @@ impl Table {
         }
     }
 
-    fn matrix(&self, weights: &Weights) -> ConfusionMatrix {
-        ConfusionMatrix::weighted(
-            self.labels,
-            self.films.iter().map(|row| {
-                let weight = weights[row.patient as usize];
-                (row.truth as usize, row.predicted as usize, weight)
-            }),
-        )
+    /// Sums over films and the confusion matrix, in one pass over the films: they are what takes time.
+    fn sums(&self, weights: &Weights) -> Sums {
+        let mut sums = Sums {
+            films: 0.0,
+            loss: 0.0,
+            brier: 0.0,
+            surplus: [0.0; CALIBRATION_BINS],
+            matrix: ConfusionMatrix::empty(self.labels),
+        };
+        for row in &self.films {
+            let count = weights[row.patient as usize];
+            let weight = f64::from(count);
+            sums.films += weight;
+            sums.loss += weight * row.loss;
+            sums.brier += weight * row.brier;
+            sums.surplus[row.bin as usize] += weight * row.surplus;
+            sums.matrix
+                .add(row.truth as usize, row.predicted as usize, count);
+        }
+        sums
     }
 
     /// In the order of [`Resampled`]; what is undefined is not a number.
     fn figures(&self, weights: &Weights) -> Vec<f64> {
-        let (mut films, mut loss, mut brier) = (0.0, 0.0, 0.0);
-        let mut surplus = [0.0; CALIBRATION_BINS];
-        for row in &self.films {
-            let weight = f64::from(weights[row.patient as usize]);
-            films += weight;
-            loss += weight * row.loss;
-            brier += weight * row.brier;
-            surplus[row.bin as usize] += weight * row.surplus;
-        }
-        let matrix = self.matrix(weights);
-        let gaps: f64 = surplus.iter().map(|sum: &f64| sum.abs()).sum();
+        self.figures_of(&self.sums(weights), weights)
+    }
+
+    fn figures_of(&self, sums: &Sums, weights: &Weights) -> Vec<f64> {
+        let Sums { films, matrix, .. } = sums;
+        let gaps: f64 = sums.surplus.iter().map(|sum| sum.abs()).sum();
         let precision: Vec<f64> = self
             .rankings
             .iter()
@@ -120,8 +135,8 @@ impl Table {
         let mean = precision[self.ranked.clone()].iter().sum::<f64>() / self.ranked.len() as f64;
         let [macro_f1, weighted_f1] = matrix.mean_f1().map(number);
         let mut figures = vec![
-            loss / films,
-            brier / films,
+            sums.loss / films,
+            sums.brier / films,
             gaps / films,
             number(matrix.kappa()),
             number(matrix.matthews()),
@@ -247,9 +262,9 @@ pub(super) fn differences(
     let tables =
         [films.0, films.1].map(|films| Table::new(labels, ranked.clone(), films, patients.0));
     let figures = |table: &Table, weights: &Weights| {
-        let matrix = table.matrix(weights);
-        let shares = [matrix.accuracy(), matrix.balanced_accuracy()].map(number);
-        let others = table.figures(weights);
+        let sums = table.sums(weights);
+        let shares = [sums.matrix.accuracy(), sums.matrix.balanced_accuracy()].map(number);
+        let others = table.figures_of(&sums, weights);
         shares
             .into_iter()
             .chain(others)
