@@ -137,7 +137,8 @@ mod tests {
             (0..60)
                 .map(|film| {
                     let patient = film / per_patient;
-                    (patient, if same { patient % 3 > 0 } else { film % 3 > 0 })
+                    let alike = if same { patient } else { film };
+                    (patient, !alike.is_multiple_of(3))
                 })
                 .collect()
         };
