@@ -25,8 +25,8 @@ run() {
     fi >"$folder.txt" 2>"$folder.log"
 }
 
-# The first accuracy in metrics.json is that of all folds together.
-accuracy() { sed -n 's/.*"accuracy": \([0-9.]*\).*/\1/p' "$output/$1/metrics.json" | head -n 1; }
+# The first accuracy in metrics.json is that of all folds together; its value is on the line below.
+accuracy() { grep -A 1 '"accuracy": {' "$output/$1/metrics.json" | sed -n 's/.*"value": \([0-9.]*\).*/\1/p' | head -n 1; }
 shared() { sed -n 's/.*"test_films_with_patient_in_training": \([0-9]*\).*/\1/p' "$output/$1/metrics.json"; }
 
 both() {

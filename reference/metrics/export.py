@@ -1,4 +1,5 @@
-"""Writes expected.json: seeded scores and what scikit-learn says about them.
+"""Writes expected.json, seeded scores and what scikit-learn says about them, and intervals.json: intervals
+and tests by SciPy, statsmodels and the plainest form of the published formulas.
 
 Run with the versions in requirements.txt (Python 3.11): python export.py
 """
@@ -8,19 +9,24 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from scipy import stats
 from sklearn.metrics import (
     accuracy_score,
     average_precision_score,
     balanced_accuracy_score,
     brier_score_loss,
     classification_report,
+    cohen_kappa_score,
     confusion_matrix,
     log_loss,
+    matthews_corrcoef,
     precision_recall_curve,
     precision_recall_fscore_support,
     roc_auc_score,
     roc_curve,
 )
+from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.multitest import multipletests
 
 warnings.simplefilter("ignore")  # absent labels warn, and are the point of some cases
 LABELS = {
@@ -51,11 +57,13 @@ def number(value):
 
 
 def calibration_error(truth, probabilities, bins=10):
-    """Guo et al. 2017, equation 3, with bins (lower, upper]; scikit-learn has none."""
+    """Guo et al. 2017, equation 3, with bins of equally many films, ties together; scikit-learn has none."""
     confidence, predicted = probabilities.max(1), probabilities.argmax(1)
     total = 0.0
+    rank = np.searchsorted(np.sort(confidence), confidence, side="left")
+    bin_of = rank * bins // len(confidence)
     for index in range(bins):
-        inside = (confidence > index / bins) & (confidence <= (index + 1) / bins)
+        inside = bin_of == index
         if inside.any():
             gap = (predicted == truth)[inside].mean() - confidence[inside].mean()
             total += inside.mean() * abs(gap)
@@ -93,6 +101,19 @@ def case(name, labels, positive, truth, probabilities):
         auroc = np.nan if absent else roc_auc_score(truth, probabilities, multi_class="ovr", labels=classes)
         auprc = np.nan if absent else average_precision_score(onehot, probabilities, average="macro")
         brier = brier_score_loss(truth, probabilities, labels=classes)
+    # scikit-learn answers 0 or nan where nothing is defined.
+    constant = len(set(truth)) == 1 or len(set(predicted)) == 1
+    same = constant and len(set(truth) | set(predicted)) == 1
+    areas, precisions = [], []
+    for c in classes:
+        t, s = onehot[:, c], probabilities[:, c]
+        areas.append(roc_auc_score(t, s) if 0 < t.sum() < len(t) else np.nan)
+        precisions.append(average_precision_score(t, s) if t.any() else np.nan)
+    top_2 = None
+    if not binary:
+        # Of equal probabilities the first label comes first.
+        order = np.argsort(-probabilities, axis=1, kind="stable")[:, :2]
+        top_2 = float((order == truth[:, None]).any(1).mean())
     matrix = confusion_matrix(truth, predicted, labels=classes)
     precision, recall, f1, support = precision_recall_fscore_support(
         truth, predicted, labels=classes, zero_division=np.nan
@@ -125,6 +146,11 @@ def case(name, labels, positive, truth, probabilities):
         "auprc": number(auprc),
         "brier": number(brier),
         "ece": number(calibration_error(truth, probabilities)),
+        "kappa": None if same else number(cohen_kappa_score(truth, predicted)),
+        "mcc": None if constant else number(matthews_corrcoef(truth, predicted)),
+        "macro_f1": number(np.nanmean(f1)),
+        "weighted_f1": number(np.nansum(f1 * support) / support[~np.isnan(f1)].sum()),
+        "top_2_accuracy": top_2,
         "confusion_matrix": matrix.tolist(),
         "per_label": [
             {
@@ -132,6 +158,8 @@ def case(name, labels, positive, truth, probabilities):
                 "specificity": number(specificity[c]),
                 "precision": number(precision[c]),
                 "f1": number(f1[c]),
+                "auroc": number(areas[c]),
+                "auprc": number(precisions[c]),
                 "support": int(support[c]),
             }
             for c in classes
@@ -141,7 +169,84 @@ def case(name, labels, positive, truth, probabilities):
     }
 
 
+def bca_cases():
+    """SciPy's interval together with the draws that it was made from."""
+    draw = np.random.default_rng(7)
+    skewed = draw.exponential(size=30)
+    shares = draw.random(60) < 0.9
+    pairs = draw.normal(size=40), draw.normal(size=40)
+    ratio = lambda x, y, axis=-1: (np.exp(x).sum(axis)) / (np.exp(y).sum(axis))
+    mean = lambda x, axis=-1: np.mean(x, axis)
+    for name, data, statistic in [
+        ("mean of a skewed sample", (skewed,), mean),
+        ("standard deviation", (skewed,), lambda x, axis=-1: np.std(x, axis)),
+        ("share, with ties", (shares.astype(float),), mean),
+        ("ratio of paired sums", pairs, ratio),
+    ]:
+        paired = len(data) > 1
+        result = stats.bootstrap(
+            data, statistic, n_resamples=999, method="BCa", paired=paired, vectorized=True,
+            rng=np.random.default_rng(11),
+        )
+        rows = np.arange(len(data[0]))
+        left_out = [float(statistic(*(x[rows != i] for x in data))) for i in rows]
+        yield {
+            "name": name,
+            "value": float(statistic(*data)),
+            "draws": result.bootstrap_distribution.tolist(),
+            "left_out": left_out,
+            "expected": [float(end) for end in result.confidence_interval],
+        }
+
+
+def paired_cases():
+    """DeLong, DeLong and Clarke-Pearson 1988, over all pairs of films, as equations (4) to (6) have it."""
+    for seed, films, step in [(1, 60, None), (2, 200, None), (3, 150, 0.25), (4, 500, None)]:
+        draw = np.random.default_rng(seed)
+        positive = draw.random(films) < 0.4
+        shared = draw.normal(size=films) + positive
+        scores = [shared + draw.normal(size=films), shared + 0.7 * draw.normal(size=films) - 0.2 * positive]
+        if step:
+            scores = [np.round(s / step) * step for s in scores]
+        beats = [
+            (s[positive][:, None] > s[~positive]) + 0.5 * (s[positive][:, None] == s[~positive]) for s in scores
+        ]
+        area = [b.mean() for b in beats]
+        s10 = np.cov([b.mean(1) for b in beats])
+        s01 = np.cov([b.mean(0) for b in beats])
+        covariance = s10 / positive.sum() + s01 / (~positive).sum()
+        error = np.sqrt(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
+        difference = area[0] - area[1]
+        yield {
+            "positive": positive.tolist(),
+            "first": scores[0].round(12).tolist(),
+            "second": scores[1].round(12).tolist(),
+            "expected": [difference, float(error), float(2 * stats.norm.sf(abs(difference / error)))],
+        }
+
+
+def mcnemar_cases():
+    for only_first, only_second in [(3, 12), (0, 5), (12, 12), (1, 1), (30, 55), (0, 1), (14, 40)]:
+        table = [[100, only_first], [only_second, 9]]
+        exact = only_first + only_second < 25
+        result = mcnemar(table, exact=exact, correction=True)
+        yield {"counts": [only_first, only_second], "exact": exact, "p_value": float(result.pvalue)}
+
+
+def holm_cases():
+    for p_values in [[0.01, 0.04, 0.03, 0.005], [0.2, 0.9, 0.5], [0.001], [0.02, 0.02, 0.02]]:
+        yield {"p_values": p_values, "adjusted": multipletests(p_values, method="holm")[1].tolist()}
+
+
 def main():
+    intervals = {
+        "bca": list(bca_cases()),
+        "paired": list(paired_cases()),
+        "mcnemar": list(mcnemar_cases()),
+        "holm": list(holm_cases()),
+    }
+    lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(cases)}" for name, cases in intervals.items())
+    Path(__file__).with_name("intervals.json").write_text(f"{{\n{lines}\n}}\n")
     cases = [make(20200428 + i, *row) for i, row in enumerate(CASES)]
     # Certain and right, certain and wrong: what clipping is for.
     certain = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.5, 0.5]])

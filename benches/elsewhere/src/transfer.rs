@@ -204,6 +204,7 @@ fn fit(
         dataset,
         &settings,
         &folder,
+        None,
         &AtomicBool::new(false),
         &mut Silent,
     )?;

@@ -13,7 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use audit::AuditArgs;
 pub use data::{DataArgs, DataVerb};
-pub use predict::{EvaluateArgs, PredictArgs};
+pub use predict::{CompareArgs, EvaluateArgs, PredictArgs};
 pub use train::TrainArgs;
 pub use weights::{WeightsArgs, WeightsVerb};
 
@@ -45,6 +45,8 @@ pub enum Verb {
     Train(Box<TrainArgs>),
     /// Score labelled films with a trained model and print its figures
     Evaluate(EvaluateArgs),
+    /// Compare networks on the films that all of them scored, with tests and intervals
+    Compare(CompareArgs),
     /// Score films with a trained model, by default the one inside the program
     Predict(PredictArgs),
     /// List the networks, or print one layer by layer

@@ -1,4 +1,4 @@
-//! `predict` and `evaluate`
+//! `predict`, `evaluate` and `compare`
 
 use std::path::PathBuf;
 
@@ -51,7 +51,7 @@ pub struct EvaluateArgs {
     /// Rename the data's labels to the model's
     #[arg(long, value_name = "FROM=TO,…", value_delimiter = ',')]
     pub map: Vec<String>,
-    /// Also write metrics.json and predictions.csv into this folder
+    /// Also write metrics.json, predictions.csv and split.csv (the patients) into this folder
     #[arg(long, value_name = "DIR")]
     pub output: Option<PathBuf>,
     /// How to print
@@ -66,6 +66,17 @@ pub struct EvaluateArgs {
     /// Threads [default: all cores]
     #[arg(long, value_name = "N", value_parser = super::threads)]
     pub threads: Option<usize>,
+}
+
+/// Compare networks on the same films.
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// Run folders, folders of `evaluate --output`, or predictions.csv files: two or more
+    #[arg(required = true, num_args = 2.., value_name = "RUN")]
+    pub networks: Vec<PathBuf>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = TableFormat::Table)]
+    pub format: TableFormat,
 }
 
 /// `--precision`

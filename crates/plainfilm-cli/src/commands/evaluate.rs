@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use plainfilm::NOT_A_MEDICAL_DEVICE;
-use plainfilm::dataset::{Dataset, DatasetOptions};
+use plainfilm::dataset::{Dataset, DatasetOptions, Split};
 use plainfilm::evaluate::{PartMetrics, evaluate};
 use plainfilm::predict::{Predictor, score_dataset};
 use plainfilm::train::RunFolder;
@@ -60,6 +60,8 @@ pub fn run(args: &EvaluateArgs, printer: &Printer) -> anyhow::Result<Exit> {
         folder.write_predictions(&header.labels, &scored.films, &|film| {
             predictor.label(&film.probabilities)
         })?;
+        // Who the patients are: `compare` needs it.
+        Split::all_test(&dataset).write_csv(&dataset, &folder.split_path())?;
         folder.write_set_aside(&scored.set_aside)?;
     }
     printer.line(&printer.styled(Style::Dim, NOT_A_MEDICAL_DEVICE));

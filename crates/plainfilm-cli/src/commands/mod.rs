@@ -1,6 +1,7 @@
 //! One file a verb: settings in, library call, printed result.
 
 mod audit;
+mod compare;
 mod data;
 mod evaluate;
 mod inputs;
@@ -33,6 +34,7 @@ pub fn run(cli: Cli, printer: &Printer) -> anyhow::Result<Exit> {
         Verb::Audit(args) => audit::run(&args, printer),
         Verb::Train(args) => train::run(&args, printer),
         Verb::Evaluate(args) => evaluate::run(&args, printer),
+        Verb::Compare(args) => compare::run(&args, printer),
         Verb::Predict(args) => predict::run(&args, printer),
         Verb::Models(args) => models::run(&args, printer),
         Verb::Recipes(args) => recipes::run(&args, printer),

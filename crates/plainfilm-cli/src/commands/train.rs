@@ -7,7 +7,7 @@ use plainfilm::NOT_A_MEDICAL_DEVICE;
 use plainfilm::audit::AuditSummary;
 use plainfilm::bundle::is_unfinished;
 use plainfilm::dataset::{Dataset, DatasetOptions, SetAside};
-use plainfilm::evaluate::{Figure, PartMetrics, classification_report};
+use plainfilm::evaluate::{Estimate, PartMetrics, classification_report};
 use plainfilm::model::Freeze;
 use plainfilm::train::{FeatureCache, Outcome, RunFolder, TrainError, TrainSettings};
 use plainfilm::weights::{ImportOptions, StartingWeights};
@@ -300,21 +300,73 @@ pub fn print_set_aside(set_aside: &[SetAside], printer: &Printer) {
 
 /// The figures of one part of a split, for stdout.
 pub fn figures_text(part: &PartMetrics) -> String {
-    let figure = |name: &str, figure: &Figure| vec![name.to_owned(), figure.to_string()];
-    let rows = vec![
-        figure("accuracy", &part.accuracy),
-        figure("balanced accuracy", &part.balanced_accuracy),
-        figure("AUROC", &part.auroc),
-        figure("AUPRC", &part.auprc),
-        figure("loss", &part.loss),
+    let figure = |name: String, figure: &Estimate| {
+        vec![
+            name,
+            figure.to_string(),
+            figure.number_ends(4),
+            figure.method.clone(),
+        ]
+    };
+    let mut rows: Vec<Vec<String>> = [
+        ("accuracy", &part.accuracy),
+        ("balanced accuracy", &part.balanced_accuracy),
+        ("AUROC", &part.auroc),
+        ("AUPRC", &part.auprc),
+        ("loss", &part.loss),
+        ("Brier score", &part.brier),
+        ("calibration error", &part.ece),
+        ("Cohen's kappa", &part.kappa),
+        ("Matthews correlation", &part.mcc),
+    ]
+    .map(|(name, estimate)| figure(name.to_owned(), estimate))
+    .into();
+    rows.extend(
+        part.top_2_accuracy
+            .iter()
+            .map(|estimate| figure("among the two most probable".to_owned(), estimate)),
+    );
+    for (label, figures) in &part.per_label {
+        rows.push(figure(
+            format!("sensitivity of {label}"),
+            &figures.sensitivity,
+        ));
+        rows.push(figure(
+            format!("specificity of {label}"),
+            &figures.specificity,
+        ));
+        // With two labels both have the same area.
+        if part.per_label.len() > 2 {
+            rows.push(figure(format!("AUROC of {label}"), &figures.auroc));
+        }
+    }
+    let header = format!("{} films, {} patients", part.n, part.patients);
+    let columns = [
+        (header.as_str(), Align::Left),
+        ("", Align::Right),
+        ("95 % interval", Align::Right),
+        ("by", Align::Left),
     ];
-    let header = format!("{} films", part.n);
     format!(
-        "\n{}\n{}\n{}\n",
-        render(&[(header.as_str(), Align::Left), ("", Align::Right)], &rows),
+        "\n{}\n{}\n{}\n{}",
+        render(&columns, &rows),
         classification_report(part),
         confusion_text(part),
+        not_shown_text(part),
     )
+}
+
+/// What these films are too few to show.
+fn not_shown_text(part: &PartMetrics) -> String {
+    if part.not_shown.is_empty() {
+        return String::new();
+    }
+    let lines: Vec<String> = part
+        .not_shown
+        .iter()
+        .map(|sentence| format!("  - {sentence}\n"))
+        .collect();
+    format!("these films do not show\n{}\n", lines.concat())
 }
 
 fn confusion_text(part: &PartMetrics) -> String {

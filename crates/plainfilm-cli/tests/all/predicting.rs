@@ -88,7 +88,7 @@ fn evaluate_repeats_the_figures_of_the_run_and_maps_labels() {
     let all: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
     let metrics = json(&run.join("metrics.json"));
     let right = |part: &serde_json::Value| {
-        (part["accuracy"].as_f64().unwrap() * part["n"].as_f64().unwrap()).round() as u64
+        (part["accuracy"]["value"].as_f64().unwrap() * part["n"].as_f64().unwrap()).round() as u64
     };
     let parts = ["train", "validation", "test"]
         .iter()
@@ -114,6 +114,50 @@ fn evaluate_repeats_the_figures_of_the_run_and_maps_labels() {
     assert_code(&mapped, 0);
     let mapped: serde_json::Value = serde_json::from_str(&stdout(&mapped)).unwrap();
     assert_eq!(right(&mapped["test"]), parts);
+}
+
+#[test]
+fn compare_finds_a_network_equal_to_itself_and_names_what_does_not_fit() {
+    let scratch = Scratch::with_films(40);
+    let (films, run, again) = (
+        scratch.path("films"),
+        scratch.path("run"),
+        scratch.path("again"),
+    );
+    assert_code(&train(&films, &run, &[]), 0);
+    let evaluated = plainfilm(&[
+        "evaluate",
+        text(&run),
+        text(&films),
+        "--output",
+        text(&again),
+    ]);
+    assert_code(&evaluated, 0);
+    let printed = stdout(&evaluated);
+    for expected in ["95 % interval", "Wilson", "films, "] {
+        assert!(
+            printed.contains(expected),
+            "{expected} is not in\n{printed}"
+        );
+    }
+    // The test films of the run are among all films, scored by the same network.
+    let output = plainfilm(&["compare", text(&run), text(&again), "--format", "json"]);
+    assert_code(&output, 0);
+    let found: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(found["films"], json(&run.join("metrics.json"))["test"]["n"]);
+    let pair = &found["pairs"][0];
+    assert_eq!(pair["mcnemar"]["test"]["p_value"], 1.0);
+    for figure in pair["figures"].as_array().unwrap() {
+        let difference = figure["difference"]["value"].as_f64();
+        assert!(difference.is_none_or(|d| d.abs() < 1e-6), "{figure}");
+    }
+    assert!(stderr(&output).contains("were not scored by all"));
+    let table = plainfilm(&["compare", text(&run), text(&again)]);
+    assert!(stdout(&table).contains("McNemar's test (exact): p = 1.000"));
+    let refused = plainfilm(&["compare", text(&run), text(&films)]);
+    assert_code(&refused, 1);
+    assert!(stderr(&refused).contains("predictions.csv"));
+    assert_code(&plainfilm(&["compare", text(&run)]), 2);
 }
 
 #[test]

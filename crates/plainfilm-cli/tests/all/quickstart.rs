@@ -10,7 +10,7 @@ fn quickstart_needs_nothing_and_shows_what_a_shortcut_does() {
     assert_code(&ran, 0);
     assert!(output.join("run/report.html").is_file());
     let metrics = json(&output.join("run/metrics.json"));
-    assert!(metrics["test"]["accuracy"].as_f64().unwrap() > 0.5);
+    assert!(metrics["test"]["accuracy"]["value"].as_f64().unwrap() > 0.5);
     let said = stderr(&ran);
     for expected in [
         "[4/4]",

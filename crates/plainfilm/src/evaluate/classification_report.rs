@@ -21,7 +21,8 @@ pub fn classification_report(metrics: &PartMetrics) -> String {
         format!("{name:>width$}  {precision:>9.2} {recall:>9.2} {f1:>9.2} {support:>9}\n")
     };
     for (label, figures) in rows {
-        let shown = [figures.precision, figures.sensitivity, figures.f1];
+        let shown =
+            [&figures.precision, &figures.sensitivity, &figures.f1].map(|estimate| estimate.value);
         text.push_str(&row(label, shown, figures.support));
     }
     let total = metrics.confusion_matrix.total();
@@ -48,9 +49,9 @@ fn averages(rows: &[(String, LabelMetrics)], weight: impl Fn(&LabelMetrics) -> f
         Figure::ratio(sum, weights)
     };
     [
-        average(|label| label.precision),
-        average(|label| label.sensitivity),
-        average(|label| label.f1),
+        average(|label| label.precision.value),
+        average(|label| label.sensitivity.value),
+        average(|label| label.f1.value),
     ]
 }
 
@@ -62,11 +63,7 @@ mod tests {
     #[test]
     fn the_layout() {
         let labels = ["Covid-19".to_owned(), "No_findings".to_owned()];
-        let film = |truth, first| ScoredFilm {
-            path: "film.png".into(),
-            truth,
-            probabilities: vec![first, 1.0 - first],
-        };
+        let film = |truth, first| ScoredFilm::alone("film.png", truth, vec![first, 1.0 - first]);
         let scored = [film(0, 0.9), film(0, 0.2), film(1, 0.1), film(1, 0.3)];
         assert_eq!(
             classification_report(&evaluate(&labels, 0, &scored)),

@@ -10,8 +10,8 @@ use super::{Figure, ScoredFilm};
 pub struct ConfusionMatrix(Vec<Vec<u64>>);
 
 /// What the confusion matrix says about one label against the rest.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct LabelMetrics {
+#[derive(Debug, Clone, PartialEq)]
+pub struct LabelFigures {
     /// Of the films with this label, the share predicted so (recall). Undefined without such films.
     pub sensitivity: Figure,
     /// Of the films without this label, the share predicted otherwise. Undefined without such films.
@@ -31,11 +31,21 @@ impl ConfusionMatrix {
     /// # Panics
     /// If a film's true or predicted label is not below `labels`.
     pub fn count(labels: usize, scored: &[ScoredFilm]) -> Self {
-        let mut counts = vec![vec![0; labels]; labels];
+        let mut matrix = Self::empty(labels);
         for film in scored {
-            counts[film.truth][film.predicted()] += 1;
+            matrix.add(film.truth, film.predicted(), 1);
         }
-        Self(counts)
+        matrix
+    }
+
+    /// No films yet.
+    pub(super) fn empty(labels: usize) -> Self {
+        Self(vec![vec![0; labels]; labels])
+    }
+
+    /// Counts a film as often as `weight` says.
+    pub(super) fn add(&mut self, truth: usize, predicted: usize, weight: u32) {
+        self.0[truth][predicted] += u64::from(weight);
     }
 
     /// Rows of counts: `rows()[truth][predicted]`.
@@ -77,14 +87,63 @@ impl ConfusionMatrix {
         )
     }
 
+    /// Agreement beyond chance (Cohen, Educ Psychol Meas 1960), as `sklearn.metrics.cohen_kappa_score`:
+    /// 1 is perfect, 0 what independent guessing with the same totals would reach. Undefined when guessing
+    /// could not miss.
+    pub fn kappa(&self) -> Figure {
+        let total = self.total() as f64;
+        let (_, by_chance) = self.totals();
+        Figure::ratio(
+            self.correct() as f64 * total - by_chance,
+            total * total - by_chance,
+        )
+    }
+
+    /// Matthews' correlation of truth and prediction, for any number of labels (Gorodkin, Comput Biol Chem
+    /// 2004), as `sklearn.metrics.matthews_corrcoef`, from -1 to 1. Undefined when one label is all there is
+    /// or all that was predicted.
+    pub fn matthews(&self) -> Figure {
+        let total = self.total() as f64;
+        let ([truths, predictions], by_chance) = self.totals();
+        let spread = ((total * total - truths) * (total * total - predictions)).sqrt();
+        Figure::ratio(self.correct() as f64 * total - by_chance, spread)
+    }
+
+    /// Sums over labels: of the squares of true and of predicted counts, and of the products of both.
+    fn totals(&self) -> ([f64; 2], f64) {
+        let (mut squares, mut products) = ([0.0; 2], 0.0);
+        for label in 0..self.0.len() {
+            let (truth, predicted) = (self.support(label) as f64, self.predicted(label) as f64);
+            squares[0] += truth * truth;
+            squares[1] += predicted * predicted;
+            products += truth * predicted;
+        }
+        (squares, products)
+    }
+
+    /// Mean F1 over the labels that define it: each counting once, and each by its films.
+    pub fn mean_f1(&self) -> [Figure; 2] {
+        let (mut sums, mut weights) = ([0.0; 2], [0.0; 2]);
+        for label in 0..self.0.len() {
+            let figures = self.label(label);
+            if let Some(f1) = figures.f1.value() {
+                for (average, weight) in [1.0, figures.support as f64].into_iter().enumerate() {
+                    sums[average] += weight * f1;
+                    weights[average] += weight;
+                }
+            }
+        }
+        [0, 1].map(|average| Figure::ratio(sums[average], weights[average]))
+    }
+
     /// One label against the rest.
-    pub fn label(&self, label: usize) -> LabelMetrics {
+    pub fn label(&self, label: usize) -> LabelFigures {
         let true_positives = self.0[label][label];
         let support = self.support(label);
         let predicted = self.predicted(label);
         let without = self.total() - support;
         let true_negatives = without - (predicted - true_positives);
-        LabelMetrics {
+        LabelFigures {
             sensitivity: Figure::ratio(true_positives as f64, support as f64),
             specificity: Figure::ratio(true_negatives as f64, without as f64),
             precision: Figure::ratio(true_positives as f64, predicted as f64),
@@ -114,6 +173,13 @@ mod tests {
         assert_eq!(covid.precision.value(), Some(1.0));
         assert_eq!(covid.f1.value(), Some(42.0 / 45.0));
         assert_eq!(covid.support, 24);
+        // 122 of 125 agree, (24 * 21 + 101 * 104) / 125² would by chance.
+        let chance = (24.0 * 21.0 + 101.0 * 104.0) / 15_625.0;
+        let kappa = (0.976 - chance) / (1.0 - chance);
+        assert!((matrix.kappa().value().unwrap() - kappa).abs() < 1e-12);
+        // (TP TN - FP FN) / sqrt of the four totals.
+        let matthews = 21.0 * 101.0 / (24.0_f64 * 101.0 * 21.0 * 104.0).sqrt();
+        assert!((matrix.matthews().value().unwrap() - matthews).abs() < 1e-12);
     }
 
     #[test]
@@ -132,6 +198,8 @@ mod tests {
         let matrix = ConfusionMatrix::count(2, &[]);
         assert_eq!(matrix.accuracy(), Figure::UNDEFINED);
         assert_eq!(matrix.balanced_accuracy(), Figure::UNDEFINED);
+        assert_eq!(matrix.kappa(), Figure::UNDEFINED);
+        assert_eq!(matrix.matthews(), Figure::UNDEFINED);
         assert_eq!(serde_json::to_string(&matrix).unwrap(), "[[0,0],[0,0]]");
     }
 }

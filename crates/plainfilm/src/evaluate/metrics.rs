@@ -6,45 +6,103 @@ use serde::de::{MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{ConfusionMatrix, Figure, LabelMetrics, ScoredFilm, auroc, average_precision};
+use super::delong::{auroc_interval, mean_auroc_interval};
+use super::resampled::resample;
+use super::{
+    ConfusionMatrix, Estimate, FEWEST_PATIENTS, Interval, ScoredFilm, mean_of_shares,
+    patient_indices, wilson_by_patient,
+};
 
-/// Bins of the calibration error, of equal width over `0.0..=1.0`.
-pub const CALIBRATION_BINS: usize = 10;
-
-/// The figures of one part of a split, as `metrics.json` holds them.
+/// The figures of one part of a split, as `metrics.json` holds them, each with its 95 % interval.
+///
+/// Intervals are about new patients of the same kind: films of one patient are resampled together, or
+/// count together. They say nothing about other hospitals.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PartMetrics {
     /// Films.
     pub n: usize,
+    /// Patients, or what stands in for them, that the films show.
+    pub patients: usize,
     /// Mean negative log-likelihood of the true label, in nats; probabilities are clipped to
     /// [2^-52, 1 - 2^-52] as in `sklearn.metrics.log_loss`.
-    pub loss: Figure,
+    pub loss: Estimate,
     /// Correct films / all films.
-    pub accuracy: Figure,
+    pub accuracy: Estimate,
     /// Mean sensitivity over the labels that have films.
-    pub balanced_accuracy: Figure,
+    pub balanced_accuracy: Estimate,
     /// Area under the ROC curve. Two labels: of the positive one; more: the unweighted mean over
     /// labels, each against the rest. Undefined when a label has no films.
-    pub auroc: Figure,
+    pub auroc: Estimate,
     /// Average precision. Two labels: of the positive one; more: the unweighted mean over labels, each
     /// against the rest. Undefined when one of those labels has no films.
-    pub auprc: Figure,
+    pub auprc: Estimate,
     /// Brier score. Two labels: mean of (p - y)^2 for the positive label, 0 to 1. More: mean of the sum
     /// of (p - y)^2 over all labels, 0 to 2. As `sklearn.metrics.brier_score_loss`.
-    pub brier: Figure,
+    pub brier: Estimate,
     /// Expected calibration error of the predicted label's probability: films in
-    /// [`CALIBRATION_BINS`] bins of equal width, each open below and closed above; mean over films of
-    /// |bin's accuracy - bin's mean probability| (Guo et al., ICML 2017).
-    pub ece: Figure,
+    /// [`super::CALIBRATION_BINS`] bins of equally many ([`super::equal_mass_bins`]); mean over films of
+    /// |bin's accuracy - bin's mean probability| (Guo et al., ICML 2017; bins as in Nixon et al., CVPR
+    /// workshops 2019).
+    pub ece: Estimate,
+    /// Cohen's kappa: agreement beyond chance.
+    pub kappa: Estimate,
+    /// Matthews' correlation coefficient, for any number of labels.
+    pub mcc: Estimate,
+    /// Mean F1 over labels, each counting once.
+    pub macro_f1: Estimate,
+    /// Mean F1 over labels, each counting by its films.
+    pub weighted_f1: Estimate,
+    /// Films whose true label is among the two most probable; none with two labels, where it says nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top_2_accuracy: Option<Estimate>,
     /// Rows = truth, columns = prediction, both in label order.
     pub confusion_matrix: ConfusionMatrix,
     /// Each label with its figures, in label order; a JSON object.
     #[serde(serialize_with = "write_in_order", deserialize_with = "read_in_order")]
     pub per_label: Vec<(String, LabelMetrics)>,
+    /// What these films are too few to show, one sentence each.
+    pub not_shown: Vec<String>,
+}
+
+/// The figures of one label against the rest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LabelMetrics {
+    /// As [`super::LabelFigures::sensitivity`].
+    pub sensitivity: Estimate,
+    /// As [`super::LabelFigures::specificity`].
+    pub specificity: Estimate,
+    /// As [`super::LabelFigures::precision`].
+    pub precision: Estimate,
+    /// As [`super::LabelFigures::f1`].
+    pub f1: Estimate,
+    /// Area under the ROC curve of this label's probability.
+    pub auroc: Estimate,
+    /// Average precision of this label's probability.
+    pub auprc: Estimate,
+    /// Films with this label.
+    pub support: u64,
+    /// Patients with a film of this label.
+    pub patients: u64,
+}
+
+impl LabelMetrics {
+    /// What a table of labels shows: sensitivity, specificity, precision and F1.
+    pub fn table_row(&self) -> [&Estimate; 4] {
+        [
+            &self.sensitivity,
+            &self.specificity,
+            &self.precision,
+            &self.f1,
+        ]
+    }
 }
 
 /// Computes all figures from scored films. `positive` is the label whose ranking is judged when there
-/// are two labels (see [`positive_label`]).
+/// are two labels (see [`positive_label`]). The same films give the same intervals: resampling has a
+/// fixed seed.
+///
+/// Shares have Wilson's interval ([`wilson_by_patient`]), areas under ROC curves DeLong's
+/// ([`auroc_interval`]), and the others resample patients ([`super::bca`], 2,000 draws).
 ///
 /// # Panics
 /// If a film's true label, the number of its probabilities, or `positive` does not fit `labels`.
@@ -59,43 +117,136 @@ pub fn evaluate(labels: &[String], positive: usize, scored: &[ScoredFilm]) -> Pa
         );
     }
     assert!(positive < labels.len(), "the positive label is one of them");
-    // With two labels one ranking says it all; otherwise each label is ranked against the rest.
-    let ranked = if labels.len() == 2 {
+    let ranked = ranked_labels(labels.len(), positive);
+    let (patients, patient_count) = patient_indices(scored);
+    let share = |keep: &dyn Fn(&ScoredFilm) -> bool, hit: &dyn Fn(&ScoredFilm) -> bool| {
+        let counted: Vec<(usize, bool)> = scored
+            .iter()
+            .zip(&patients)
+            .filter(|(film, _)| keep(film))
+            .map(|(film, &patient)| (patient, hit(film)))
+            .collect();
+        wilson_by_patient(&counted)
+    };
+    let resampled = resample(
+        labels.len(),
+        ranked.clone(),
+        scored,
+        (&patients, patient_count),
+    );
+    let truths: Vec<usize> = scored.iter().map(|film| film.truth).collect();
+    let sensitivities: Vec<Option<Interval>> = (0..labels.len())
+        .map(|label| share(&|film| film.truth == label, &ScoredFilm::is_correct))
+        .collect();
+    let per_label: Vec<(String, LabelMetrics)> = labels
+        .iter()
+        .zip(resampled.f1)
+        .zip(resampled.label_auprc)
+        .enumerate()
+        .map(|(label, ((name, f1), auprc))| {
+            let (truth, scores) = against_the_rest(scored, label);
+            let is_called = |film: &ScoredFilm| film.predicted() == label;
+            let mut shown = vec![false; patient_count];
+            for (&patient, _) in patients.iter().zip(&truth).filter(|(_, has)| **has) {
+                shown[patient] = true;
+            }
+            let metrics = LabelMetrics {
+                sensitivity: Estimate::or_undefined(sensitivities[label].clone()),
+                specificity: Estimate::or_undefined(share(&|film| film.truth != label, &|film| {
+                    !is_called(film)
+                })),
+                precision: Estimate::or_undefined(share(&is_called, &ScoredFilm::is_correct)),
+                f1,
+                auroc: Estimate::or_undefined(auroc_interval(&truth, &scores, &patients)),
+                auprc,
+                support: truth.iter().filter(|has| **has).count() as u64,
+                patients: shown.into_iter().filter(|is| *is).count() as u64,
+            };
+            (name.clone(), metrics)
+        })
+        .collect();
+    let present: Vec<Interval> = sensitivities.into_iter().flatten().collect();
+    let mut metrics = PartMetrics {
+        n: scored.len(),
+        patients: patient_count,
+        loss: resampled.loss,
+        accuracy: Estimate::or_undefined(share(&|_| true, &ScoredFilm::is_correct)),
+        balanced_accuracy: Estimate::or_undefined(mean_of_shares(&present)),
+        auroc: mean_auroc_interval(
+            ranked,
+            &truths,
+            |label| against_the_rest(scored, label).1,
+            &patients,
+        ),
+        auprc: resampled.auprc,
+        brier: resampled.brier,
+        ece: resampled.ece,
+        kappa: resampled.kappa,
+        mcc: resampled.matthews,
+        macro_f1: resampled.macro_f1,
+        weighted_f1: resampled.weighted_f1,
+        top_2_accuracy: (labels.len() > 2)
+            .then(|| Estimate::or_undefined(share(&|_| true, &|film| film.rank_of_truth() < 2))),
+        confusion_matrix: ConfusionMatrix::count(labels.len(), scored),
+        per_label,
+        not_shown: Vec::new(),
+    };
+    metrics.not_shown = not_shown(&metrics);
+    metrics
+}
+
+/// The labels whose ranking is judged: with two labels the positive one, which says it all, otherwise each
+/// against the rest.
+pub(super) fn ranked_labels(labels: usize, positive: usize) -> std::ops::Range<usize> {
+    if labels == 2 {
         positive..positive + 1
     } else {
-        0..labels.len()
-    };
-    let over_ranked = |figure: fn(&[bool], &[f64]) -> Figure| {
-        Figure::mean(ranked.clone().map(|label| {
-            let (truth, scores) = against_the_rest(scored, label);
-            figure(&truth, &scores)
-        }))
-    };
-    let confusion_matrix = ConfusionMatrix::count(labels.len(), scored);
-    PartMetrics {
-        n: scored.len(),
-        loss: mean_over(scored, negative_log_likelihood),
-        accuracy: confusion_matrix.accuracy(),
-        balanced_accuracy: confusion_matrix.balanced_accuracy(),
-        auroc: over_ranked(auroc),
-        auprc: over_ranked(average_precision),
-        brier: mean_over(scored, |film| {
-            ranked
-                .clone()
-                .map(|label| {
-                    let truth = f64::from(u8::from(film.truth == label));
-                    (film.probabilities[label] - truth).powi(2)
-                })
-                .sum()
-        }),
-        ece: expected_calibration_error(scored),
-        per_label: labels
-            .iter()
-            .enumerate()
-            .map(|(index, label)| (label.clone(), confusion_matrix.label(index)))
-            .collect(),
-        confusion_matrix,
+        0..labels
     }
+}
+
+/// What the films are too few to show.
+fn not_shown(metrics: &PartMetrics) -> Vec<String> {
+    let mut sentences = Vec::new();
+    if metrics.n == 0 {
+        return sentences;
+    }
+    let majority = metrics
+        .per_label
+        .iter()
+        .max_by_key(|(_, label)| label.support);
+    if let (Some((name, label)), Some((low, _))) = (majority, metrics.accuracy.ends()) {
+        let share = label.support as f64 / metrics.n as f64;
+        if low <= share {
+            sentences.push(format!(
+                "that the accuracy is above that of always answering “{name}” ({:.1} %): its interval begins \
+                 at {:.1} %",
+                100.0 * share,
+                100.0 * low
+            ));
+        }
+    }
+    if let Some((low, _)) = metrics.auroc.ends()
+        && low <= 0.5
+    {
+        sentences.push(format!(
+            "that the ranking is better than guessing: the interval of the AUROC begins at {low:.3}"
+        ));
+    }
+    for (name, label) in &metrics.per_label {
+        if label.support == 0 {
+            sentences.push(format!("anything about “{name}”: no film has this label"));
+        } else if (label.patients as usize) < FEWEST_PATIENTS {
+            sentences.push(format!(
+                "how well “{name}” is found: its films show {} {}, and the sensitivity may be anything \
+                 from {}",
+                label.patients,
+                if label.patients == 1 { "patient" } else { "patients" },
+                label.sensitivity.percent_ends(0)
+            ));
+        }
+    }
+    sentences
 }
 
 /// Which films have the label, and the probability that each was given for it.
@@ -104,33 +255,6 @@ pub(crate) fn against_the_rest(scored: &[ScoredFilm], label: usize) -> (Vec<bool
         .iter()
         .map(|film| (film.truth == label, film.probabilities[label]))
         .unzip()
-}
-
-fn mean_over(scored: &[ScoredFilm], figure: impl Fn(&ScoredFilm) -> f64) -> Figure {
-    Figure::ratio(scored.iter().map(figure).sum(), scored.len() as f64)
-}
-
-fn negative_log_likelihood(film: &ScoredFilm) -> f64 {
-    -film.probabilities[film.truth]
-        .clamp(f64::EPSILON, 1.0 - f64::EPSILON)
-        .ln()
-}
-
-fn expected_calibration_error(scored: &[ScoredFilm]) -> Figure {
-    let mut surplus = [0.0; CALIBRATION_BINS];
-    for film in scored {
-        let confidence = film.probabilities[film.predicted()];
-        if confidence.is_nan() {
-            return Figure::UNDEFINED;
-        }
-        let bin = (confidence * CALIBRATION_BINS as f64).ceil() as usize;
-        let correct = f64::from(u8::from(film.is_correct()));
-        surplus[bin.clamp(1, CALIBRATION_BINS) - 1] += correct - confidence;
-    }
-    Figure::ratio(
-        surplus.iter().map(|sum: &f64| sum.abs()).sum(),
-        scored.len() as f64,
-    )
 }
 
 /// Names under which collections file films without the finding, without case and separators.
@@ -212,11 +336,7 @@ mod tests {
     }
 
     fn film(truth: usize, probabilities: &[f64]) -> ScoredFilm {
-        ScoredFilm {
-            path: "film.png".into(),
-            truth,
-            probabilities: probabilities.to_vec(),
-        }
+        ScoredFilm::alone(format!("{probabilities:?}"), truth, probabilities.to_vec())
     }
 
     #[test]
@@ -245,16 +365,17 @@ mod tests {
             &[film(0, &[0.5, 0.5]), film(0, &[0.5, 0.5])],
         );
         let json = serde_json::to_string(&metrics).unwrap();
-        assert_eq!(
-            json,
-            concat!(
-                r#"{"n":2,"loss":0.6931471805599453,"accuracy":1.0,"balanced_accuracy":1.0,"#,
-                r#""auroc":null,"auprc":1.0,"brier":0.25,"ece":0.5,"#,
-                r#""confusion_matrix":[[2,0],[0,0]],"per_label":{"#,
-                r#""Zebra":{"sensitivity":1.0,"specificity":null,"precision":1.0,"f1":1.0,"support":2},"#,
-                r#""Ape":{"sensitivity":null,"specificity":1.0,"precision":null,"f1":null,"support":0}}}"#,
-            )
-        );
+        // Two films of the same name are two of one patient.
+        for expected in [
+            r#"{"n":2,"patients":1,"loss":{"value":0.6931471805599453,"low":null,"high":null,"method":"none: 1 patients, and resampling needs 10"},"accuracy":{"value":1.0,"low":0.2065"#,
+            r#""auroc":{"value":null,"low":null,"high":null,"method":"none: not defined by these films"}"#,
+            r#""confusion_matrix":[[2,0],[0,0]],"per_label":{"Zebra":{"sensitivity":{"value":1.0,"#,
+            r#""support":2,"patients":1},"Ape":{"sensitivity":{"value":null,"#,
+            r#""not_shown":["that the accuracy is above that of always answering “Zebra” (100.0 %)"#,
+            "“Ape”: no film has this label",
+        ] {
+            assert!(json.contains(expected), "{expected} is not in\n{json}");
+        }
         let back: PartMetrics = serde_json::from_str(&json).unwrap();
         assert_eq!(back, metrics);
     }
@@ -271,8 +392,11 @@ mod tests {
             metrics.auprc,
             metrics.brier,
             metrics.ece,
+            metrics.kappa,
+            metrics.mcc,
+            metrics.macro_f1,
         ] {
-            assert_eq!(figure, Figure::UNDEFINED);
+            assert_eq!((figure.value(), figure.ends()), (None, None));
         }
     }
 
@@ -280,10 +404,55 @@ mod tests {
     fn probabilities_that_are_not_numbers_leave_figures_undefined() {
         let scored = [film(0, &[f64::NAN, f64::NAN]), film(1, &[0.2, 0.8])];
         let metrics = evaluate(&labels(&["a", "b"]), 0, &scored);
-        assert_eq!(metrics.loss, Figure::UNDEFINED);
-        assert_eq!(metrics.auroc, Figure::UNDEFINED);
-        assert_eq!(metrics.brier, Figure::UNDEFINED);
-        assert_eq!(metrics.ece, Figure::UNDEFINED);
+        assert_eq!(metrics.loss.value(), None);
+        assert_eq!(metrics.auroc.value(), None);
+        assert_eq!(metrics.brier.value(), None);
+        assert_eq!(metrics.ece.value(), None);
+    }
+
+    #[test]
+    fn films_of_one_patient_widen_every_interval() {
+        let scored = |films_per_patient: usize| -> Vec<ScoredFilm> {
+            (0..120)
+                .map(|index| {
+                    let patient = index / films_per_patient;
+                    let truth = patient % 2;
+                    let own = (patient * 37 % 41) as f64 / 41.0;
+                    let first = 0.7 * own + if truth == 0 { 0.3 } else { 0.0 };
+                    ScoredFilm {
+                        patient: patient.to_string(),
+                        ..film(truth, &[first, 1.0 - first])
+                    }
+                })
+                .collect()
+        };
+        // What four films of one patient that look alike are worth: one.
+        let (alike, patients) = (scored(4), {
+            let mut one_each = scored(4);
+            one_each.dedup_by(|a, b| a.patient == b.patient);
+            one_each
+        });
+        let names = labels(&["a", "b"]);
+        let (clustered, one_each) = (evaluate(&names, 0, &alike), evaluate(&names, 0, &patients));
+        assert_eq!((clustered.patients, one_each.patients), (30, 30));
+        for (name, a, b) in [
+            ("accuracy", &clustered.accuracy, &one_each.accuracy),
+            ("AUROC", &clustered.auroc, &one_each.auroc),
+            ("AUPRC", &clustered.auprc, &one_each.auprc),
+            ("Brier", &clustered.brier, &one_each.brier),
+            ("MCC", &clustered.mcc, &one_each.mcc),
+        ] {
+            let width = |figure: &Estimate| {
+                let (low, high) = figure.ends().unwrap();
+                high - low
+            };
+            assert!(
+                (a.value().unwrap() - b.value().unwrap()).abs() < 1e-9,
+                "{name}"
+            );
+            let ratio = width(a) / width(b);
+            assert!((0.93..1.07).contains(&ratio), "{name}: {ratio}");
+        }
     }
 
     #[test]

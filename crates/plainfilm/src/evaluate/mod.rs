@@ -5,26 +5,44 @@
 //! define, such as the AUROC of films of one label, the answer here is "undefined": `null` in JSON and
 //! `n/a` in print.
 
+mod bootstrap;
+mod calibration;
 mod classification_report;
+mod compare;
 mod confusion;
 mod curves;
+mod delong;
 mod effects;
+mod estimate;
 mod figure;
 mod intervals;
 mod metrics;
+mod predictions;
+mod resampled;
 
+pub use bootstrap::{DRAWS, FEWEST_PATIENTS, bca};
+pub use calibration::{CALIBRATION_BINS, equal_mass_bins};
 pub use classification_report::classification_report;
-pub use confusion::{ConfusionMatrix, LabelMetrics};
+pub use compare::{
+    CompareError, Comparison, Comparisons, FigureDifference, McNemar, Test, compare, holm, mcnemar,
+};
+pub use confusion::{ConfusionMatrix, LabelFigures};
 pub use curves::{
     PrecisionRecallCurve, RocCurve, auroc, average_precision, precision_recall_curve, roc_curve,
 };
+pub use delong::{AreaDifference, auroc_difference, auroc_interval};
 pub use effects::{
     cramers_v, odds_ratio, standardised_difference, standardised_difference_of_shares,
 };
+pub use estimate::Estimate;
 pub use figure::Figure;
-pub use intervals::{Interval, auroc_interval, wilson};
+pub use intervals::{Interval, mean_of_shares, wilson, wilson_by_patient};
 pub(crate) use metrics::against_the_rest;
-pub use metrics::{CALIBRATION_BINS, PartMetrics, evaluate, positive_label};
+use metrics::ranked_labels;
+pub use metrics::{LabelMetrics, PartMetrics, evaluate, positive_label};
+pub use predictions::{Predictions, PredictionsError, read_predictions};
+
+use crate::dataset::Film;
 
 /// One film with its true label and the probabilities that a network gave it.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,9 +53,48 @@ pub struct ScoredFilm {
     pub truth: usize,
     /// One probability per label, in label order; they sum to 1.
     pub probabilities: Vec<f64>,
+    /// Patient as in [`Film::patient_id`]: films of one patient are no independent witnesses.
+    pub patient: String,
+    /// As in [`Film::source`].
+    pub source: Option<String>,
+    /// As in [`Film::view`].
+    pub view: Option<String>,
+    /// As in [`Film::sex`].
+    pub sex: Option<String>,
+    /// As in [`Film::age`], in years.
+    pub age: Option<f32>,
 }
 
 impl ScoredFilm {
+    /// A film of a data set with its probabilities.
+    pub fn of(film: &Film, probabilities: Vec<f64>) -> Self {
+        Self {
+            path: film.path.clone(),
+            truth: film.label,
+            probabilities,
+            patient: film.patient_id.clone(),
+            source: film.source.clone(),
+            view: film.view.clone(),
+            sex: film.sex.clone(),
+            age: film.age,
+        }
+    }
+
+    /// A film of which nothing else is known: it is taken to show a patient of its own.
+    pub fn alone(path: impl Into<String>, truth: usize, probabilities: Vec<f64>) -> Self {
+        let path = path.into();
+        Self {
+            patient: path.clone(),
+            path,
+            truth,
+            probabilities,
+            source: None,
+            view: None,
+            sex: None,
+            age: None,
+        }
+    }
+
     /// Index of the most probable label; of equals, the first.
     pub fn predicted(&self) -> usize {
         let mut best = 0;
@@ -49,10 +106,33 @@ impl ScoredFilm {
         best
     }
 
+    /// How many labels are ranked before the true one: those more probable, and of equals those before it.
+    pub fn rank_of_truth(&self) -> usize {
+        let own = self.probabilities[self.truth];
+        self.probabilities
+            .iter()
+            .enumerate()
+            .filter(|&(label, &other)| other > own || (other == own && label < self.truth))
+            .count()
+    }
+
     /// Whether the most probable label is the true one.
     pub fn is_correct(&self) -> bool {
         self.predicted() == self.truth
     }
+}
+
+/// The patient of each film as an index from 0, in order of first appearance, and how many there are.
+pub(crate) fn patient_indices(scored: &[ScoredFilm]) -> (Vec<usize>, usize) {
+    let mut known = std::collections::HashMap::new();
+    let indices = scored
+        .iter()
+        .map(|film| {
+            let next = known.len();
+            *known.entry(film.patient.as_str()).or_insert(next)
+        })
+        .collect();
+    (indices, known.len())
 }
 
 #[cfg(test)]
@@ -68,11 +148,7 @@ mod tests {
             (&[1.0], 0),
         ];
         for (probabilities, expected) in cases {
-            let film = ScoredFilm {
-                path: "a.png".into(),
-                truth: 1,
-                probabilities: probabilities.to_vec(),
-            };
+            let film = ScoredFilm::alone("a.png", 1, probabilities.to_vec());
             assert_eq!(film.predicted(), expected, "{probabilities:?}");
             assert_eq!(film.is_correct(), expected == 1);
         }

@@ -119,13 +119,11 @@ pub fn score_dataset(
         let mut rows = predictor.probabilities(&readable).into_iter();
         for (film, plane) in films.iter().zip(planes) {
             match plane {
-                Ok(_) => scored.films.push(ScoredFilm {
-                    path: film.path.clone(),
-                    truth: film.label,
-                    probabilities: rows
-                        .next()
+                Ok(_) => scored.films.push(ScoredFilm::of(
+                    film,
+                    rows.next()
                         .expect("one row of probabilities for each readable film"),
-                }),
+                )),
                 Err(reason) => scored.set_aside.push(SetAside {
                     path: film.path.clone(),
                     reason,

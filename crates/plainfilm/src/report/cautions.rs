@@ -10,6 +10,8 @@ use crate::evaluate::{Figure, PartMetrics};
 pub(crate) struct Headline {
     pub(crate) name: &'static str,
     pub(crate) value: String,
+    /// Its 95 % interval; empty where none can be claimed.
+    pub(crate) interval: String,
     pub(crate) caution: String,
 }
 
@@ -22,17 +24,20 @@ pub(crate) fn headlines(input: &ReportInput) -> Vec<Headline> {
         Headline {
             name: "accuracy",
             value: metrics.accuracy.percent(1),
+            interval: metrics.accuracy.percent_ends(1),
             caution: accuracy_caution(metrics),
         },
         Headline {
             name: "balanced accuracy",
             value: metrics.balanced_accuracy.percent(1),
+            interval: metrics.balanced_accuracy.percent_ends(1),
             caution: balanced_accuracy_caution(metrics),
         },
         Headline {
             name: "AUROC",
             value: format!("{:.3}", metrics.auroc),
-            caution: split_caution(input, metrics.auroc),
+            interval: metrics.auroc.number_ends(3),
+            caution: split_caution(input, metrics.auroc.value),
         },
     ]
 }
@@ -121,11 +126,8 @@ mod tests {
             .map(|index| {
                 let truth = usize::from(index >= 11);
                 let first = if truth == 0 && index > 0 { 0.9 } else { 0.1 };
-                ScoredFilm {
-                    path: format!("{index}.png"),
-                    truth,
-                    probabilities: vec![first, 1.0 - first],
-                }
+                let path = format!("{index}.png");
+                ScoredFilm::alone(path, truth, vec![first, 1.0 - first])
             })
             .collect();
         let metrics = evaluate(&input.labels, 0, &input.scored);
@@ -138,6 +140,8 @@ mod tests {
     fn each_figure_stands_beside_its_caution() {
         let shown = headlines(&notebook());
         assert_eq!(shown[0].value, "98.4 %");
+        // Wilson's interval of 61 in 62.
+        assert_eq!(shown[0].interval, "91.4 to 99.7 %");
         assert_eq!(
             shown[0].caution,
             "62 films: one more error changes this by 1.6 points. \

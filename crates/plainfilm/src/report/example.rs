@@ -30,11 +30,8 @@ fn scored(count: usize) -> Vec<ScoredFilm> {
             let truth = index % 2;
             let first = if truth == 0 { 0.9 } else { 0.3 } - 0.5 * (index % 5) as f64 / 4.0;
             let first = first.max(0.05);
-            ScoredFilm {
-                path: format!("site_a/{index}.png"),
-                truth,
-                probabilities: vec![first, 1.0 - first],
-            }
+            let path = format!("site_a/{index}.png");
+            ScoredFilm::alone(path, truth, vec![first, 1.0 - first])
         })
         .collect()
 }

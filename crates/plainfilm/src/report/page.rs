@@ -9,7 +9,7 @@ use super::wording::{counted, duration, thousands, work};
 use super::{ReportError, ReportInput, Severity};
 use crate::NOT_A_MEDICAL_DEVICE;
 use crate::dataset::{Part, PatientOrigin};
-use crate::evaluate::{Figure, PartMetrics, classification_report};
+use crate::evaluate::{Estimate, Figure, PartMetrics, classification_report};
 
 /// The page. Everything that a user may have written passes the template's HTML escaping; `safe` is
 /// used only for the style sheet and for SVG, which escapes its own text.
@@ -48,7 +48,8 @@ struct NoticeView<'a> {
 struct FigureRow {
     name: &'static str,
     meaning: &'static str,
-    values: Vec<String>,
+    /// Each with its 95 % interval, empty where it has none.
+    values: Vec<(String, String)>,
 }
 
 struct FilmView<'a> {
@@ -158,42 +159,58 @@ fn part_name(part: Part) -> &'static str {
 }
 
 fn figure_rows(input: &ReportInput) -> Vec<FigureRow> {
-    let row = |name, meaning, value: &dyn Fn(&PartMetrics) -> String| FigureRow {
+    let row = |name, meaning, value: &dyn Fn(&PartMetrics) -> (String, String)| FigureRow {
         name,
         meaning,
         values: input.metrics.iter().map(|(_, part)| value(part)).collect(),
     };
-    let percent = |figure: Figure| figure.percent(1);
+    let percent = |figure: &Estimate| (figure.percent(1), figure.percent_ends(1));
+    let number = |figure: &Estimate| (format!("{figure:.3}"), figure.number_ends(3));
     vec![
-        row("films", "", &|part| thousands(part.n as u64)),
+        row("films", "", &|part| {
+            (thousands(part.n as u64), String::new())
+        }),
+        row("patients", "", &|part| {
+            (thousands(part.patients as u64), String::new())
+        }),
         row("accuracy", "films predicted right", &|part| {
-            percent(part.accuracy)
+            percent(&part.accuracy)
         }),
         row(
             "balanced accuracy",
             "mean sensitivity over labels",
-            &|part| percent(part.balanced_accuracy),
+            &|part| percent(&part.balanced_accuracy),
         ),
         row(
             "AUROC",
             "chance to rank a finding above none; 0.5 is guessing",
-            &|part| format!("{:.3}", part.auroc),
+            &|part| number(&part.auroc),
         ),
         row("AUPRC", "average precision over all thresholds", &|part| {
-            format!("{:.3}", part.auprc)
+            number(&part.auprc)
         }),
         row("loss", "cross-entropy in nats; lower is better", &|part| {
-            part.loss.to_string()
+            number(&part.loss)
         }),
         row(
             "Brier score",
             "squared error of probabilities; lower is better",
-            &|part| part.brier.to_string(),
+            &|part| number(&part.brier),
         ),
         row(
             "calibration error",
             "gap between confidence and accuracy",
-            &|part| percent(part.ece),
+            &|part| percent(&part.ece),
+        ),
+        row(
+            "Cohen's kappa",
+            "agreement beyond chance; 1 is perfect, 0 is chance",
+            &|part| number(&part.kappa),
+        ),
+        row(
+            "Matthews correlation",
+            "of truth and prediction; 1 is perfect, 0 is chance",
+            &|part| number(&part.mcc),
         ),
     ]
 }

@@ -93,11 +93,7 @@ pub(super) fn finish(
         Ok(indices
             .iter()
             .zip(probabilities)
-            .map(|(&index, probabilities)| ScoredFilm {
-                path: dataset.films[index].path.clone(),
-                truth: dataset.films[index].label,
-                probabilities,
-            })
+            .map(|(&index, probabilities)| ScoredFilm::of(&dataset.films[index], probabilities))
             .collect())
     };
     let network = network_of(&trained.tensors)?;

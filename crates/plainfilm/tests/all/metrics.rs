@@ -1,7 +1,8 @@
 //! Figures of merit against scikit-learn (`reference/metrics`).
 
 use plainfilm::evaluate::{
-    Figure, ScoredFilm, classification_report, evaluate, precision_recall_curve, roc_curve,
+    Estimate, ScoredFilm, auroc_difference, bca, classification_report, evaluate, holm, mcnemar,
+    precision_recall_curve, roc_curve,
 };
 use serde_json::Value;
 
@@ -47,10 +48,8 @@ fn for_each_case(check: impl Fn(&str, &Value, &[String], usize, &[ScoredFilm])) 
             .iter()
             .zip(case["probabilities"].as_array().unwrap())
             .enumerate()
-            .map(|(index, (truth, probabilities))| ScoredFilm {
-                path: format!("{index}.png"),
-                truth: *truth,
-                probabilities: numbers(probabilities),
+            .map(|(index, (truth, probabilities))| {
+                ScoredFilm::alone(format!("{index}.png"), *truth, numbers(probabilities))
             })
             .collect();
         let name = case["name"].as_str().unwrap();
@@ -63,14 +62,18 @@ fn every_figure_equals_scikit_learns() {
     for_each_case(|name, case, labels, positive, scored| {
         let metrics = evaluate(labels, positive, scored);
         assert_eq!(metrics.n as u64, case["n"].as_u64().unwrap());
-        let figures: [(&str, Figure); 7] = [
-            ("loss", metrics.loss),
-            ("accuracy", metrics.accuracy),
-            ("balanced_accuracy", metrics.balanced_accuracy),
-            ("auroc", metrics.auroc),
-            ("auprc", metrics.auprc),
-            ("brier", metrics.brier),
-            ("ece", metrics.ece),
+        let figures: [(&str, &Estimate); 11] = [
+            ("loss", &metrics.loss),
+            ("accuracy", &metrics.accuracy),
+            ("balanced_accuracy", &metrics.balanced_accuracy),
+            ("auroc", &metrics.auroc),
+            ("auprc", &metrics.auprc),
+            ("brier", &metrics.brier),
+            ("ece", &metrics.ece),
+            ("kappa", &metrics.kappa),
+            ("mcc", &metrics.mcc),
+            ("macro_f1", &metrics.macro_f1),
+            ("weighted_f1", &metrics.weighted_f1),
         ];
         for (key, figure) in figures {
             assert_close(
@@ -79,6 +82,12 @@ fn every_figure_equals_scikit_learns() {
                 &format!("{name}: {key}"),
             );
         }
+        let top_2 = metrics.top_2_accuracy.as_ref().and_then(Estimate::value);
+        assert_close(
+            top_2,
+            case["top_2_accuracy"].as_f64(),
+            &format!("{name}: top 2"),
+        );
         assert_eq!(
             serde_json::to_value(&metrics.confusion_matrix).unwrap(),
             case["confusion_matrix"],
@@ -88,10 +97,12 @@ fn every_figure_equals_scikit_learns() {
             let expected = &case["per_label"][index];
             assert_eq!(label, &labels[index]);
             for (key, figure) in [
-                ("sensitivity", found.sensitivity),
-                ("specificity", found.specificity),
-                ("precision", found.precision),
-                ("f1", found.f1),
+                ("sensitivity", &found.sensitivity),
+                ("specificity", &found.specificity),
+                ("precision", &found.precision),
+                ("f1", &found.f1),
+                ("auroc", &found.auroc),
+                ("auprc", &found.auprc),
             ] {
                 let what = format!("{name}: {key} of {label}");
                 assert_close(figure.value(), expected[key].as_f64(), &what);
@@ -139,4 +150,61 @@ fn the_curves_have_scikit_learns_points() {
             None => assert!(expected.is_null(), "{name}: precision-recall"),
         }
     });
+}
+
+#[test]
+fn bootstrap_intervals_equal_scipys_from_the_same_draws() {
+    let cases = intervals("bca");
+    assert!(cases.len() >= 3);
+    for case in &cases {
+        let (draws, left_out) = (numbers(&case["draws"]), numbers(&case["left_out"]));
+        let value = case["value"].as_f64().unwrap();
+        let (low, high) = bca(value, draws, &left_out).unwrap();
+        let expected = numbers(&case["expected"]);
+        let name = case["name"].as_str().unwrap();
+        assert_close(Some(low), Some(expected[0]), name);
+        assert_close(Some(high), Some(expected[1]), name);
+    }
+}
+
+#[test]
+fn paired_areas_equal_an_independent_delong() {
+    let cases = intervals("paired");
+    assert!(cases.len() >= 3);
+    for case in &cases {
+        let truth: Vec<bool> = serde_json::from_value(case["positive"].clone()).unwrap();
+        let films: Vec<usize> = (0..truth.len()).collect();
+        let (first, second) = (numbers(&case["first"]), numbers(&case["second"]));
+        let found = auroc_difference(&truth, &first, &second, &films).unwrap();
+        let expected = numbers(&case["expected"]);
+        assert_close(Some(found.interval.value), Some(expected[0]), "difference");
+        assert_close(Some(found.error), Some(expected[1]), "standard error");
+        assert_close(Some(found.p_value), Some(expected[2]), "p-value");
+    }
+}
+
+/// Cases of `intervals.json`.
+fn intervals(name: &str) -> Vec<Value> {
+    let file = reference_output("metrics").join("intervals.json");
+    let text = std::fs::read_to_string(file).expect("the reference output is committed");
+    let all: Value = serde_json::from_str(&text).expect("the reference output is JSON");
+    all[name].as_array().expect("a list of cases").clone()
+}
+
+#[test]
+fn mcnemars_test_and_holms_correction_equal_statsmodels() {
+    for case in intervals("mcnemar") {
+        let [first, second]: [u64; 2] = serde_json::from_value(case["counts"].clone()).unwrap();
+        let (p_value, method) = mcnemar(first, second);
+        assert_eq!(method == "exact", case["exact"].as_bool().unwrap());
+        assert_close(
+            Some(p_value),
+            case["p_value"].as_f64(),
+            &format!("{first}, {second}"),
+        );
+    }
+    for case in intervals("holm") {
+        let adjusted = holm(&numbers(&case["p_values"]));
+        assert_points(&adjusted, &case["adjusted"], "Holm");
+    }
 }

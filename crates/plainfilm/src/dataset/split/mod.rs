@@ -149,6 +149,14 @@ impl Split {
         Ok(films.into_split(options.method.clone(), options.seed, None, parts))
     }
 
+    /// Every film in the test part, as when a network is tested on another hospital's films.
+    #[must_use]
+    pub fn all_test(dataset: &Dataset) -> Self {
+        let films = Films::of(dataset);
+        let parts = vec![Part::Test; films.len()];
+        films.into_split(SplitMethod::Grouped, 0, None, parts)
+    }
+
     /// Splits into `folds` splits for cross-validation: in split `i` the test part is fold `i`, and
     /// `validation_fraction` of the other films is the validation part, drawn by the same method;
     /// 0 leaves it empty.

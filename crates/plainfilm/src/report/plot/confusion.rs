@@ -116,11 +116,7 @@ mod tests {
 
     #[test]
     fn every_cell_has_its_count_and_share() {
-        let film = |truth, first| ScoredFilm {
-            path: String::new(),
-            truth,
-            probabilities: vec![first, 1.0 - first],
-        };
+        let film = |truth, first| ScoredFilm::alone("a.png", truth, vec![first, 1.0 - first]);
         let scored = [
             film(0, 0.9),
             film(0, 0.8),
