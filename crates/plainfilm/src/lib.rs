@@ -21,6 +21,7 @@ pub mod radiograph;
 pub mod recipe;
 pub mod report;
 pub mod seed;
+mod spelling;
 pub mod train;
 pub mod weights;
 

@@ -13,6 +13,7 @@ use super::{
     plants_cnn, resnet, vgg,
 };
 use crate::radiograph::Scaling;
+use crate::spelling::edits;
 
 /// A published network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -255,28 +256,12 @@ impl FromStr for Architecture {
                 found: text.to_owned(),
                 expected: Self::all().map(Self::name).join(", "),
                 suggestion: known
-                    .map(|known| (distance(&found, known.name()), known.name()))
+                    .map(|known| (edits(&found, known.name()), known.name()))
                     .filter(|(edits, name)| *edits <= name.len() / 2)
                     .min()
                     .map(|(_, name)| name),
             })
     }
-}
-
-/// Levenshtein distance: insertions, deletions and substitutions of characters.
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (above, letter) in left.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = above + 1;
-        for (column, other) in right.iter().enumerate() {
-            let substituted = diagonal + usize::from(letter != *other);
-            diagonal = row[column + 1];
-            row[column + 1] = substituted.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row[right.len()]
 }
 
 #[cfg(test)]
