@@ -295,11 +295,13 @@ pub(crate) fn check_sum(
     geometry: &ConvGeometry,
 ) {
     let found = kept.dims();
-    let expected = geometry.output_shape(x.dims(), weight.dims());
-    assert!(
-        expected == Ok(found),
-        "{operation}: expected something of shape {expected:?} to add, found {found:?}"
-    );
+    match geometry.output_shape(x.dims(), weight.dims()) {
+        Ok(expected) => assert!(
+            expected == found,
+            "{operation}: expected something of shape {expected:?} to add, found {found:?}"
+        ),
+        Err(error) => panic!("{operation}: {error}"),
+    }
 }
 
 /// A block without normalisation: convolution with bias, `activation`, and with `pool` a 2x2

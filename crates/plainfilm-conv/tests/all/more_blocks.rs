@@ -3,8 +3,8 @@
 
 use burn::tensor::{DType, Device, Tensor};
 use plainfilm_conv::{
-    Activation, AdamStep, BlockCache, InferenceBlock, Norm, Windows, adam_step, conv_bias_act,
-    conv_bn_sum_act, infer_block, max_pool2d, norm_act, side_by_side,
+    Activation, AdamStep, BlockCache, ConvGeometry, InferenceBlock, Norm, Windows, adam_step,
+    conv_bias_act, conv_bn_sum_act, infer_block, max_pool2d, norm_act, side_by_side,
 };
 
 use crate::support::{Case, assert_close, numbers, shape_classes, tensor, uniform};
@@ -323,4 +323,20 @@ fn steps_of_adam_agree_with_float64() {
             assert_close("adam", found, expected, 1e-5);
         }
     }
+}
+
+#[test]
+#[should_panic(expected = "expected something of shape [1, 2, 4, 4] to add, found [1, 2, 3, 4]")]
+fn a_sum_of_unequal_maps_stops_with_a_clear_message() {
+    let device = Device::flex();
+    let _ = conv_bn_sum_act(
+        Tensor::zeros([1, 1, 4, 4], &device),
+        Tensor::zeros([2, 1, 1, 1], &device),
+        Tensor::zeros([2], &device),
+        Tensor::zeros([2], &device),
+        Tensor::zeros([1, 2, 3, 4], &device),
+        ConvGeometry::default(),
+        1e-5,
+        Activation::Relu,
+    );
 }
