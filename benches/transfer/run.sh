@@ -16,16 +16,22 @@ program=${PLAINFILM:-target/release/plainfilm}
 [ -n "${PLAINFILM:-}" ] || cargo build --release --quiet --workspace --bin plainfilm
 rm -rf "$out"
 mkdir -p "$out"
-"$python" benches/transfer/notebook.py weights "$out/vgg16.weights.h5"
+"$python" benches/transfer/notebook.py weights "$out/vgg16.keras"
 ours() {
-    "$program" train "$data" --labels Covid-19,No_findings --recipe notebook --weights "$out/vgg16.weights.h5" \
+    "$program" train "$data" --labels Covid-19,No_findings --recipe notebook --weights "$out/vgg16.keras" \
         --scaling unit --no-audit --cache-size 0 "$@" >"$out/log.txt" 2>&1
 }
 load=$(cut -d' ' -f1 /proc/loadavg)
 begun=$(date +%s.%N)
 ours --run "$out/kept"
 ended=$(date +%s.%N)
+half=
+if grep -qw amx_bf16 /proc/cpuinfo; then
+    half_begun=$(date +%s.%N)
+    ours --run "$out/bf16" --split "$out/kept/split.csv" --precision bf16
+    half=$(awk "BEGIN { print $(date +%s.%N) - $half_begun }")
+fi
 ours --run "$out/fresh" --split "$out/kept/split.csv" --views fresh --epochs "$epochs"
-"$python" benches/transfer/notebook.py train "$data" "$out/kept/split.csv" "$out/vgg16.weights.h5" \
+"$python" benches/transfer/notebook.py train "$data" "$out/kept/split.csv" "$out/vgg16.keras" \
     --epochs "$epochs" >"$out/keras.json"
-"$python" benches/transfer/notebook.py table "$out" "$begun" "$ended" "$load"
+"$python" benches/transfer/notebook.py table "$out" "$begun" "$ended" "$load" ${half:+--half "$half"}

@@ -77,6 +77,7 @@ pub fn resolve(
     replace(&mut settings.label_smoothing, args.label_smoothing);
     replace(&mut settings.threads, args.threads);
     replace(&mut settings.device, args.device.clone());
+    replace(&mut settings.precision, args.precision.map(Into::into));
     replace(&mut settings.optimiser.learning_rate, args.learning_rate);
     replace(&mut settings.optimiser.weight_decay, args.weight_decay);
     replace(&mut settings.optimiser.kind, args.optimiser.map(optimiser));

@@ -158,16 +158,56 @@ fn killed_at_many_moments_a_run_on_features_ends_with_the_same_bytes() {
 }
 
 #[test]
-fn views_need_a_frozen_layer() {
+fn what_is_for_frozen_layers_needs_one() {
     let scratch = Scratch::with_films(8);
     let films = scratch.path("films");
-    let arguments = training(&films, &films, &["--views", "4"]);
-    let output = command(&arguments).output().unwrap();
-    assert_code(&output, 1);
+    for setting in [["--views", "4"], ["--precision", "bf16"]] {
+        let arguments = training(&films, &films, &setting);
+        let output = command(&arguments).output().unwrap();
+        assert_code(&output, 1);
+        let said = stderr(&output);
+        assert!(said.contains("--freeze backbone"), "{setting:?}: {said}");
+    }
+}
+
+#[test]
+fn frozen_layers_in_16_bits_have_features_of_their_own() {
+    let scratch = Scratch::with_films(40);
+    let run = |name: &str, more: &[&str]| {
+        // Random weights of MobileNetV2 leave next to nothing of a small film.
+        let more: Vec<&str> = ["--model", "vgg16"].iter().chain(more).copied().collect();
+        let output = on_features(&scratch, name, "cache", &more)
+            .output()
+            .unwrap();
+        (output, scratch.path(name))
+    };
+    let (full, full_run) = run("full", &[]);
+    assert_code(&full, 0);
+    let (half, half_run) = run("half", &["--precision", "bf16"]);
+    if half.status.code() != Some(0) {
+        assert!(
+            stderr(&half).contains("expected a CPU with AMX"),
+            "{}",
+            stderr(&half)
+        );
+        return;
+    }
+    assert_eq!(
+        computed(&full),
+        computed(&half),
+        "none was found in the cache"
+    );
+    let settings = std::fs::read_to_string(half_run.join("settings.toml")).unwrap();
+    assert!(settings.contains("precision = \"bf16\""), "{settings}");
+    let loss = |run: &Path| {
+        json(&run.join("metrics.json"))["validation"]["loss"]["value"]
+            .as_f64()
+            .unwrap()
+    };
+    let (full, half) = (loss(&full_run), loss(&half_run));
     assert!(
-        stderr(&output).contains("--freeze backbone"),
-        "{}",
-        stderr(&output)
+        full != half && (full - half).abs() < 0.05,
+        "{full} and {half}"
     );
 }
 

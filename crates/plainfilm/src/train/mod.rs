@@ -78,7 +78,7 @@ pub fn train(
     observer: &mut dyn TrainObserver,
 ) -> Result<Outcome, TrainError> {
     settings.check()?;
-    device::parse(&settings.device)?;
+    device::parse_with_precision(&settings.device, settings.precision)?;
     // Settings come first: from here on a killed run can be resumed, and before it nothing is lost.
     folder.create()?;
     folder.write_settings(settings)?;

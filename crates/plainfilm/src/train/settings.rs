@@ -10,6 +10,7 @@ use super::augment::Augmentation;
 use super::error::TrainError;
 use super::schedule::Schedule;
 use crate::dataset::SplitMethod;
+use crate::device::Precision;
 use crate::model::{Architecture, Freeze, Head, NetworkSettings};
 use crate::radiograph::Preprocessing;
 use crate::weights::StartingWeights;
@@ -44,6 +45,9 @@ pub struct TrainSettings {
     pub device: String,
     /// Threads; the model's bytes are promised for the same number.
     pub threads: usize,
+    /// In which precision frozen layers compute; those that learn do in 32 bits.
+    #[serde(default, with = "crate::device::precision_name")]
+    pub precision: Precision,
     /// Smoothing of the target, `0..1`.
     pub label_smoothing: f32,
     /// What is done about labels of unequal size.
@@ -274,6 +278,7 @@ impl TrainSettings {
             seed: given.seed,
             device: "cpu".to_owned(),
             threads: given.threads,
+            precision: Precision::Float32,
             label_smoothing: 0.0,
             balance: Balance::None,
             early_stopping: None,
@@ -410,8 +415,14 @@ impl TrainSettings {
                     classes: self.labels.len().max(2),
                     ..self.network()
                 };
-                match (self.views, network.frozen_layers()?) {
-                    (Views::Kept(_), 0) => Err(self.no_frozen_layer()),
+                let frozen = network.frozen_layers()?;
+                match (self.views, self.precision) {
+                    (Views::Kept(_), _) if frozen == 0 => Err(self.no_frozen_layer()),
+                    (_, Precision::BFloat16) if frozen == 0 => Err(TrainError::Setting {
+                        setting: "precision",
+                        expected: "f32 where every layer learns (hint: --freeze backbone)",
+                        found: "bf16".to_owned(),
+                    }),
                     _ => Ok(()),
                 }
             }

@@ -25,6 +25,7 @@ use super::batch;
 use super::error::TrainError;
 use super::films::LoadedFilms;
 use super::settings::TrainSettings;
+use crate::device::Precision;
 use crate::model::{Network, state_dict};
 use crate::seed;
 
@@ -376,6 +377,7 @@ fn basis(settings: &TrainSettings, network: &Network, layers: usize) -> Sha256 {
     add(json(&settings.preprocessing).as_bytes());
     // Sums are promised to the last bit for one device and one number of threads.
     add(settings.device.as_bytes());
+    add(&[u8::from(settings.precision == Precision::BFloat16)]);
     add(&(settings.threads as u64).to_le_bytes());
     let frozen = network.tensors_before(layers);
     for tensor in state_dict(network).into_iter().take(frozen) {
