@@ -4,7 +4,7 @@
 //! bench-elsewhere lungs DATA MASKS OUT.safetensors [EPOCHS]  # train it, Dice on held-out patients
 //! bench-elsewhere sheet DATA LABEL OUT.png                   # 48 films with lungs and box, to look at
 //! bench-elsewhere shifted DATA OUT.png                       # films as the made-up hospitals give them
-//! bench-elsewhere transfer DATA RECIPES.toml [NAME…]         # leave one group of sources out
+//! bench-elsewhere transfer DATA RECIPES.toml [--weights FILE] [NAME…]  # leave one group of sources out
 //! ```
 //!
 //! `DATA` is the reference data set; `MASKS` a folder with a mask for each film, of the same stem.
@@ -39,7 +39,10 @@ fn main() -> anyhow::Result<()> {
         }
         ["sheet", data, label, output] => sheet::lungs(data, label, output),
         ["shifted", data, output] => sheet::shifted(data, output),
-        ["transfer", data, recipes, names @ ..] => transfer::run(data, recipes, names),
+        ["transfer", data, recipes, "--weights", weights, names @ ..] => {
+            transfer::run(data, recipes, Some(Path::new(weights)), names)
+        }
+        ["transfer", data, recipes, names @ ..] => transfer::run(data, recipes, None, names),
         _ => bail!("usage: bench-elsewhere lungs|sheet|shifted|transfer …, see the top of main.rs"),
     }
 }

@@ -1,7 +1,7 @@
 //! Leaves one group of the Covid-19 films' sources out, and shows a recipe's network those films, and
 //! healthy films of patients it has not seen, as made-up hospitals give them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, ensure};
@@ -11,8 +11,10 @@ use plainfilm::device;
 use plainfilm::model::Architecture;
 use plainfilm::predict::Predictor;
 use plainfilm::radiograph::{Limits, Radiograph};
+use plainfilm::recipe::Recipe;
 use plainfilm::seed;
 use plainfilm::train::{RunFolder, Silent, TrainDefaults, TrainSettings, read_film, train};
+use plainfilm::weights::{ImportOptions, StartingWeights};
 use rand::RngExt;
 use rayon::prelude::*;
 
@@ -46,7 +48,13 @@ struct Placement {
     value: f64,
 }
 
-pub fn run(data: &str, recipes: &str, names: &[&str]) -> anyhow::Result<()> {
+/// `weights` are for recipes that begin with a shipped one that needs some.
+pub fn run(
+    data: &str,
+    recipes: &str,
+    weights: Option<&Path>,
+    names: &[&str],
+) -> anyhow::Result<()> {
     let text = std::fs::read_to_string(recipes).with_context(|| recipes.to_owned())?;
     let file: toml::Table = toml::from_str(&text)?;
     let base = file
@@ -72,15 +80,30 @@ pub fn run(data: &str, recipes: &str, names: &[&str]) -> anyhow::Result<()> {
             .get(name)
             .and_then(toml::Value::as_table)
             .with_context(|| format!("no recipe {name}"))?;
-        let mut table = base.clone();
-        merge(&mut table, recipe.clone());
-        evaluate(data, name, table)?;
+        let mut recipe = recipe.clone();
+        let shipped = match recipe.remove("from") {
+            Some(name) => Some(Recipe::named(name.as_str().context("from is a name")?)?),
+            None => None,
+        };
+        let needed = shipped.filter(|recipe| recipe.needs_weights);
+        if needed.is_some() && weights.is_none() {
+            println!("{name:<22} left out: it needs --weights");
+            continue;
+        }
+        let mut table = shipped.map_or_else(|| base.clone(), Recipe::settings);
+        merge(&mut table, recipe);
+        evaluate(data, name, table, weights.filter(|_| needed.is_some()))?;
     }
     Ok(())
 }
 
 /// One recipe over all groups: a line for each and one for all.
-fn evaluate(data: &str, name: &str, mut recipe: toml::Table) -> anyhow::Result<()> {
+fn evaluate(
+    data: &str,
+    name: &str,
+    mut recipe: toml::Table,
+    weights: Option<&Path>,
+) -> anyhow::Result<()> {
     let three_labels = recipe
         .remove("three_labels")
         .is_some_and(|value| value.as_bool() == Some(true));
@@ -88,7 +111,8 @@ fn evaluate(data: &str, name: &str, mut recipe: toml::Table) -> anyhow::Result<(
     for group in Group::ALL {
         let dataset = crate::open(data)?;
         let (dataset, test) = divide(dataset, group, three_labels)?;
-        let predictor = fit(data, &format!("{name}-{}", group.name()), dataset, &recipe)?;
+        let run = format!("{name}-{}", group.name());
+        let predictor = fit(data, &run, dataset, &recipe, weights)?;
         let stored = placements(&predictor, &test, None);
         let mut shifted = vec![];
         let mut each = vec![];
@@ -179,6 +203,7 @@ fn fit(
     name: &str,
     dataset: Dataset,
     recipe: &toml::Table,
+    weights: Option<&Path>,
 ) -> anyhow::Result<Predictor> {
     let model = match recipe.get("model").and_then(toml::Value::as_str) {
         Some(name) => name.parse()?,
@@ -195,6 +220,12 @@ fn fit(
     merge(&mut table, recipe.clone());
     let mut settings: TrainSettings = table.try_into()?;
     settings.labels.clone_from(&dataset.labels);
+    if let Some(weights) = weights {
+        let options = ImportOptions { scaling: None };
+        let opened = StartingWeights::open(weights, &settings.network(), &options)?;
+        settings.preprocessing.scaling = opened.record.scaling;
+        settings.weights = Some(opened);
+    }
     settings.audit = false;
     settings.split.method = SplitMethod::Grouped;
     settings.split.fractions = [0.9, 0.1, 0.0];

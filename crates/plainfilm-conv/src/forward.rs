@@ -159,11 +159,13 @@ impl Convolution {
         }
     }
 
-    /// As [`new`](Self::new), in 16 bits where the CPU has AMX and the layer is wide enough.
+    /// Whether the CPU has AMX and the layer is wide enough for it.
+    pub fn fits_half_precision(shape: &Shape) -> bool {
+        amx::available() && HalfPrecision::fits(shape)
+    }
+
+    /// As [`new`](Self::new), in 16 bits; where [`fits_half_precision`](Self::fits_half_precision).
     pub fn in_half_precision(weight: &[f32], shape: &Shape, multiple: usize) -> Self {
-        if !amx::available() || !HalfPrecision::fits(shape) {
-            return Self::new(weight, shape, multiple);
-        }
         let tiles = tiles(shape, Direct::rows(shape), multiple);
         let method = HalfPrecision::new(weight, shape, &tiles, multiple);
         Self {

@@ -10,6 +10,7 @@
 use std::ops::Range;
 
 use crate::geometry::Shape;
+use crate::kernel::elementwise::every_second;
 use crate::kernel::{WIDEST, vectorised};
 
 /// How channels of a film are laid out for one tile of rows.
@@ -181,18 +182,6 @@ impl Line {
             }
         }
         after.fill(0.0);
-    }
-}
-
-/// Every second value, from the first on: pairs vectorise, a step of two does not.
-#[inline(always)]
-fn every_second(source: &[f32], out: &mut [f32]) {
-    let (pairs, last) = source.as_chunks::<2>();
-    for (value, pair) in out.iter_mut().zip(pairs) {
-        *value = pair[0];
-    }
-    if let (Some(value), Some(last)) = (out.get_mut(pairs.len()), last.first()) {
-        *value = *last;
     }
 }
 

@@ -37,6 +37,7 @@ mod api;
 mod backward;
 mod bf16;
 mod buffer;
+mod depthwise;
 mod extension;
 mod forward;
 mod fused;
@@ -47,6 +48,7 @@ mod lattice;
 mod matrix;
 mod max_pool;
 mod optimiser;
+mod pointwise;
 mod winograd;
 
 pub use api::{

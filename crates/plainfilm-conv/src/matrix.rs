@@ -1,6 +1,7 @@
 //! A matrix cut into column blocks that different threads write.
 
 use std::marker::PhantomData;
+use std::ops::Range;
 
 /// A matrix to write: rows of contiguous values, `stride` apart.
 ///
@@ -49,6 +50,41 @@ impl<'a> MatMut<'a> {
         (left, right)
     }
 
+    /// Rows and columns.
+    pub fn size(&self) -> [usize; 2] {
+        [self.rows, self.columns]
+    }
+
+    /// The first value, and the distance between rows: a kernel may write `columns` values from the
+    /// start of each row on.
+    pub fn parts(&mut self) -> (*mut f32, usize) {
+        (self.first, self.stride)
+    }
+
+    /// Some rows of some columns.
+    pub fn block(&mut self, rows: Range<usize>, columns: Range<usize>) -> MatMut<'_> {
+        assert!(
+            rows.start <= rows.end && rows.end <= self.rows,
+            "rows {rows:?} of {}",
+            self.rows
+        );
+        assert!(
+            columns.start <= columns.end && columns.end <= self.columns,
+            "columns {columns:?} of {}",
+            self.columns
+        );
+        MatMut {
+            // `wrapping_add`: of no rows nothing is ever read.
+            first: self
+                .first
+                .wrapping_add(rows.start * self.stride + columns.start),
+            rows: rows.len(),
+            columns: columns.len(),
+            stride: self.stride,
+            lifetime: PhantomData,
+        }
+    }
+
     /// Row `row`.
     pub fn row(&mut self, row: usize) -> &mut [f32] {
         assert!(row < self.rows, "row {row} of {}", self.rows);
@@ -73,6 +109,24 @@ mod tests {
             right.row(row).fill(3.0);
         }
         assert_eq!(values, [1.0, 1.0, 2.0, 2.0, 3.0].repeat(3));
+    }
+
+    #[test]
+    fn a_block_is_where_its_rows_and_columns_are() {
+        let mut values = vec![0.0; 12];
+        let mut all = MatMut::new(&mut values, 3, 4);
+        let mut block = all.block(1..3, 2..4);
+        assert_eq!(block.size(), [2, 2]);
+        block.row(0).fill(1.0);
+        block.block(1..2, 1..2).row(0).fill(2.0);
+        let expected = [0., 0., 0., 0., 0., 0., 1., 1., 0., 0., 0., 2.];
+        assert_eq!(values, expected);
+    }
+
+    #[test]
+    #[should_panic(expected = "columns 3..5 of 4")]
+    fn a_block_outside_is_refused() {
+        MatMut::new(&mut [0.0; 12], 3, 4).block(0..1, 3..5);
     }
 
     #[test]

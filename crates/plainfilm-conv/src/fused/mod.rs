@@ -61,8 +61,10 @@ pub struct BlockSettings {
 /// A value that is not a number stays so: a broken training step must show.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Curve {
-    below: f32,
-    ceiling: f32,
+    /// The slope below zero.
+    pub below: f32,
+    /// The largest value.
+    pub ceiling: f32,
 }
 
 impl Activation {

@@ -1,11 +1,15 @@
 //! The inference block: convolution, bias, activation, optional sum or 2x2 max-pool, with its weights
 //! folded and packed once for many batches.
 
-use super::{BlockSettings, Precision, pooled};
+use rayon::prelude::*;
+
+use super::{Activation, BlockSettings, Precision, pooled};
 use crate::buffer::Buffer;
+use crate::depthwise::Depthwise;
 use crate::forward::Convolution;
 use crate::geometry::Shape;
-use crate::kernel::elementwise::{bias_activate, bias_activate_pool};
+use crate::kernel::elementwise::{Channel, activate_sum, bias_activate, bias_activate_pool};
+use crate::pointwise::Pointwise;
 
 /// Batch normalisation with running statistics, one value per output channel each.
 #[derive(Clone, Copy)]
@@ -22,8 +26,32 @@ pub struct Prepared {
     shape: Shape,
     settings: BlockSettings,
     precision: Precision,
-    convolution: Convolution,
+    engine: Engine,
     bias: Vec<f32>,
+}
+
+/// What computes the convolution: chosen by shape.
+enum Engine {
+    Pointwise(Pointwise),
+    Depthwise(Depthwise),
+    /// All other kernels, 16 bits, and whatever a pool follows.
+    Any(Convolution),
+}
+
+impl Engine {
+    fn new(weight: &[f32], shape: &Shape, pool: bool, precision: Precision) -> Self {
+        let step = if pool { 2 } else { 1 };
+        let half = precision == Precision::BFloat16;
+        if half && Convolution::fits_half_precision(shape) {
+            Self::Any(Convolution::in_half_precision(weight, shape, step))
+        } else if Pointwise::fits(shape) && !pool {
+            Self::Pointwise(Pointwise::new(weight, shape))
+        } else if Depthwise::fits(shape) && !pool {
+            Self::Depthwise(Depthwise::new(weight, shape))
+        } else {
+            Self::Any(Convolution::new(weight, shape, step))
+        }
+    }
 }
 
 impl Prepared {
@@ -43,16 +71,11 @@ impl Prepared {
         };
         let folded = normalisation.map(|norm| fold(weight, &mut bias, norm));
         let weight = folded.as_deref().unwrap_or(weight);
-        let step = if settings.pool { 2 } else { 1 };
-        let convolution = match precision {
-            Precision::Float32 => Convolution::new(weight, shape, step),
-            Precision::BFloat16 => Convolution::in_half_precision(weight, shape, step),
-        };
         Self {
             shape: *shape,
             settings: *settings,
             precision,
-            convolution,
+            engine: Engine::new(weight, shape, settings.pool, precision),
             bias,
         }
     }
@@ -69,7 +92,11 @@ impl Prepared {
 
     /// Bytes of packed weights.
     pub(crate) fn bytes(&self) -> usize {
-        self.convolution.bytes()
+        match &self.engine {
+            Engine::Pointwise(engine) => engine.bytes(),
+            Engine::Depthwise(engine) => engine.bytes(),
+            Engine::Any(convolution) => convolution.bytes(),
+        }
     }
 
     /// The shape of the output: films, channels, height, width.
@@ -81,16 +108,47 @@ impl Prepared {
     /// `activation(input * weight + bias + kept)`, then the pool: the unpooled map never leaves the
     /// cache. `kept` has the output's size; it is given only without a pool.
     pub(crate) fn run(&self, input: &[f32], kept: Option<&[f32]>) -> Buffer {
+        let curve = self.settings.activation.curve();
+        let mut output = Buffer::take(self.output().iter().product());
+        match (&self.engine, kept) {
+            (Engine::Pointwise(engine), _) => {
+                engine.run(input, &self.bias, kept, curve, &mut output);
+            }
+            (Engine::Depthwise(engine), None) => {
+                engine.run(input, &self.bias, curve, &mut output);
+            }
+            (Engine::Depthwise(engine), Some(kept)) => {
+                let mut z = Buffer::take(output.len());
+                engine.run(input, &self.bias, Activation::Identity.curve(), &mut z);
+                let plane = self.shape.output_plane();
+                output
+                    .par_chunks_mut(plane)
+                    .zip(z.par_chunks(plane).zip(kept.par_chunks(plane)))
+                    .for_each(|(y, (z, kept))| {
+                        activate_sum(z, kept, Channel::shifted(0.0), curve, y);
+                    });
+            }
+            (Engine::Any(convolution), _) => self.convolve(convolution, input, kept, &mut output),
+        }
+        output
+    }
+
+    fn convolve(
+        &self,
+        convolution: &Convolution,
+        input: &[f32],
+        kept: Option<&[f32]>,
+        output: &mut [f32],
+    ) {
         let BlockSettings {
             activation, pool, ..
         } = self.settings;
         let curve = activation.curve();
         let step = if pool { 2 } else { 1 };
         let [_, channels_out, height, width] = self.output();
-        let mut output = Buffer::take(self.output().iter().product());
-        self.convolution.run::<()>(
+        convolution.run::<()>(
             input,
-            &mut output,
+            output,
             height * width,
             |rows| rows / step * width,
             |task, channel, rows| {
@@ -111,7 +169,6 @@ impl Prepared {
                 }
             },
         );
-        output
     }
 }
 

@@ -87,6 +87,18 @@ pub(crate) fn shifted_sums(values: &[f32], pivot: f32) -> (f32, f32) {
     vectorised(|| run(values, pivot))
 }
 
+/// Every second value, from the first on: pairs vectorise, a step of two does not.
+#[inline(always)]
+pub(crate) fn every_second(source: &[f32], out: &mut [f32]) {
+    let (pairs, last) = source.as_chunks::<2>();
+    for (value, pair) in out.iter_mut().zip(pairs) {
+        *value = pair[0];
+    }
+    if let (Some(value), Some(last)) = (out.get_mut(pairs.len()), last.first()) {
+        *value = *last;
+    }
+}
+
 /// `y = activation(normalised z)`.
 pub(crate) fn activate(z: &[f32], channel: Channel, curve: Curve, y: &mut [f32]) {
     #[inline(always)]

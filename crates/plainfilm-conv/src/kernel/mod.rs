@@ -5,14 +5,18 @@
 //! function compiled for it, so one binary serves all.
 
 pub(crate) mod amx;
+pub(crate) mod depthwise;
 pub(crate) mod elementwise;
 mod inner;
 mod outer;
+pub(crate) mod packed;
 mod panels;
 
 use std::sync::LazyLock;
 
-use pulp::{Arch, WithSimd};
+use pulp::{Arch, Simd, WithSimd};
+
+use crate::fused::Curve;
 
 pub(crate) use elementwise::vectorised;
 pub(crate) use inner::{InnerProduct, inner_products};
@@ -29,4 +33,15 @@ static ARCH: LazyLock<Arch> = LazyLock::new(Arch::new);
 #[inline(always)]
 fn dispatch<W: WithSimd>(work: W) -> W::Output {
     ARCH.dispatch(work)
+}
+
+/// [`Curve::value`] of every value of a register.
+#[inline(always)]
+fn curved<S: Simd>(simd: S, curve: Curve, value: S::f32s) -> S::f32s {
+    let ceiling = simd.splat_f32s(curve.ceiling);
+    let positive = simd.greater_than_f32s(value, simd.splat_f32s(0.0));
+    let bent = simd.mul_f32s(value, simd.splat_f32s(curve.below));
+    let value = simd.select_f32s(positive, value, bent);
+    let above = simd.greater_than_f32s(value, ceiling);
+    simd.select_f32s(above, ceiling, value)
 }
