@@ -10,6 +10,7 @@ mod audit_reference;
 mod augmentation;
 mod dataset;
 mod decode;
+mod explain;
 mod metrics;
 mod models;
 mod public_data;
