@@ -34,14 +34,27 @@ pub struct Prediction {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Status {
+pub enum Status {
     Scored,
     SetAside,
 }
 
 /// Label and probability, in the model's label order.
 #[derive(Debug)]
-struct Probabilities(Vec<(String, f64)>);
+pub struct Probabilities(Vec<(String, f64)>);
+
+impl Probabilities {
+    /// One for each label.
+    pub fn new(labels: &[String], values: Vec<f64>) -> Self {
+        Self(labels.iter().cloned().zip(values).collect())
+    }
+
+    /// The probability of a label.
+    pub fn of(&self, label: &str) -> Option<f64> {
+        let found = self.0.iter().find(|(name, _)| name == label);
+        found.map(|(_, probability)| *probability)
+    }
+}
 
 impl Serialize for Probabilities {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -174,9 +187,7 @@ fn prediction(
             path,
             status: Status::Scored,
             label: Some(header.labels[predictor.label(&values)].clone()),
-            probabilities: Some(Probabilities(
-                header.labels.iter().cloned().zip(values).collect(),
-            )),
+            probabilities: Some(Probabilities::new(&header.labels, values)),
             threshold: Some(header.threshold.value),
             reason: None,
         },

@@ -134,15 +134,26 @@ impl Evidence {
 
     /// The map at every pixel of the film.
     pub fn on_film(&self, placement: &Placement) -> FilmEvidence {
-        let [width, height] = placement.film;
-        let across: Vec<Between> = (0..width)
-            .map(|column| self.neighbours(placement.to_square(column as f64 + 0.5, 0.0).0))
+        self.over_film(placement, placement.film)
+    }
+
+    /// The map at every pixel of the whole film as it looks with other numbers of columns and rows.
+    pub fn over_film(&self, placement: &Placement, [width, height]: [usize; 2]) -> FilmEvidence {
+        let [columns, rows] = placement.film;
+        // Centres of the pixels, in pixels of the film.
+        let across: Vec<f64> = (0..width)
+            .map(|column| (column as f64 + 0.5) * columns as f64 / width as f64)
+            .collect();
+        let cells: Vec<Between> = across
+            .iter()
+            .map(|&x| self.neighbours(placement.to_square(x, 0.0).0))
             .collect();
         let mut values = Vec::with_capacity(width * height);
         for row in 0..height {
-            let down = self.neighbours(placement.to_square(0.0, row as f64 + 0.5).1);
-            values.extend(across.iter().enumerate().map(|(column, &across)| {
-                if placement.shows(column, row) {
+            let y = (row as f64 + 0.5) * rows as f64 / height as f64;
+            let down = self.neighbours(placement.to_square(0.0, y).1);
+            values.extend(across.iter().zip(&cells).map(|(&x, &across)| {
+                if placement.shows(x as usize, y as usize) {
                     self.between(across, down)
                 } else {
                     f32::NAN
@@ -153,6 +164,39 @@ impl Evidence {
             width,
             height,
             values,
+        }
+    }
+
+    /// What speaks for the label alone, spread out by a Gaussian with this standard deviation in cells: single
+    /// pixels cannot be seen on a picture. The total stays about the same.
+    #[must_use]
+    pub fn smoothed(&self, deviation: f32) -> Self {
+        let side = self.grid.side;
+        let reach = (3.0 * deviation).ceil() as usize;
+        let kernel: Vec<f32> = (0..=reach)
+            .map(|step| (-0.5 * (step as f32 / deviation.max(1e-3)).powi(2)).exp())
+            .collect();
+        let whole: f32 = kernel[0] + 2.0 * kernel[1..].iter().sum::<f32>();
+        // Along rows, then the result along its columns: both times read in one order, written in the other.
+        let pass = |values: &[f32]| {
+            let mut turned = vec![0.0; side * side];
+            for (row, line) in values.chunks_exact(side).enumerate() {
+                for column in 0..side {
+                    let mut sum = kernel[0] * line[column];
+                    for (step, weight) in kernel.iter().enumerate().skip(1) {
+                        let before = column.checked_sub(step).map_or(0.0, |at| line[at]);
+                        let after = line.get(column + step).copied().unwrap_or(0.0);
+                        sum += weight * (before + after);
+                    }
+                    turned[column * side + row] = sum / whole;
+                }
+            }
+            turned
+        };
+        let positive: Vec<f32> = self.values.iter().map(|value| value.max(0.0)).collect();
+        Self {
+            grid: self.grid,
+            values: pass(&pass(&positive)),
         }
     }
 
@@ -225,6 +269,23 @@ mod tests {
         assert_eq!(map.square(4)[12..], [2.0, 2.25, 2.75, 3.0]);
         assert_eq!(map.greatest(), 3.0);
         assert_eq!(map.at(2.0, 2.0), 1.5);
+    }
+
+    #[test]
+    fn smoothing_spreads_a_point_evenly_and_keeps_its_sum() {
+        let mut values = vec![0.0; 81];
+        values[4 * 9 + 4] = 10.0;
+        values[0] = -5.0;
+        let point = Evidence {
+            grid: Grid::pixels(9),
+            values,
+        };
+        let spread = point.smoothed(1.0);
+        let sum: f32 = spread.values.iter().sum();
+        assert!((sum - 10.0).abs() < 1e-4, "{sum}");
+        assert_eq!(spread.values[4 * 9 + 3], spread.values[3 * 9 + 4]);
+        assert_eq!(spread.values[4 * 9 + 2], spread.values[4 * 9 + 6]);
+        assert!(spread.values[4 * 9 + 4] > spread.values[4 * 9 + 5]);
     }
 
     #[test]

@@ -11,7 +11,9 @@ mod cam;
 mod error;
 mod evidence;
 mod integrated;
+mod look;
 mod lung_share;
+mod mean;
 mod method;
 mod perturbed;
 mod raw;
@@ -23,9 +25,11 @@ pub use attribution::Attribution;
 pub use error::ExplainError;
 pub use evidence::{Evidence, FilmEvidence, Grid};
 pub use integrated::IntegratedGradients;
+pub use look::{Looked, ToExplain};
 pub use lung_share::{
     ExplainedFilm, LungFigures, LungMask, LungShare, LungSummary, MaskOrigin, lung_share, summarise,
 };
+pub use mean::MeanEvidence;
 pub use method::Method;
 pub use raw::{npy, tiff};
 pub use settings::ExplainSettings;

@@ -10,6 +10,7 @@ mod cautions;
 mod error;
 #[cfg(test)]
 mod example;
+mod heat_maps;
 mod input;
 mod page;
 mod pictures;
@@ -20,6 +21,7 @@ use std::path::{Path, PathBuf};
 
 pub use audit::{AuditSection, write_audit};
 pub use error::ReportError;
+pub use heat_maps::{FilmPicture, ShownMap, film_picture, mean_picture};
 pub use input::{
     DataSummary, ModelFacts, Notice, ReportInput, RunFacts, Severity, TestSample, Thumbnail,
     TrainingSample,
