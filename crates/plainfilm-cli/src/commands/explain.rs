@@ -7,9 +7,10 @@ use plainfilm::bundle::{ModelFile, bundled};
 use plainfilm::dataset::{Dataset, DatasetOptions, Film, Part, Split};
 use plainfilm::evaluate::Estimate;
 use plainfilm::explain::{
-    ExplainSettings, ExplainedFilm, Explainer, LungSummary, MeanEvidence, Method, Target, summarise,
+    CheckDepth, ExplainSettings, ExplainedFilm, Explainer, LungSummary, MeanEvidence, Method,
+    MethodCheck, Target, summarise,
 };
-use plainfilm::radiograph::Radiograph;
+use plainfilm::radiograph::{Plane, Radiograph};
 use plainfilm::report::mean_picture;
 use plainfilm::train::{RunFolder, read_film};
 use rayon::prelude::*;
@@ -30,6 +31,8 @@ use crate::settings::{available_threads, use_threads};
 
 /// Films decoded and explained together.
 const CHUNK: usize = 16;
+/// Films that methods are checked on, evenly spaced among all.
+const CHECKED: usize = 8;
 
 /// What became of one film; its JSON is a stable output.
 #[derive(Debug, Serialize)]
@@ -52,6 +55,8 @@ struct Output<'a> {
     films: &'a [Record],
     /// Where the evidence lies over all films, by method.
     lungs: Vec<MethodLungs>,
+    /// Whether the maps follow the network, with `--check`.
+    checks: Vec<MethodCheck>,
     notice: &'static str,
 }
 
@@ -118,6 +123,12 @@ pub fn run(args: &ExplainArgs, printer: &Printer) -> anyhow::Result<Exit> {
         films: vec![vec![]; methods.len()],
         records: vec![],
     };
+    let mut checks = vec![];
+    if args.check {
+        checks = work.check(&items, &methods, printer)?;
+        let failed = checks.iter().filter(|check| check.failed());
+        writer.failed = failed.map(|check| check.method).collect();
+    }
     let bar = counter(printer, "explaining", items.len() as u64);
     for chunk in items.chunks(CHUNK) {
         let from = work.records.len();
@@ -159,6 +170,7 @@ pub fn run(args: &ExplainArgs, printer: &Printer) -> anyhow::Result<Exit> {
         settings: &settings,
         films: &work.records,
         lungs,
+        checks,
         notice: NOT_A_MEDICAL_DEVICE,
     };
     let json = serde_json::to_string_pretty(&output)? + "\n";
@@ -167,6 +179,14 @@ pub fn run(args: &ExplainArgs, printer: &Printer) -> anyhow::Result<Exit> {
         PredictFormat::Table => printer.data(&tables(&methods, &output)),
         PredictFormat::Csv => printer.data(&csv_text(&methods, &output)?),
         PredictFormat::Json => {}
+    }
+    for check in &output.checks {
+        for failure in &check.failures {
+            printer.warning(&format!(
+                "{} FAILED its check: {failure}",
+                check.method.title()
+            ));
+        }
     }
     footer(&output, set_aside, args, printer);
     Ok(Exit::after(set_aside))
@@ -229,6 +249,45 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
+    /// Checks the methods on some of the films, with the label of each that its evidence is for.
+    fn check(
+        &self,
+        items: &[Item<'_>],
+        methods: &[Method],
+        printer: &Printer,
+    ) -> anyhow::Result<Vec<MethodCheck>> {
+        let every = items.len().div_ceil(CHECKED).max(1);
+        let planes: Vec<Plane> = items
+            .par_iter()
+            .step_by(every)
+            .filter_map(|item| self.read(item).1.ok())
+            .map(|film| self.explainer.header().preprocessing.plane(&film))
+            .collect();
+        if planes.is_empty() {
+            return Ok(vec![]);
+        }
+        let labels: Vec<usize> = self
+            .explainer
+            .explain(&planes, self.target, &[])
+            .iter()
+            .map(|film| film.label)
+            .collect();
+        let pixels = self.explainer.pixels(&planes);
+        let bar = counter(printer, "checking", 1);
+        let checks = self.explainer.check(
+            &pixels,
+            &labels,
+            methods,
+            CheckDepth::Everything,
+            &|done, all| {
+                bar.set_length(all as u64);
+                bar.set_position(done as u64);
+            },
+        )?;
+        bar.finish_and_clear();
+        Ok(checks)
+    }
+
     fn explain(&mut self, items: &[Item<'_>], writer: &mut MapWriter<'_>) -> anyhow::Result<()> {
         let header = self.explainer.header();
         let read: Vec<(String, Result<_, String>)> = items
@@ -384,7 +443,39 @@ fn tables(methods: &[Method], output: &Output<'_>) -> String {
             text.push_str(&summary_table(lungs));
         }
     }
+    if !output.checks.is_empty() {
+        text.push('\n');
+        text.push_str(&check_table(&output.checks));
+    }
     text
+}
+
+fn check_table(checks: &[MethodCheck]) -> String {
+    let header = [
+        ("check", Align::Left),
+        ("verdict", Align::Left),
+        ("alike with random head", Align::Right),
+        ("with random network", Align::Right),
+        ("insertion", Align::Right),
+        ("deletion", Align::Right),
+        ("ROAD", Align::Right),
+    ];
+    let two = |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.2}"));
+    let rows: Vec<Vec<String>> = checks
+        .iter()
+        .map(|check| {
+            vec![
+                check.method.name().to_owned(),
+                if check.failed() { "FAILED" } else { "passed" }.to_owned(),
+                two(check.randomised.first().map(|part| part.alike)),
+                two(check.randomised.last().map(|part| part.alike)),
+                two(check.insertion),
+                two(check.deletion),
+                two(check.road),
+            ]
+        })
+        .collect();
+    render(&header, &rows)
 }
 
 fn summary_table(lungs: &MethodLungs) -> String {

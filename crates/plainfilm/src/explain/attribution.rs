@@ -79,6 +79,10 @@ impl Attribution {
         &self.network
     }
 
+    pub(super) fn device(&self) -> &Device {
+        &self.device
+    }
+
     /// How maps are made.
     pub fn settings(&self) -> &ExplainSettings {
         &self.settings

@@ -2,7 +2,7 @@
 //! whether the maps themselves can be believed.
 //!
 //! A map shows which places of a film a network's score depends on, not why, and not whether the network
-//! is right. Methods disagree; [`faithfulness`] says which of them follow this network.
+//! is right. Methods disagree; [`Explainer::check`] says which of them follow this network.
 //!
 //! [`Explainer`] turns films into [`Explained`] ones; [`lung_share`] compares their evidence with the lungs.
 
@@ -10,6 +10,7 @@ mod attribution;
 mod cam;
 mod error;
 mod evidence;
+mod faithfulness;
 mod integrated;
 mod look;
 mod lung_share;
@@ -17,6 +18,7 @@ mod mean;
 mod method;
 mod perturbed;
 mod raw;
+mod road;
 mod settings;
 
 use burn::tensor::Device;
@@ -24,6 +26,7 @@ use burn::tensor::Device;
 pub use attribution::Attribution;
 pub use error::ExplainError;
 pub use evidence::{Evidence, FilmEvidence, Grid};
+pub use faithfulness::{CheckDepth, MethodCheck, Randomised, TOO_ALIKE};
 pub use integrated::IntegratedGradients;
 pub use look::{Looked, ToExplain};
 pub use lung_share::{

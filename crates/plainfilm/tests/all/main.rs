@@ -13,6 +13,7 @@ mod decode;
 mod explain;
 mod metrics;
 mod models;
+mod planted;
 mod public_data;
 mod resampling;
 mod support;
