@@ -1,5 +1,8 @@
 //! Evidence maps: how much each place of a film speaks for a label, and where the places lie.
 
+use std::borrow::Cow;
+
+use super::Method;
 use crate::model::{LayerPlan, Placed};
 use crate::radiograph::Placement;
 
@@ -37,7 +40,7 @@ impl Grid {
     /// Padding by more than half a kernel makes a map larger than the film: DarkCovidNet pads its 1x1
     /// convolutions too, and of the 13 columns of its last map at 256 pixels (32 pixels apart) the
     /// outer ones lie 77 pixels outside. Stretched over the film, that map would show everything
-    /// drawn together towards the middle, by a third.
+    /// drawn together towards the middle, by two fifths.
     pub(crate) fn of_layers<'a>(layers: impl Iterator<Item = &'a Placed>, side: usize) -> Self {
         let mut grid = Self {
             side,
@@ -164,6 +167,15 @@ impl Evidence {
             width,
             height,
             values,
+        }
+    }
+
+    /// The map as pictures show it: with one value a pixel it is [`Self::smoothed`] by a 60th of its side.
+    pub fn as_shown(&self, method: Method) -> Cow<'_, Self> {
+        if method.is_by_pixel() {
+            Cow::Owned(self.smoothed(self.grid.side as f32 / 60.0))
+        } else {
+            Cow::Borrowed(self)
         }
     }
 

@@ -63,10 +63,12 @@ impl Explainer {
             .map(|one| {
                 let (ToExplain { film, lungs }, placement, plane) = one?;
                 let explained = explained.next().expect("one answer for each plane");
-                let shares = explained
-                    .evidence
+                let shares = methods
                     .iter()
-                    .map(|evidence| lung_share(evidence, &placement, lungs.as_ref()?))
+                    .zip(&explained.evidence)
+                    .map(|(&method, evidence)| {
+                        lung_share(method, evidence, &placement, lungs.as_ref()?)
+                    })
                     .collect();
                 Some(Looked {
                     film,

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Evidence;
+use super::{Evidence, Method};
 use crate::evaluate::{Estimate, Figure, Resampling, wilson_by_patient};
 use crate::lungs;
 use crate::radiograph::{Placement, Radiograph};
@@ -120,6 +120,7 @@ impl LungShare {
 /// The share of evidence on the lungs; `None` where nothing speaks for the label, or the network was shown
 /// no lung.
 pub fn lung_share(
+    method: Method,
     evidence: &Evidence,
     placement: &Placement,
     mask: &LungMask,
@@ -138,7 +139,9 @@ pub fn lung_share(
         .filter(|(_, lung)| **lung)
         .map(|(&value, _)| positive(value))
         .sum();
-    let strongest = (0..values.len()).max_by(|&a, &b| values[a].total_cmp(&values[b]))?;
+    // Single pixels of a map by pixel are noise: the strongest place is that of its picture.
+    let shown = evidence.as_shown(method).square(placement.size);
+    let strongest = (0..shown.len()).max_by(|&a, &b| shown[a].total_cmp(&shown[b]))?;
     Some(LungShare {
         share: on_lung / all,
         area: pixels as f64 / lung.len() as f64,
@@ -323,7 +326,7 @@ mod tests {
             (&[], None),
         ];
         for (at, expected) in cases {
-            let found = lung_share(&evidence(at), &placement(), &left_lung());
+            let found = lung_share(Method::GradCam, &evidence(at), &placement(), &left_lung());
             assert_eq!(
                 found.map(|found| found.share),
                 expected.map(|e| e.0),
@@ -342,7 +345,8 @@ mod tests {
             grid: Grid::pixels(8),
             values: vec![1.0; 64],
         };
-        let found = lung_share(&flat, &placement(), &left_lung()).expect("has evidence");
+        let found =
+            lung_share(Method::GradCam, &flat, &placement(), &left_lung()).expect("has evidence");
         assert_eq!(found.gain(), 1.0);
     }
 

@@ -15,8 +15,6 @@ const ALONE: f64 = 480.0;
 const BESIDE: f64 = 270.0;
 /// Films side by side in a row.
 const COLUMNS: usize = 3;
-/// Standard deviation of what maps with one value a pixel are smoothed by, as a share of the side.
-const SMOOTHING: f32 = 1.0 / 60.0;
 
 /// One map of a film.
 #[derive(Debug, Clone, Copy)]
@@ -133,15 +131,7 @@ fn film_svg(picture: &FilmPicture<'_>) -> Result<String, String> {
 
 /// Shares of the greatest evidence over the whole film.
 fn shares(map: &ShownMap<'_>, placement: &Placement, pixels: [usize; 2]) -> Vec<f32> {
-    let smoothed;
-    let evidence = if map.method.is_by_pixel() {
-        smoothed = map
-            .evidence
-            .smoothed(SMOOTHING * map.evidence.grid.side as f32);
-        &smoothed
-    } else {
-        map.evidence
-    };
+    let evidence = map.evidence.as_shown(map.method);
     let mut values = evidence.over_film(placement, pixels).values;
     // The greatest on the film: a map may reach beyond it.
     let greatest = values.iter().copied().fold(0.0, f32::max);
