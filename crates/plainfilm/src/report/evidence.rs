@@ -61,7 +61,13 @@ pub(super) struct EvidenceView {
     pub(super) failures: Vec<String>,
     pub(super) check: String,
     pub(super) rows: Vec<EvidenceRow>,
-    pub(super) pictures: Vec<String>,
+    pub(super) pictures: Vec<EvidencePicture>,
+}
+
+/// A picture for the page, no wider than it was drawn.
+pub(super) struct EvidencePicture {
+    pub(super) svg: String,
+    pub(super) width: u32,
 }
 
 /// Films of one kind.
@@ -106,10 +112,20 @@ impl EvidenceView {
             rows: section.lungs.groups.iter().map(row).collect(),
             pictures: pictures
                 .iter()
-                .map(|picture| picture.inline.clone())
+                .map(|picture| EvidencePicture {
+                    width: drawn_width(&picture.inline),
+                    svg: picture.inline.clone(),
+                })
                 .collect(),
         }
     }
+}
+
+/// The width that an SVG's view box gives; half a page where there is none.
+fn drawn_width(svg: &str) -> u32 {
+    svg.split_once("viewBox=\"0 0 ")
+        .and_then(|(_, rest)| rest.split([' ', '.']).next()?.parse().ok())
+        .unwrap_or(600)
 }
 
 fn row(group: &LungFigures) -> EvidenceRow {
@@ -280,6 +296,17 @@ mod tests {
             means: vec![mean, MeanEvidence::new("clear", 4)],
             lungs: summarise(&films),
             looked_at: [20, 30],
+        }
+    }
+
+    #[test]
+    fn pictures_are_as_wide_as_drawn() {
+        for (svg, width) in [
+            ("<svg viewBox=\"0 0 736.5 300\" role", 736),
+            ("<svg viewBox=\"0 0 984 300\">", 984),
+            ("<svg>", 600),
+        ] {
+            assert_eq!(drawn_width(svg), width, "{svg}");
         }
     }
 

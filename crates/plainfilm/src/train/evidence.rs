@@ -58,8 +58,8 @@ pub(super) fn look(
     }
     let mut random = seed::generator(trainer.settings.seed, "evidence", &[]);
     indices.shuffle(&mut random);
+    // In the order of the draw, so that the first ones to be shown are of all labels.
     indices.truncate(MOST_FILMS);
-    indices.sort_unstable();
     let dataset = &trainer.films.dataset;
     let labels = &dataset.labels;
     let mut means = MeanEvidence::of_labels(labels, model.header.preprocessing.size);

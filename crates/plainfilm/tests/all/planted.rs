@@ -219,6 +219,6 @@ fn opacities_are_found_on_the_lungs() {
         assert!(found.accuracy > 0.75, "{method}: nothing was learned");
         assert!(found.gain > 1.0, "{method}: {}", found.gain);
     }
-    // Integrated gradients point at single bright edges too: 77 to 93 % in trials.
+    // Integrated gradients point at single bright edges too: 65 to 93 % in trials.
     assert!(found[0].pointing >= 0.9, "{}", found[0].pointing);
 }
