@@ -314,15 +314,19 @@ mod tests {
     #[test]
     fn shares_by_hand() {
         // The lung is 4x4 of the 8x8 pixels shown, the bars being none; rows 2 to 5 are film.
-        let (lung, beside, bar) = (3 * 8 + 1, 3 * 8 + 6, 0);
-        let cases: [(&[(usize, f32)], Option<(f64, bool)>); 5] = [
-            (&[(lung, 2.0)], Some((1.0, true))),
-            (&[(lung, 1.0), (beside, 3.0)], Some((0.25, false))),
+        const LUNG: usize = 3 * 8 + 1;
+        const BESIDE: usize = 3 * 8 + 6;
+        const BAR: usize = 0;
+        /// Pixels with their values; share, and whether the strongest is on a lung.
+        type Case = (&'static [(usize, f32)], Option<(f64, bool)>);
+        let cases: [Case; 5] = [
+            (&[(LUNG, 2.0)], Some((1.0, true))),
+            (&[(LUNG, 1.0), (BESIDE, 3.0)], Some((0.25, false))),
             (
-                &[(lung, 1.0), (bar, 1.0), (beside, -5.0)],
+                &[(LUNG, 1.0), (BAR, 1.0), (BESIDE, -5.0)],
                 Some((0.5, true)),
             ),
-            (&[(beside, -1.0)], None),
+            (&[(BESIDE, -1.0)], None),
             (&[], None),
         ];
         for (at, expected) in cases {
@@ -355,12 +359,12 @@ mod tests {
         let film = |index: usize, share: f64| ExplainedFilm {
             patient: format!("p{}", index / 2),
             truth: Some(["a", "b"][index % 2].to_owned()),
-            source: (index % 4 == 0).then(|| "here".to_owned()),
-            right: Some(index % 2 == 0),
+            source: index.is_multiple_of(4).then(|| "here".to_owned()),
+            right: Some(index.is_multiple_of(2)),
             lungs: (index != 7).then_some(LungShare {
                 share,
                 area: 0.25,
-                points_at_lung: index % 2 == 0,
+                points_at_lung: index.is_multiple_of(2),
             }),
         };
         let films: Vec<ExplainedFilm> = (0..40).map(|i| film(i, 0.2 + 0.01 * i as f64)).collect();

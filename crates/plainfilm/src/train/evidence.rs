@@ -115,7 +115,7 @@ pub(super) fn look(
         means,
         films: shown.concat(),
     };
-    write(&trainer.folder, &section)?;
+    write(trainer.folder, &section)?;
     Ok(Some(section))
 }
 
