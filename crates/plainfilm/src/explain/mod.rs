@@ -4,7 +4,7 @@
 //! A map shows which places of a film a network's score depends on, not why, and not whether the network
 //! is right. Methods disagree; [`Explainer::check`] says which of them follow this network.
 //!
-//! [`Explainer`] turns films into [`Explained`] ones; [`lung_share`] compares their evidence with the lungs.
+//! [`Explainer`] turns films into [`Explained`] ones; [`lung_share()`] compares their evidence with the lungs.
 
 mod attribution;
 mod cam;
