@@ -5,7 +5,7 @@
 //! Films flow in one direction: [`radiograph`] decodes and preprocesses them, [`dataset`] says
 //! which films exist and how they are split by patient, [`lungs`] finds the lungs on one, [`audit`] says how much of their label can be had
 //! without looking at the lungs, [`model`] holds the networks, [`weights`] brings other libraries' weights to them, [`train`]
-//! fits one as a [`recipe`] or a person says, [`predict`] scores films with it, [`evaluate`] turns scores into figures, [`report`] shows the result, and [`bundle`] is the one file
+//! fits one as a [`recipe`] or a person says, [`predict`] scores films with it, [`evaluate`] turns scores into figures, [`explain`] shows where the network looked, [`report`] shows the result, and [`bundle`] is the one file
 //! that carries a trained network with everything needed to use it.
 
 pub mod audit;
@@ -14,6 +14,7 @@ pub mod dataset;
 pub mod device;
 mod download;
 pub mod evaluate;
+pub mod explain;
 pub mod lungs;
 pub mod model;
 pub mod predict;

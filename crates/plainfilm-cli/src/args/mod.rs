@@ -2,6 +2,7 @@
 
 mod audit;
 mod data;
+pub mod explain;
 pub mod predict;
 pub mod preprocessing;
 pub mod train;
@@ -13,6 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use audit::AuditArgs;
 pub use data::{DataArgs, DataVerb};
+pub use explain::ExplainArgs;
 pub use predict::{CompareArgs, EvaluateArgs, PredictArgs};
 pub use train::TrainArgs;
 pub use weights::{WeightsArgs, WeightsVerb};
@@ -49,6 +51,8 @@ pub enum Verb {
     Compare(CompareArgs),
     /// Score films with a trained model, by default the one inside the program
     Predict(PredictArgs),
+    /// Show where a network looked: maps on films, how much of them is on the lungs, and whether to believe them
+    Explain(Box<ExplainArgs>),
     /// List the networks, or print one layer by layer
     Models(ModelsArgs),
     /// List the recipes, or print one: ready settings for `train --recipe`

@@ -16,6 +16,16 @@ pub struct PredictArgs {
     /// Model file or run folder [default: the bundled model, Covid-19 vs No_findings]
     #[arg(long, value_name = "FILE")]
     pub model: Option<PathBuf>,
+    /// Also show where the network looked: Grad-CAM pictures and maps in this folder [without DIR:
+    /// explanations]; `explain` has more
+    #[arg(
+        long,
+        value_name = "DIR",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "explanations"
+    )]
+    pub explain: Option<PathBuf>,
     /// How to print
     #[arg(long, value_enum, default_value_t = PredictFormat::Table)]
     pub format: PredictFormat,

@@ -69,7 +69,11 @@ pub fn run(args: &EvaluateArgs, printer: &Printer) -> anyhow::Result<Exit> {
 }
 
 /// `FROM=TO` pairs.
-fn renames(pairs: &[String]) -> Result<BTreeMap<String, String>, UsageError> {
+///
+/// # Errors
+///
+/// When an argument is no such pair.
+pub fn renames(pairs: &[String]) -> Result<BTreeMap<String, String>, UsageError> {
     pairs
         .iter()
         .map(|pair| match pair.split_once('=') {

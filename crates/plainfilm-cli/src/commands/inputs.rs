@@ -20,6 +20,16 @@ pub enum Input {
     },
 }
 
+impl Input {
+    /// What outputs call it.
+    pub fn name(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Nothing { name, .. } => name.clone(),
+        }
+    }
+}
+
 /// Turns arguments into films, in the order given; folders in the order of names.
 ///
 /// # Errors

@@ -4,7 +4,9 @@ mod audit;
 mod compare;
 mod data;
 mod evaluate;
+mod explain;
 mod inputs;
+mod maps;
 mod models;
 mod predict;
 mod quickstart;
@@ -36,6 +38,7 @@ pub fn run(cli: Cli, printer: &Printer) -> anyhow::Result<Exit> {
         Verb::Evaluate(args) => evaluate::run(&args, printer),
         Verb::Compare(args) => compare::run(&args, printer),
         Verb::Predict(args) => predict::run(&args, printer),
+        Verb::Explain(args) => explain::run(&args, printer),
         Verb::Models(args) => models::run(&args, printer),
         Verb::Recipes(args) => recipes::run(&args, printer),
         Verb::Weights(args) => weights::run(args.verb, printer),

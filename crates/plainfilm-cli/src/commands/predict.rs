@@ -2,14 +2,15 @@
 
 use plainfilm::NOT_A_MEDICAL_DEVICE;
 use plainfilm::bundle::bundled;
+use plainfilm::explain::{ExplainSettings, Explainer, Looked, Method, Target, ToExplain};
 use plainfilm::predict::Predictor;
-use plainfilm::radiograph::{Limits, Plane, open};
-use plainfilm::train::without_name;
+use plainfilm::radiograph::{Plane, Radiograph};
 use rayon::prelude::*;
 use serde::Serialize;
 use serde::ser::SerializeMap;
 
 use super::inputs::{Input, expand};
+use super::maps::{FilmMaps, MapWriter, lung_cell, read};
 use super::table::{Align, render};
 use crate::args::PredictArgs;
 use crate::args::predict::PredictFormat;
@@ -20,6 +21,8 @@ use crate::settings::{available_threads, use_threads};
 
 /// Films decoded and scored together.
 const CHUNK: usize = 16;
+/// How `--explain` makes its maps.
+const METHODS: [Method; 1] = [Method::GradCam];
 
 /// What became of one input; its JSON is a stable output.
 #[derive(Debug, Serialize)]
@@ -30,18 +33,34 @@ pub struct Prediction {
     probabilities: Option<Probabilities>,
     threshold: Option<f64>,
     reason: Option<String>,
+    /// With `--explain`.
+    #[serde(flatten)]
+    maps: Option<FilmMaps>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Status {
+pub enum Status {
     Scored,
     SetAside,
 }
 
 /// Label and probability, in the model's label order.
 #[derive(Debug)]
-struct Probabilities(Vec<(String, f64)>);
+pub struct Probabilities(Vec<(String, f64)>);
+
+impl Probabilities {
+    /// One for each label.
+    pub fn new(labels: &[String], values: Vec<f64>) -> Self {
+        Self(labels.iter().cloned().zip(values).collect())
+    }
+
+    /// The probability of a label.
+    pub fn of(&self, label: &str) -> Option<f64> {
+        let found = self.0.iter().find(|(name, _)| name == label);
+        found.map(|(_, probability)| *probability)
+    }
+}
 
 impl Serialize for Probabilities {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -66,7 +85,24 @@ pub fn run(args: &PredictArgs, printer: &Printer) -> anyhow::Result<Exit> {
         || "the bundled model".to_owned(),
         |path| path.display().to_string(),
     );
-    score_and_print(&predictor, &name, &args.inputs, args.format, printer)
+    let Some(folder) = &args.explain else {
+        return score_and_print(&predictor, &name, &args.inputs, args.format, printer);
+    };
+    let explainer = Explainer::new(&file, &ExplainSettings::default(), &device)?;
+    let mut writer = MapWriter::new(&explainer, &METHODS, folder)?;
+    let exit = print_scores(
+        &predictor,
+        &name,
+        &args.inputs,
+        args.format,
+        Some(&mut writer),
+        printer,
+    )?;
+    printer.line(&format!(
+        "maps    {}",
+        printer.styled(Style::Bold, &folder.display().to_string())
+    ));
+    Ok(exit)
 }
 
 /// Scores inputs with a model that is already there. `name` is how the last line calls it.
@@ -81,8 +117,20 @@ pub fn score_and_print(
     format: PredictFormat,
     printer: &Printer,
 ) -> anyhow::Result<Exit> {
+    print_scores(predictor, name, inputs, format, None, printer)
+}
+
+/// [`score_and_print`], with maps where there is somebody to write them.
+fn print_scores(
+    predictor: &Predictor,
+    name: &str,
+    inputs: &[String],
+    format: PredictFormat,
+    maps: Option<&mut MapWriter<'_>>,
+    printer: &Printer,
+) -> anyhow::Result<Exit> {
     let inputs = expand(inputs)?;
-    let predictions = score(predictor, &inputs, format, printer);
+    let predictions = score(predictor, &inputs, format, maps, printer)?;
     if format == PredictFormat::Table {
         printer.data(&table(predictor, &predictions));
     }
@@ -108,26 +156,20 @@ fn score(
     predictor: &Predictor,
     inputs: &[Input],
     format: PredictFormat,
+    mut maps: Option<&mut MapWriter<'_>>,
     printer: &Printer,
-) -> Vec<Prediction> {
+) -> anyhow::Result<Vec<Prediction>> {
     let bar = counter(printer, "scoring", inputs.len() as u64);
     if format == PredictFormat::Csv {
         printer.data(&csv_header(predictor));
     }
     let mut predictions = Vec::with_capacity(inputs.len());
     for chunk in inputs.chunks(CHUNK) {
-        let planes: Vec<Result<Plane, String>> = chunk
-            .par_iter()
-            .map(|input| plane(predictor, input))
-            .collect();
-        let readable: Vec<Plane> = planes.iter().flatten().cloned().collect();
-        let mut probabilities = predictor.probabilities(&readable).into_iter();
-        for (input, plane) in chunk.iter().zip(planes) {
-            let scored = plane.map(|_| {
-                probabilities
-                    .next()
-                    .expect("one row of probabilities for each readable film")
-            });
+        let scored = match maps.as_deref_mut() {
+            Some(writer) => explained(writer, chunk)?,
+            None => plainly(predictor, chunk),
+        };
+        for (input, scored) in chunk.iter().zip(scored) {
             let prediction = prediction(predictor, input, scored);
             match format {
                 PredictFormat::Table => {}
@@ -139,28 +181,77 @@ fn score(
         }
     }
     bar.finish_and_clear();
-    predictions
+    Ok(predictions)
 }
 
-fn plane(predictor: &Predictor, input: &Input) -> Result<Plane, String> {
+/// Probabilities of a film, with its maps where they were asked for; or why there are none.
+type Scored = Result<(Vec<f64>, Option<FilmMaps>), String>;
+
+fn plainly(predictor: &Predictor, inputs: &[Input]) -> Vec<Scored> {
+    let planes: Vec<Result<Plane, String>> = inputs
+        .par_iter()
+        .map(|input| film(input).map(|film| predictor.plane(&film)))
+        .collect();
+    let readable: Vec<Plane> = planes.iter().flatten().cloned().collect();
+    let mut probabilities = predictor.probabilities(&readable).into_iter();
+    planes
+        .into_iter()
+        .map(|plane| {
+            plane.map(|_| {
+                let row = probabilities.next();
+                (
+                    row.expect("one row of probabilities for each readable film"),
+                    None,
+                )
+            })
+        })
+        .collect()
+}
+
+fn explained(writer: &mut MapWriter<'_>, inputs: &[Input]) -> anyhow::Result<Vec<Scored>> {
+    let films: Vec<Result<ToExplain, String>> = inputs
+        .par_iter()
+        .map(|input| film(input).map(|film| ToExplain { film, lungs: None }))
+        .collect();
+    let reasons: Vec<Option<String>> = films.iter().map(|film| film.clone().err()).collect();
+    let readable = films.into_iter().flatten().collect();
+    let looked = writer
+        .explainer
+        .look_at(readable, Target::Predicted, writer.methods);
+    let mut looked = looked.into_iter();
+    let looked: Vec<Result<Looked, String>> = reasons
+        .into_iter()
+        .map(|reason| match reason {
+            Some(reason) => Err(reason),
+            None => looked
+                .next()
+                .flatten()
+                .ok_or_else(|| "the film has no pixels".to_owned()),
+        })
+        .collect();
+    let names: Vec<String> = inputs.iter().map(Input::name).collect();
+    let to_write: Vec<(&str, &Looked)> = names
+        .iter()
+        .zip(&looked)
+        .filter_map(|(name, looked)| Some((name.as_str(), looked.as_ref().ok()?)))
+        .collect();
+    let mut written = writer.write(&to_write)?.into_iter();
+    Ok(looked
+        .into_iter()
+        .map(|looked| looked.map(|looked| (looked.explained.probabilities, written.next())))
+        .collect())
+}
+
+fn film(input: &Input) -> Result<Radiograph, String> {
     match input {
         Input::Nothing { reason, .. } => Err(reason.clone()),
-        Input::File(path) => open(path, &Limits::default())
-            .map(|film| predictor.plane(&film))
-            .map_err(|error| without_name(&error.to_string(), &path.display().to_string())),
+        Input::File(path) => read(path),
     }
 }
 
-fn prediction(
-    predictor: &Predictor,
-    input: &Input,
-    scored: Result<Vec<f64>, String>,
-) -> Prediction {
+fn prediction(predictor: &Predictor, input: &Input, scored: Scored) -> Prediction {
     let header = predictor.header();
-    let path = match input {
-        Input::File(path) => path.display().to_string(),
-        Input::Nothing { name, .. } => name.clone(),
-    };
+    let path = input.name();
     match scored {
         Err(reason) => Prediction {
             path,
@@ -169,16 +260,16 @@ fn prediction(
             probabilities: None,
             threshold: None,
             reason: Some(reason),
+            maps: None,
         },
-        Ok(values) => Prediction {
+        Ok((values, maps)) => Prediction {
             path,
             status: Status::Scored,
             label: Some(header.labels[predictor.label(&values)].clone()),
-            probabilities: Some(Probabilities(
-                header.labels.iter().cloned().zip(values).collect(),
-            )),
+            probabilities: Some(Probabilities::new(&header.labels, values)),
             threshold: Some(header.threshold.value),
             reason: None,
+            maps,
         },
     }
 }
@@ -236,6 +327,10 @@ fn table(predictor: &Predictor, predictions: &[Prediction]) -> String {
     let labels = &predictor.header().labels;
     let mut header = vec![("film", Align::Left), ("label", Align::Left)];
     header.extend(labels.iter().map(|label| (label.as_str(), Align::Right)));
+    let with_maps = predictions.iter().any(|one| one.maps.is_some());
+    if with_maps {
+        header.push(("evidence on lungs", Align::Left));
+    }
     header.push(("", Align::Left));
     let rows: Vec<Vec<String>> = predictions
         .iter()
@@ -245,11 +340,14 @@ fn table(predictor: &Predictor, predictions: &[Prediction]) -> String {
                 Some(probabilities) => {
                     row.push(prediction.label.clone().unwrap_or_default());
                     row.extend(probabilities.0.iter().map(|(_, p)| format!("{p:.3}")));
+                    let first = prediction.maps.as_ref().and_then(|maps| maps.maps.first());
+                    row.extend(first.map(|map| lung_cell(map.lungs.as_ref())));
                     row.push(String::new());
                 }
                 None => {
                     row.push("(set aside)".to_owned());
                     row.extend(labels.iter().map(|_| String::new()));
+                    row.extend(with_maps.then(String::new));
                     row.push(prediction.reason.clone().unwrap_or_default());
                 }
             }

@@ -21,11 +21,11 @@ const SEED: u64 = 20_200_428;
 const UNDEFINED_SHARE: f64 = 0.05;
 
 /// How often each patient is in a resample.
-pub(super) type Weights = [u32];
+pub(crate) type Weights = [u32];
 
 /// Figures that depend on films only through how often each patient counts. `statistic` returns the
 /// same number of figures for any weights; one that is not finite is undefined.
-pub(super) struct Resampling<'a> {
+pub(crate) struct Resampling<'a> {
     /// Number of patients; weights have this length.
     pub patients: usize,
     /// Films times rankings that one call of the statistic looks at.

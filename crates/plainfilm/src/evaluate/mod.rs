@@ -20,6 +20,7 @@ mod metrics;
 mod predictions;
 mod resampled;
 
+pub(crate) use bootstrap::Resampling;
 pub use bootstrap::{DRAWS, FEWEST_PATIENTS, bca};
 pub use calibration::{CALIBRATION_BINS, equal_mass_bins};
 pub use classification_report::classification_report;

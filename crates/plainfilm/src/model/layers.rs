@@ -444,6 +444,11 @@ impl Dropout {
         self.key = key;
     }
 
+    /// Lets everything through from now on.
+    pub fn switch_off(&mut self) {
+        self.active = false;
+    }
+
     /// Drops values on a device that records gradients; passes everything through otherwise.
     pub fn forward<const D: usize>(&self, values: Tensor<D>) -> Tensor<D> {
         let device = values.device();

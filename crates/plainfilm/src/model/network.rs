@@ -141,6 +141,24 @@ impl Network {
         }
     }
 
+    /// The same network for gradients of what it is shown: on a device with `autodiff()` it computes what it
+    /// predicts, batch norms with their running statistics and nothing dropped, and records
+    /// gradients of films or maps alone.
+    pub(crate) fn for_gradients(self) -> Self {
+        let mut network = self.freeze();
+        for layer in network.features.iter_mut().chain(&mut network.head_maps) {
+            if let MapLayer::Dropout(dropout) = layer {
+                dropout.switch_off();
+            }
+        }
+        for layer in &mut network.head_vectors {
+            if let VectorLayer::Dropout(dropout) = layer {
+                dropout.switch_off();
+            }
+        }
+        network
+    }
+
     /// Films `[films, channels, size, size]` to the backbone's maps `[films, maps, side, side]`:
     /// what heat maps weigh and a frozen backbone lets one keep.
     ///

@@ -45,10 +45,7 @@ impl Predictor {
     /// Index of the label that the threshold is about.
     #[must_use]
     pub fn positive(&self) -> usize {
-        let named = self.header.positive_label.as_ref();
-        named
-            .and_then(|name| self.header.labels.iter().position(|label| label == name))
-            .unwrap_or_else(|| positive_label(&self.header.labels))
+        positive_of(&self.header)
     }
 
     /// The film as the network wants it, before scaling.
@@ -86,6 +83,14 @@ impl Predictor {
     pub fn label(&self, probabilities: &[f64]) -> usize {
         decide(probabilities, self.positive(), self.header.threshold.value)
     }
+}
+
+/// Index of the label that a model's threshold is about.
+pub(crate) fn positive_of(header: &ModelHeader) -> usize {
+    let named = header.positive_label.as_ref();
+    named
+        .and_then(|name| header.labels.iter().position(|label| label == name))
+        .unwrap_or_else(|| positive_label(&header.labels))
 }
 
 /// The films of a data set with their probabilities, and those that could not be read.
@@ -186,7 +191,8 @@ pub fn decide(probabilities: &[f64], positive: usize, threshold: f64) -> usize {
     best
 }
 
-fn softmax(logits: &[f32], temperature: f64) -> Vec<f64> {
+/// Probabilities of logits over a temperature.
+pub(crate) fn softmax(logits: &[f32], temperature: f64) -> Vec<f64> {
     let top = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
     let powers: Vec<f64> = logits
         .iter()

@@ -10,6 +10,7 @@ mod grey;
 mod histogram;
 mod jpeg;
 mod limits;
+mod placement;
 mod preprocess;
 mod resample;
 mod tiff;
@@ -20,6 +21,7 @@ pub use format::Format;
 pub use histogram::Histogram;
 pub(crate) use histogram::equalise;
 pub use limits::Limits;
+pub use placement::Placement;
 pub use preprocess::{Fit, Inversion, ParseNameError, Preprocessing, PreprocessingError, Scaling};
 pub use resample::Resampling;
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::histogram::{Histogram, clahe, equalise};
 use super::resample::{Area, Resampling, pad, resize};
-use super::{Plane, Radiograph};
+use super::{Placement, Plane, Radiograph};
 use crate::lungs::{self, LungBox};
 
 /// Largest [`Preprocessing::size`] that [`Preprocessing::check`] accepts, in pixels.
@@ -248,13 +248,22 @@ impl Preprocessing {
     /// rounds the shorter side to whole pixels and leaves the odd bar pixel at the right or
     /// bottom.
     pub fn plane(&self, film: &Radiograph) -> Plane {
+        match self.placement(film) {
+            Some(placement) => self.plane_at(film, &placement),
+            None => Plane {
+                size: self.size,
+                values: vec![0.0; self.size * self.size],
+            },
+        }
+    }
+
+    /// The part of a film that the network is shown, and where its pixels lie on the film; `None`
+    /// for a film without pixels.
+    pub fn placement(&self, film: &Radiograph) -> Option<Placement> {
         let size = self.size;
         let (width, height) = (film.width as usize, film.height as usize);
-        if width == 0 || height == 0 || film.pixels.len() < width * height {
-            return Plane {
-                size,
-                values: vec![0.0; size * size],
-            };
+        if size == 0 || width == 0 || height == 0 || film.pixels.len() < width * height {
+            return None;
         }
         let whole = self.stripped(width, height);
         let (area, columns, rows) = match self.fit {
@@ -267,18 +276,35 @@ impl Preprocessing {
             }
             Fit::Letterbox => {
                 let ratio = size as f64 / whole.width.max(whole.height) as f64;
-                let scaled = |length: usize| {
-                    ((length as f64 * ratio).round() as usize).clamp(1, size.max(1))
-                };
+                let scaled =
+                    |length: usize| ((length as f64 * ratio).round() as usize).clamp(1, size);
                 (whole, scaled(whole.width), scaled(whole.height))
             }
             Fit::Squash => (whole, size, size),
         };
+        Some(Placement {
+            film: [width, height],
+            area: [area.left, area.top, area.width, area.height],
+            filled: [(size - columns) / 2, (size - rows) / 2, columns, rows],
+            size,
+        })
+    }
+
+    /// [`Self::plane`], where [`Self::placement`] of the film is known already.
+    pub(crate) fn plane_at(&self, film: &Radiograph, placement: &Placement) -> Plane {
+        let size = self.size;
+        let [left, top, width, height] = placement.area;
+        let [_, _, columns, rows] = placement.filled;
         let full = if film.bit_depth == 16 { u16::MAX } else { 255 };
         let mut values = resize(
             &film.pixels,
-            width,
-            area,
+            placement.film[0],
+            Area {
+                left,
+                top,
+                width,
+                height,
+            },
             full,
             (columns, rows),
             self.resampling,

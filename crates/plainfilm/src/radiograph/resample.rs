@@ -5,6 +5,7 @@ use fast_image_resize::pixels::F32;
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use serde::{Deserialize, Serialize};
 
+use super::Radiograph;
 use super::preprocess::names;
 
 /// How pixels between pixels are found. All but `nearest` widen their filter when a film shrinks,
@@ -105,6 +106,36 @@ pub(super) fn resize(
         .iter()
         .map(|value| value.0 / full)
         .collect()
+}
+
+impl Radiograph {
+    /// The whole film as fractions of full scale with at most `longest` columns and rows, its shape kept to
+    /// whole pixels: columns, rows and values, for pictures.
+    pub(crate) fn shrunk(&self, longest: usize) -> (usize, usize, Vec<f32>) {
+        let (width, height) = (self.width as usize, self.height as usize);
+        let ratio = (longest as f64 / width.max(height).max(1) as f64).min(1.0);
+        let scaled = |length: usize| ((length as f64 * ratio).round() as usize).max(1);
+        let (columns, rows) = (scaled(width), scaled(height));
+        let full = if self.bit_depth == 16 { u16::MAX } else { 255 };
+        if width == 0 || height == 0 {
+            return (columns, rows, vec![0.0; columns * rows]);
+        }
+        let whole = Area {
+            left: 0,
+            top: 0,
+            width,
+            height,
+        };
+        let values = resize(
+            &self.pixels,
+            width,
+            whole,
+            full,
+            (columns, rows),
+            Resampling::Bilinear,
+        );
+        (columns, rows, values)
+    }
 }
 
 /// The source index of each of `to` pixels out of `from`: the one that contains the centre of the

@@ -126,6 +126,7 @@ pub(super) fn example() -> ReportInput {
             None,
             None,
         ),
+        evidence: None,
         labels,
     }
 }

@@ -1,6 +1,6 @@
 //! Everything that a report is made from: owned, plain data.
 
-use super::AuditSection;
+use super::{AuditSection, EvidenceSection};
 use crate::dataset::{Part, PatientOrigin, SetAside};
 use crate::evaluate::{PartMetrics, ScoredFilm};
 use crate::radiograph::{Fit, Preprocessing, Radiograph};
@@ -40,6 +40,8 @@ pub struct ReportInput {
     pub notices: Vec<Notice>,
     /// How far the data set lets any figure be believed.
     pub audit: AuditSection,
+    /// Where the network looked, where that was found out.
+    pub evidence: Option<EvidenceSection>,
 }
 
 /// A small grey picture of a film.

@@ -8,8 +8,10 @@
 mod audit;
 mod cautions;
 mod error;
+mod evidence;
 #[cfg(test)]
 mod example;
+mod heat_maps;
 mod input;
 mod page;
 mod pictures;
@@ -20,6 +22,8 @@ use std::path::{Path, PathBuf};
 
 pub use audit::{AuditSection, write_audit};
 pub use error::ReportError;
+pub use evidence::{EvidenceFilm, EvidenceSection};
+pub use heat_maps::{FilmPicture, ShownMap, film_picture, mean_picture};
 pub use input::{
     DataSummary, ModelFacts, Notice, ReportInput, RunFacts, Severity, TestSample, Thumbnail,
     TrainingSample,
@@ -51,12 +55,14 @@ pub fn write(folder: &Path, input: &ReportInput) -> Result<ReportFiles, ReportEr
         source,
     })?;
     let charts = pictures::charts(input);
-    let html = page::render(input, &charts)?;
+    let evidence = evidence::pictures(input)?;
+    let html = page::render(input, &charts, &evidence)?;
     let mut files = ReportFiles {
         html: folder.join("report.html"),
         pictures: Vec::new(),
     };
-    for picture in charts.iter().chain(&pictures::film_pictures(input)?) {
+    let films = pictures::film_pictures(input)?;
+    for picture in charts.iter().chain(&evidence).chain(&films) {
         let png =
             plot::raster::svg_to_png(&picture.paper).map_err(|reason| ReportError::Picture {
                 name: picture.name.to_owned(),

@@ -4,6 +4,7 @@ use askama::Template;
 
 use super::audit::{AuditView, VerdictView};
 use super::cautions::{Headline, headlines};
+use super::evidence::EvidenceView;
 use super::pictures::{Picture, base64_png};
 use super::wording::{counted, duration, thousands, work};
 use super::{ReportError, ReportInput, Severity};
@@ -24,6 +25,7 @@ struct Page<'a> {
     notices: Vec<NoticeView<'a>>,
     verdict: VerdictView<'a>,
     shown: Option<AuditView<'a>>,
+    evidence: Option<EvidenceView>,
     charts: Vec<&'a str>,
     parts: Vec<&'static str>,
     figures: Vec<FigureRow>,
@@ -77,7 +79,11 @@ struct SourceRow<'a> {
 }
 
 /// Renders the page.
-pub(crate) fn render(input: &ReportInput, charts: &[Picture]) -> Result<String, ReportError> {
+pub(crate) fn render(
+    input: &ReportInput,
+    charts: &[Picture],
+    evidence: &[Picture],
+) -> Result<String, ReportError> {
     let test = input.part(Part::Test).filter(|metrics| metrics.n > 0);
     let page = Page {
         input,
@@ -108,6 +114,10 @@ pub(crate) fn render(input: &ReportInput, charts: &[Picture]) -> Result<String, 
             .collect(),
         verdict: VerdictView::of(&input.audit.summary),
         shown: AuditView::of(&input.audit)?,
+        evidence: input
+            .evidence
+            .as_ref()
+            .map(|section| EvidenceView::of(section, evidence)),
         charts: charts
             .iter()
             .map(|picture| picture.inline.as_str())
@@ -308,7 +318,7 @@ mod tests {
     use crate::report::{Notice, Severity};
 
     fn page(input: &ReportInput) -> String {
-        render(input, &charts(input)).unwrap()
+        render(input, &charts(input), &[]).unwrap()
     }
 
     #[test]

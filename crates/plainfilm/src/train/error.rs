@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::bundle::BundleError;
 use crate::dataset::DatasetError;
 use crate::device::DeviceError;
+use crate::explain::ExplainError;
 use crate::model::ModelError;
 use crate::report::ReportError;
 use crate::weights::WeightsError;
@@ -97,6 +98,9 @@ pub enum TrainError {
     /// From the network.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// While it was looked where the network looks.
+    #[error(transparent)]
+    Explain(#[from] ExplainError),
     /// From the weights that it starts from.
     #[error(transparent)]
     Weights(#[from] WeightsError),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::error::TrainError;
+use super::evidence;
 use super::folds::FoldSummary;
 use super::run_folder::RunFolder;
 use super::settings::TrainSettings;
@@ -134,9 +135,14 @@ pub(super) fn finish(
         settings: trainer.settings,
         split: trainer.split,
     };
+    // A fold's network is one of several, and the report that people read is of all of them.
+    let evidence = match trainer.settings.split.folds {
+        None => evidence::look(trainer, &model)?,
+        Some(_) => None,
+    };
     report::write(
         trainer.folder.root(),
-        &story.tell(Some(&trained.progress), &metrics, &test)?,
+        &story.tell(Some(&trained.progress), &metrics, &test, evidence)?,
     )?;
     write_tables(trainer.folder, &metrics, &test)?;
     Ok((metrics, test))

@@ -83,7 +83,7 @@ pub(super) fn train(
         split: &together,
         audit: run.audit,
     };
-    report::write(folder.root(), &story.tell(None, &metrics, &pooled)?)?;
+    report::write(folder.root(), &story.tell(None, &metrics, &pooled, None)?)?;
     finish::write_tables(folder, &metrics, &pooled)?;
     Ok((metrics, summary))
 }

@@ -8,6 +8,7 @@ pub mod augment;
 mod batch;
 mod checkpoint;
 mod error;
+mod evidence;
 mod features;
 mod films;
 mod finish;

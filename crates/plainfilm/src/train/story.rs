@@ -12,8 +12,8 @@ use crate::evaluate::{ScoredFilm, positive_label};
 use crate::model::{Freeze, summary};
 use crate::radiograph::Plane;
 use crate::report::{
-    AuditSection, DataSummary, ModelFacts, Notice, ReportInput, RunFacts, Severity, TestSample,
-    Thumbnail, TrainingSample,
+    AuditSection, DataSummary, EvidenceSection, ModelFacts, Notice, ReportInput, RunFacts,
+    Severity, TestSample, Thumbnail, TrainingSample,
 };
 use crate::seed;
 
@@ -38,12 +38,13 @@ pub(super) struct Story<'a> {
 
 impl Story<'_> {
     /// The report, with the scored test films in the order of their paths. `progress` is none where
-    /// several trainings stand together.
+    /// several trainings stand together, and so is the evidence, which is of one network.
     pub fn tell(
         &self,
         progress: Option<&Progress>,
         metrics: &RunMetrics,
         test: &[ScoredFilm],
+        evidence: Option<EvidenceSection>,
     ) -> Result<ReportInput, TrainError> {
         let settings = self.settings;
         let dataset = &self.films.dataset;
@@ -80,6 +81,7 @@ impl Story<'_> {
                 self.audit,
                 Some(dataset),
             ),
+            evidence,
             history,
         })
     }

@@ -88,7 +88,7 @@ fn hashed(name: &str, count: usize) -> impl Iterator<Item = f64> {
 }
 
 /// The same network with the script's weights.
-fn fill(network: Network) -> Network {
+pub fn filled(network: Network) -> Network {
     let tensors: Vec<NamedTensor> = state_dict(&network)
         .into_iter()
         .map(|tensor| {
@@ -185,7 +185,7 @@ fn logits_are_those_of_pytorch() {
         };
         let counted = summary(&settings).expect("good settings");
         assert_eq!(counted.parameters, case.parameters, "{name}");
-        let network = fill(Network::new(&settings, 0, &device).expect("good settings"));
+        let network = filled(Network::new(&settings, 0, &device).expect("good settings"));
         let mut worst = 0_f32;
         // Two at a time, which keeps VGG16's maps small.
         for (films, expected) in reference.films.chunks(2).zip(case.logits.chunks(2)) {
@@ -226,7 +226,7 @@ fn a_training_pass_of_darkcovidnet_is_that_of_pytorch() {
         .map(|&index| plane(&folder, &reference.films[index], settings.size))
         .collect();
     for training in &reference.training {
-        let network = fill(Network::new(&settings, 0, &device).expect("good settings"));
+        let network = filled(Network::new(&settings, 0, &device).expect("good settings"));
         let network = shifted(network, training.shift, |name| {
             name.starts_with("stage") && name.ends_with("bn.bias")
         });
@@ -282,7 +282,7 @@ fn a_training_pass_of_the_torchvision_backbones_is_that_of_pytorch() {
             .map(|&index| plane(&folder, &reference.films[index], backbone.size))
             .collect();
         let settings = NetworkSettings::published(name, 2);
-        let network = fill(Network::new(&settings, 0, &device).expect("good settings"));
+        let network = filled(Network::new(&settings, 0, &device).expect("good settings"));
         let norms: Vec<String> = state_dict(&network)
             .iter()
             .filter_map(|tensor| tensor.name.strip_suffix("running_mean"))

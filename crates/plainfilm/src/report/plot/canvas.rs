@@ -190,6 +190,13 @@ impl Canvas {
         ));
     }
 
+    /// A PNG, as base64, that fills the box whatever its own shape.
+    pub(crate) fn stretched_image(&mut self, [x, y, width, height]: [f64; 4], base64_png: &str) {
+        self.push(format_args!(
+            r#"<image x="{x:.1}" y="{y:.1}" width="{width:.1}" height="{height:.1}" preserveAspectRatio="none" xlink:href="data:image/png;base64,{base64_png}"/>"#
+        ));
+    }
+
     /// The whole SVG. `title` names the picture and `description` says in words what it shows.
     pub(crate) fn finish(mut self, title: &str, description: &str) -> String {
         let mut height = self.height;

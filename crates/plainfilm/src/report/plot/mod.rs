@@ -2,7 +2,9 @@
 
 pub(crate) mod canvas;
 pub(crate) mod chart;
+pub(crate) mod colour;
 pub(crate) mod confusion;
 pub(crate) mod films;
+pub(crate) mod heat;
 pub(crate) mod raster;
 pub(crate) mod scale;

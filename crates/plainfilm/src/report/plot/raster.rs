@@ -51,6 +51,15 @@ pub(crate) fn grey_png(width: u32, height: u32, pixels: &[u8]) -> Result<Vec<u8>
     Ok(bytes)
 }
 
+/// A PNG of red, green and blue bytes. `pixels` holds `3 * width * height` values.
+pub(crate) fn rgb_png(width: u32, height: u32, pixels: &[u8]) -> Result<Vec<u8>, ImageError> {
+    let mut bytes = Vec::new();
+    // Written many at a time beside a network at work: a tenth larger files at a fraction of the time.
+    PngEncoder::new_with_quality(&mut bytes, CompressionType::Fast, FilterType::Adaptive)
+        .write_image(pixels, width, height, ExtendedColorType::Rgb8)?;
+    Ok(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::canvas::{Anchor, Canvas, Ink, Theme};

@@ -1,0 +1,590 @@
+//! `plainfilm explain`
+
+use std::path::Path;
+
+use plainfilm::NOT_A_MEDICAL_DEVICE;
+use plainfilm::bundle::{ModelFile, bundled};
+use plainfilm::dataset::{Dataset, DatasetOptions, Film, Part, Split};
+use plainfilm::evaluate::Estimate;
+use plainfilm::explain::{
+    CheckDepth, ExplainSettings, ExplainedFilm, Explainer, LungSummary, MeanEvidence, Method,
+    MethodCheck, Target, summarise,
+};
+use plainfilm::radiograph::{Plane, Radiograph};
+use plainfilm::report::mean_picture;
+use plainfilm::train::{RunFolder, read_film};
+use rayon::prelude::*;
+use serde::Serialize;
+
+use super::evaluate::renames;
+use super::inputs::{Input, expand};
+use super::maps::{FilmMaps, MapWriter, Masks, lung_cell, read};
+use super::predict::{Probabilities, Status};
+use super::table::{Align, render};
+use crate::args::ExplainArgs;
+use crate::args::explain::PartArg;
+use crate::args::predict::PredictFormat;
+use crate::exit::{Exit, UsageError};
+use crate::printer::{Printer, Style};
+use crate::progress::counter;
+use crate::settings::{available_threads, use_threads};
+
+/// Films decoded and explained together.
+const CHUNK: usize = 16;
+/// Films that methods are checked on, evenly spaced among all.
+const CHECKED: usize = 8;
+
+/// What became of one film; its JSON is a stable output.
+#[derive(Debug, Serialize)]
+struct Record {
+    path: String,
+    status: Status,
+    label: Option<String>,
+    probabilities: Option<Probabilities>,
+    #[serde(flatten)]
+    maps: Option<FilmMaps>,
+    reason: Option<String>,
+}
+
+/// `explain.json`
+#[derive(Debug, Serialize)]
+struct Output<'a> {
+    model: &'a str,
+    labels: &'a [String],
+    settings: &'a ExplainSettings,
+    films: &'a [Record],
+    /// Where the evidence lies over all films, by method.
+    lungs: Vec<MethodLungs>,
+    /// Whether the maps follow the network, with `--check`.
+    checks: Vec<MethodCheck>,
+    notice: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct MethodLungs {
+    method: Method,
+    #[serde(flatten)]
+    summary: LungSummary,
+}
+
+/// One film to explain.
+enum Item<'a> {
+    Input(Input),
+    Film(&'a Film),
+}
+
+/// Explains films, writes their maps and prints one line for each.
+///
+/// # Errors
+///
+/// When the model or the data cannot be opened, an argument makes no sense, or a file cannot be written.
+pub fn run(args: &ExplainArgs, printer: &Printer) -> anyhow::Result<Exit> {
+    use_threads(args.threads.unwrap_or_else(available_threads))?;
+    let (file, name) = model(&args.model)?;
+    let methods = methods(&args.methods)?;
+    let settings = ExplainSettings {
+        stage: args.stage.clone(),
+        stretched: args.stretched,
+        masks: args.rise_masks,
+        seed: args.seed,
+        ..ExplainSettings::default()
+    };
+    let device = plainfilm::device::parse(&args.device)?;
+    let explainer = Explainer::new(&file, &settings, &device)?;
+    let target = explainer.target(args.class.as_deref())?;
+    let masks = match &args.masks {
+        Some(folder) => Masks::of_folder(folder)?,
+        None => Masks::default(),
+    };
+    let dataset = args
+        .data
+        .as_deref()
+        .map(|data| open_dataset(data, args, &explainer))
+        .transpose()?;
+    let items: Vec<Item<'_>> = match &dataset {
+        Some((dataset, indices)) => indices
+            .iter()
+            .map(|&index| Item::Film(&dataset.films[index]))
+            .collect(),
+        None => expand(&args.inputs)?.into_iter().map(Item::Input).collect(),
+    };
+    let mut writer = MapWriter::new(&explainer, &methods, &args.output)?;
+    writer.raw = args.raw;
+    writer.pictures = !args.no_pictures;
+    let mut work = Work {
+        explainer: &explainer,
+        dataset: dataset.as_ref().map(|(dataset, _)| dataset),
+        masks: &masks,
+        target,
+        means: MeanEvidence::of_labels(
+            &explainer.header().labels,
+            explainer.header().preprocessing.size,
+        ),
+        films: vec![vec![]; methods.len()],
+        records: vec![],
+    };
+    let mut checks = vec![];
+    if args.check {
+        checks = work.check(&items, &methods, printer)?;
+        let failed = checks.iter().filter(|check| check.failed());
+        writer.failed = failed.map(|check| check.method).collect();
+    }
+    let bar = counter(printer, "explaining", items.len() as u64);
+    for chunk in items.chunks(CHUNK) {
+        let from = work.records.len();
+        work.explain(chunk, &mut writer)?;
+        if args.format == PredictFormat::Json {
+            for record in &work.records[from..] {
+                printer.data(&(serde_json::to_string(record)? + "\n"));
+            }
+        }
+        bar.inc(chunk.len() as u64);
+    }
+    bar.finish_and_clear();
+    let lungs: Vec<MethodLungs> = methods
+        .iter()
+        .zip(&work.films)
+        .map(|(&method, films)| MethodLungs {
+            method,
+            summary: summarise(films),
+        })
+        .collect();
+    let set_aside = work
+        .records
+        .iter()
+        .filter(|record| record.status == Status::SetAside)
+        .count();
+    if work.records.len() - set_aside > 1 {
+        let line = format!(
+            "{} of {} films, {}; each film counts alike",
+            methods[0].title(),
+            work.records.len() - set_aside,
+            name
+        );
+        let picture = mean_picture(&line, &work.means)?;
+        plainfilm::bundle::atomic_write(&args.output.join("mean-evidence.png"), &picture)?;
+    }
+    let output = Output {
+        model: &name,
+        labels: &explainer.header().labels,
+        settings: &settings,
+        films: &work.records,
+        lungs,
+        checks,
+        notice: NOT_A_MEDICAL_DEVICE,
+    };
+    let json = serde_json::to_string_pretty(&output)? + "\n";
+    plainfilm::bundle::atomic_write(&args.output.join("explain.json"), json.as_bytes())?;
+    match args.format {
+        PredictFormat::Table => printer.data(&tables(&methods, &output)),
+        PredictFormat::Csv => printer.data(&csv_text(&methods, &output)?),
+        PredictFormat::Json => {}
+    }
+    for check in &output.checks {
+        for failure in &check.failures {
+            printer.warning(&format!(
+                "{} FAILED its check: {failure}",
+                check.method.title()
+            ));
+        }
+    }
+    footer(&output, set_aside, args, printer);
+    Ok(Exit::after(set_aside))
+}
+
+/// The model that an argument names, and how messages call it.
+fn model(argument: &str) -> anyhow::Result<(ModelFile, String)> {
+    if argument == "bundled" && !Path::new(argument).exists() {
+        return Ok((bundled()?, "the bundled model".to_owned()));
+    }
+    Ok((super::model_file(Path::new(argument))?, argument.to_owned()))
+}
+
+/// Methods by name, each once; `all` is all of them.
+fn methods(names: &[String]) -> anyhow::Result<Vec<Method>> {
+    let mut methods = vec![];
+    for name in names.iter().map(|name| name.trim()) {
+        let named = if name == "all" {
+            Method::ALL.to_vec()
+        } else {
+            let method = name.parse::<Method>();
+            vec![method.map_err(|error| UsageError(format!("--methods: {error}")))?]
+        };
+        for method in named {
+            if !methods.contains(&method) {
+                methods.push(method);
+            }
+        }
+    }
+    Ok(methods)
+}
+
+/// The data set with the model's labels, and the films of it to explain.
+fn open_dataset(
+    data: &Path,
+    args: &ExplainArgs,
+    explainer: &Explainer,
+) -> anyhow::Result<(Dataset, Vec<usize>)> {
+    let dataset = Dataset::open(data, &DatasetOptions::default())?
+        .with_labels(&explainer.header().labels, &renames(&args.map)?)?;
+    let split = RunFolder::at(Path::new(&args.model)).split_path();
+    let indices = match args.part {
+        Some(PartArg::All) => (0..dataset.films.len()).collect(),
+        None if !split.is_file() => (0..dataset.films.len()).collect(),
+        Some(PartArg::Test) | None => Split::read_csv(&dataset, &split)?.indices(Part::Test),
+    };
+    Ok((dataset, indices))
+}
+
+/// What is known so far.
+struct Work<'a> {
+    explainer: &'a Explainer,
+    dataset: Option<&'a Dataset>,
+    masks: &'a Masks,
+    target: Target,
+    means: Vec<MeanEvidence>,
+    /// By method.
+    films: Vec<Vec<ExplainedFilm>>,
+    records: Vec<Record>,
+}
+
+impl Work<'_> {
+    /// Checks the methods on some of the films, with the label of each that its evidence is for.
+    fn check(
+        &self,
+        items: &[Item<'_>],
+        methods: &[Method],
+        printer: &Printer,
+    ) -> anyhow::Result<Vec<MethodCheck>> {
+        let every = items.len().div_ceil(CHECKED).max(1);
+        let planes: Vec<Plane> = items
+            .par_iter()
+            .step_by(every)
+            .filter_map(|item| self.read(item).1.ok())
+            .map(|film| self.explainer.header().preprocessing.plane(&film))
+            .collect();
+        if planes.is_empty() {
+            return Ok(vec![]);
+        }
+        let labels: Vec<usize> = self
+            .explainer
+            .explain(&planes, self.target, &[])
+            .iter()
+            .map(|film| film.label)
+            .collect();
+        let pixels = self.explainer.pixels(&planes);
+        let bar = counter(printer, "checking", 1);
+        let checks = self.explainer.check(
+            &pixels,
+            &labels,
+            methods,
+            CheckDepth::Everything,
+            &|done, all| {
+                bar.set_length(all as u64);
+                bar.set_position(done as u64);
+            },
+        )?;
+        bar.finish_and_clear();
+        Ok(checks)
+    }
+
+    fn explain(&mut self, items: &[Item<'_>], writer: &mut MapWriter<'_>) -> anyhow::Result<()> {
+        let header = self.explainer.header();
+        let read: Vec<(String, Result<_, String>)> = items
+            .par_iter()
+            .map(|item| {
+                let (path, film) = self.read(item);
+                let film = film.and_then(|film| self.masks.beside(Path::new(&path), film));
+                (path, film)
+            })
+            .collect();
+        let (mut readable, mut reasons) = (vec![], vec![]);
+        for (path, film) in read {
+            match film {
+                Ok(film) => {
+                    readable.push(film);
+                    reasons.push((path, None));
+                }
+                Err(reason) => reasons.push((path, Some(reason))),
+            }
+        }
+        let mut looked = self
+            .explainer
+            .look_at(readable, self.target, writer.methods)
+            .into_iter();
+        let found: Vec<(String, Result<_, String>)> = reasons
+            .into_iter()
+            .map(|(path, reason)| {
+                let result = match reason {
+                    Some(reason) => Err(reason),
+                    None => looked
+                        .next()
+                        .flatten()
+                        .ok_or_else(|| "the film has no pixels".to_owned()),
+                };
+                (path, result)
+            })
+            .collect();
+        let to_write: Vec<(&str, &_)> = found
+            .iter()
+            .filter_map(|(path, looked)| Some((path.as_str(), looked.as_ref().ok()?)))
+            .collect();
+        let mut written = writer.write(&to_write)?.into_iter();
+        for (item, (path, looked)) in items.iter().zip(found) {
+            let record = match looked {
+                Err(reason) => Record {
+                    path,
+                    status: Status::SetAside,
+                    label: None,
+                    probabilities: None,
+                    maps: None,
+                    reason: Some(reason),
+                },
+                Ok(looked) => {
+                    let explained = &looked.explained;
+                    let first = &explained.evidence[0];
+                    MeanEvidence::add_to(&mut self.means, &looked.plane, explained, first);
+                    for (films, &lungs) in self.films.iter_mut().zip(&looked.shares) {
+                        films.push(match item {
+                            Item::Input(_) => ExplainedFilm {
+                                patient: path.clone(),
+                                truth: None,
+                                source: None,
+                                right: None,
+                                lungs,
+                            },
+                            Item::Film(film) => ExplainedFilm {
+                                patient: film.patient_id.clone(),
+                                truth: Some(header.labels[film.label].clone()),
+                                source: film.source.clone(),
+                                right: Some(film.label == explained.predicted),
+                                lungs,
+                            },
+                        });
+                    }
+                    Record {
+                        path,
+                        status: Status::Scored,
+                        label: Some(header.labels[explained.predicted].clone()),
+                        probabilities: Some(Probabilities::new(
+                            &header.labels,
+                            explained.probabilities.clone(),
+                        )),
+                        maps: written.next(),
+                        reason: None,
+                    }
+                }
+            };
+            self.records.push(record);
+        }
+        Ok(())
+    }
+
+    /// A film, or why it cannot be read, under the name that outputs have for it.
+    fn read(&self, item: &Item<'_>) -> (String, Result<Radiograph, String>) {
+        match item {
+            Item::Input(Input::Nothing { name, reason }) => (name.clone(), Err(reason.clone())),
+            Item::Input(Input::File(path)) => (path.display().to_string(), read(path)),
+            Item::Film(film) => {
+                let dataset = self.dataset.expect("films come from the data set");
+                (
+                    film.path.clone(),
+                    read_film(dataset, film, dataset.limits()),
+                )
+            }
+        }
+    }
+}
+
+fn tables(methods: &[Method], output: &Output<'_>) -> String {
+    let mut header = vec![
+        ("film", Align::Left),
+        ("label", Align::Left),
+        ("probability", Align::Right),
+        ("evidence for", Align::Left),
+        ("lungs are", Align::Right),
+    ];
+    header.extend(methods.iter().map(|method| (method.name(), Align::Left)));
+    let rows: Vec<Vec<String>> = output
+        .films
+        .iter()
+        .map(|film| {
+            let mut row = vec![film.path.clone()];
+            match (&film.maps, &film.label, &film.probabilities) {
+                (Some(maps), Some(label), Some(probabilities)) => {
+                    let area = maps.maps.iter().find_map(|map| map.lungs);
+                    row.extend([
+                        label.clone(),
+                        probabilities
+                            .of(label)
+                            .map_or(String::new(), |p| format!("{p:.3}")),
+                        maps.explained_label.clone(),
+                        area.map_or("not found".to_owned(), |area| {
+                            format!("{:.0} %", 100.0 * area.share.area)
+                        }),
+                    ]);
+                    row.extend(maps.maps.iter().map(|map| lung_cell(map.lungs.as_ref())));
+                }
+                _ => {
+                    row.push("(set aside)".to_owned());
+                    row.push(String::new());
+                    row.push(film.reason.clone().unwrap_or_default());
+                    row.push(String::new());
+                    row.extend(methods.iter().map(|_| String::new()));
+                }
+            }
+            row
+        })
+        .collect();
+    let mut text = render(&header, &rows);
+    for lungs in &output.lungs {
+        if lungs.summary.all().films > 1 {
+            text.push('\n');
+            text.push_str(&summary_table(lungs));
+        }
+    }
+    if !output.checks.is_empty() {
+        text.push('\n');
+        text.push_str(&check_table(&output.checks));
+    }
+    text
+}
+
+fn check_table(checks: &[MethodCheck]) -> String {
+    let header = [
+        ("check", Align::Left),
+        ("verdict", Align::Left),
+        ("alike with random head", Align::Right),
+        ("with random network", Align::Right),
+        ("insertion", Align::Right),
+        ("deletion", Align::Right),
+        ("ROAD", Align::Right),
+    ];
+    let two = |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.2}"));
+    let rows: Vec<Vec<String>> = checks
+        .iter()
+        .map(|check| {
+            vec![
+                check.method.name().to_owned(),
+                if check.failed() { "FAILED" } else { "passed" }.to_owned(),
+                two(check.randomised.first().map(|part| part.alike)),
+                two(check.randomised.last().map(|part| part.alike)),
+                two(check.insertion),
+                two(check.deletion),
+                two(check.road),
+            ]
+        })
+        .collect();
+    render(&header, &rows)
+}
+
+fn summary_table(lungs: &MethodLungs) -> String {
+    let header = [
+        (lungs.method.name(), Align::Left),
+        ("films", Align::Right),
+        ("patients", Align::Right),
+        ("evidence on lungs", Align::Left),
+        ("lungs are", Align::Right),
+        ("times chance", Align::Left),
+        ("points at a lung", Align::Left),
+    ];
+    let with_ends = |figure: String, ends: String| {
+        if ends.is_empty() {
+            figure
+        } else {
+            format!("{figure} ({ends})")
+        }
+    };
+    let percent = |figure: &Estimate| with_ends(figure.percent(0), figure.percent_ends(0));
+    let rows: Vec<Vec<String>> = lungs
+        .summary
+        .groups
+        .iter()
+        .map(|group| {
+            vec![
+                group.films_of.clone(),
+                group.films.to_string(),
+                group.patients.to_string(),
+                percent(&group.share),
+                group.area.percent(0),
+                with_ends(
+                    group
+                        .gain
+                        .value()
+                        .map_or("n/a".to_owned(), |gain| format!("{gain:.2}")),
+                    group.gain.number_ends(2),
+                ),
+                percent(&group.pointing),
+            ]
+        })
+        .collect();
+    render(&header, &rows)
+}
+
+/// One line a film and method.
+fn csv_text(methods: &[Method], output: &Output<'_>) -> anyhow::Result<String> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record([
+        "path",
+        "status",
+        "label",
+        "evidence_for",
+        "method",
+        "lung_share",
+        "lung_area",
+        "gain",
+        "points_at_lung",
+        "picture",
+        "raw",
+        "reason",
+    ])?;
+    for film in output.films {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let Some(maps) = &film.maps else {
+            let mut row = vec![film.path.clone(), "set_aside".to_owned()];
+            row.extend((0..9).map(|_| String::new()));
+            row.push(text(&film.reason));
+            writer.write_record(row)?;
+            continue;
+        };
+        for (method, map) in methods.iter().zip(&maps.maps) {
+            let lungs = |of: &dyn Fn(&super::maps::LungRecord) -> String| {
+                map.lungs.as_ref().map_or(String::new(), of)
+            };
+            writer.write_record([
+                film.path.clone(),
+                "scored".to_owned(),
+                text(&film.label),
+                maps.explained_label.clone(),
+                method.name().to_owned(),
+                lungs(&|lungs| format!("{:.6}", lungs.share.share)),
+                lungs(&|lungs| format!("{:.6}", lungs.share.area)),
+                lungs(&|lungs| format!("{:.6}", lungs.gain)),
+                lungs(&|lungs| lungs.share.points_at_lung.to_string()),
+                text(&maps.picture),
+                text(&map.raw),
+                String::new(),
+            ])?;
+        }
+    }
+    Ok(String::from_utf8(writer.into_inner()?)?)
+}
+
+fn footer(output: &Output<'_>, set_aside: usize, args: &ExplainArgs, printer: &Printer) {
+    let explained = output.films.len() - set_aside;
+    let aside = if set_aside > 0 {
+        format!(", {set_aside} set aside")
+    } else {
+        String::new()
+    };
+    printer.line(&format!(
+        "maps    {}",
+        printer.styled(Style::Bold, &args.output.display().to_string())
+    ));
+    let text = format!(
+        "{explained} explained{aside} by {}. A map shows what a score depends on, not whether it is right. \
+         x1.00 is chance. {NOT_A_MEDICAL_DEVICE}",
+        output.model
+    );
+    printer.line(&printer.styled(Style::Dim, &text));
+}

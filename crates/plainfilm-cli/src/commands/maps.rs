@@ -1,0 +1,278 @@
+//! Maps as files and as text: what `explain` and `predict --explain` have in common.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use plainfilm::bundle::atomic_write;
+use plainfilm::explain::{Explainer, Looked, LungMask, LungShare, Method, ToExplain, npy, tiff};
+use plainfilm::radiograph::{Limits, Radiograph, open};
+use plainfilm::report::{FilmPicture, ShownMap, film_picture};
+use plainfilm::train::without_name;
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::args::explain::RawArg;
+
+/// Pictures that a mask may be.
+const MASK_ENDINGS: [&str; 6] = ["png", "tif", "tiff", "jpg", "jpeg", "bmp"];
+
+/// What became of one map; its JSON is a stable output.
+#[derive(Debug, Clone, Serialize)]
+pub struct MapRecord {
+    pub method: Method,
+    /// None where no lungs were found, or nothing speaks for the label.
+    pub lungs: Option<LungRecord>,
+    /// Greatest value of the map, in the method's own unit.
+    pub greatest: f32,
+    /// File of the map, in the output folder.
+    pub raw: Option<String>,
+}
+
+/// [`LungShare`] with its quotient.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct LungRecord {
+    #[serde(flatten)]
+    pub share: LungShare,
+    pub gain: f64,
+}
+
+/// The files of one film.
+#[derive(Debug, Clone, Serialize)]
+pub struct FilmMaps {
+    /// The label that the evidence is for.
+    pub explained_label: String,
+    pub maps: Vec<MapRecord>,
+    /// File of the picture, in the output folder.
+    pub picture: Option<String>,
+}
+
+/// Writes maps and pictures into one folder, each under a name of its own.
+pub struct MapWriter<'a> {
+    pub explainer: &'a Explainer,
+    pub methods: &'a [Method],
+    pub folder: &'a Path,
+    pub raw: RawArg,
+    pub pictures: bool,
+    /// Methods that failed their check.
+    pub failed: Vec<Method>,
+    taken: HashMap<String, usize>,
+}
+
+impl<'a> MapWriter<'a> {
+    /// Makes the folder.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be made.
+    pub fn new(
+        explainer: &'a Explainer,
+        methods: &'a [Method],
+        folder: &'a Path,
+    ) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("{}: cannot make this folder", folder.display()))?;
+        Ok(Self {
+            explainer,
+            methods,
+            folder,
+            raw: RawArg::Npy,
+            pictures: true,
+            failed: vec![],
+            taken: HashMap::new(),
+        })
+    }
+
+    /// Writes the maps of some films, whose paths say what the files are called.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be written.
+    pub fn write(&mut self, films: &[(&str, &Looked)]) -> anyhow::Result<Vec<FilmMaps>> {
+        let named: Vec<(String, &str, &Looked)> = films
+            .iter()
+            .map(|(path, looked)| (self.name(path), *path, *looked))
+            .collect();
+        let writer = &*self;
+        named
+            .par_iter()
+            .map(|(name, path, looked)| writer.write_one(name, path, looked))
+            .collect()
+    }
+
+    /// The film's own name, with a number where another film took it first.
+    fn name(&mut self, path: &str) -> String {
+        let stem = Path::new(path).file_stem().unwrap_or_default();
+        let mut name = stem.to_string_lossy().into_owned();
+        let count = self.taken.entry(name.clone()).or_insert(0);
+        *count += 1;
+        if *count > 1 {
+            name = format!("{name}-{count}");
+        }
+        name
+    }
+
+    fn write_one(&self, name: &str, path: &str, looked: &Looked) -> anyhow::Result<FilmMaps> {
+        let header = self.explainer.header();
+        let explained = &looked.explained;
+        let save = |file: &str, bytes: &[u8]| {
+            let path = self.folder.join(file);
+            atomic_write(&path, bytes).with_context(|| format!("{}: cannot write", path.display()))
+        };
+        let mut maps = vec![];
+        for ((method, evidence), share) in self
+            .methods
+            .iter()
+            .zip(&explained.evidence)
+            .zip(&looked.shares)
+        {
+            let raw = match self.raw {
+                RawArg::None => None,
+                RawArg::Npy | RawArg::Tiff => {
+                    let on_film = evidence.on_film(&looked.placement);
+                    let (ending, bytes) = match self.raw {
+                        RawArg::Tiff => (
+                            "tif",
+                            tiff(&on_film).map_err(|reason| {
+                                anyhow::anyhow!("{path}: the map cannot be encoded: {reason}")
+                            })?,
+                        ),
+                        _ => ("npy", npy(&on_film)),
+                    };
+                    let file = format!("{name}-{method}.{ending}");
+                    save(&file, &bytes)?;
+                    Some(file)
+                }
+            };
+            maps.push(MapRecord {
+                method: *method,
+                lungs: share.map(|share| LungRecord {
+                    share,
+                    gain: share.gain(),
+                }),
+                greatest: evidence.greatest(),
+                raw,
+            });
+        }
+        let picture = if self.pictures {
+            let shown: Vec<ShownMap<'_>> = self
+                .methods
+                .iter()
+                .zip(&explained.evidence)
+                .zip(&looked.shares)
+                .map(|((&method, evidence), &lungs)| ShownMap {
+                    method,
+                    evidence,
+                    lungs,
+                    failed: self.failed.contains(&method),
+                })
+                .collect();
+            let bytes = film_picture(&FilmPicture {
+                name: &Path::new(path)
+                    .file_name()
+                    .unwrap_or_default()
+                    .to_string_lossy(),
+                film: &looked.film,
+                placement: &looked.placement,
+                label: &header.labels[explained.label],
+                predicted: &header.labels[explained.predicted],
+                probability: explained.probabilities[explained.predicted],
+                maps: &shown,
+                lungs: looked.lungs.as_ref(),
+            })?;
+            let kind = match self.methods {
+                [method] => method.name(),
+                _ => "methods",
+            };
+            let file = format!("{name}-{kind}.png");
+            save(&file, &bytes)?;
+            Some(file)
+        } else {
+            None
+        };
+        Ok(FilmMaps {
+            explained_label: header.labels[explained.label].clone(),
+            maps,
+            picture,
+        })
+    }
+}
+
+/// A film from a file, or one line that says why there is none.
+pub fn read(path: &Path) -> Result<Radiograph, String> {
+    open(path, &Limits::default())
+        .map_err(|error| without_name(&error.to_string(), &path.display().to_string()))
+}
+
+/// The masks of a folder by the names of their films.
+#[derive(Debug, Default)]
+pub struct Masks(HashMap<String, PathBuf>);
+
+impl Masks {
+    /// Lists the pictures of a folder.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be read or holds no picture.
+    pub fn of_folder(folder: &Path) -> anyhow::Result<Self> {
+        let read = || format!("{}: cannot read this folder of masks", folder.display());
+        let mut masks = HashMap::new();
+        for entry in std::fs::read_dir(folder).with_context(read)? {
+            let path = entry.with_context(read)?.path();
+            let ending = path.extension().unwrap_or_default().to_string_lossy();
+            if MASK_ENDINGS.contains(&ending.to_lowercase().as_str()) {
+                masks.insert(stem(&path), path);
+            }
+        }
+        anyhow::ensure!(
+            !masks.is_empty(),
+            "{}: expected lung masks named as the films, found no picture",
+            folder.display()
+        );
+        Ok(Self(masks))
+    }
+
+    /// A film with its mask, where there is one.
+    ///
+    /// # Errors
+    ///
+    /// One line when the mask is there and cannot be used.
+    pub fn beside(&self, path: &Path, film: Radiograph) -> Result<ToExplain, String> {
+        let lungs = match self.0.get(&stem(path)) {
+            None => None,
+            Some(file) => {
+                let named = |reason: &str| format!("its lung mask {}: {reason}", file.display());
+                let picture = read(file).map_err(|reason| named(&reason))?;
+                let mask = LungMask::given(&picture);
+                Some(mask.ok_or_else(|| named("expected white lungs, found less than 4 %"))?)
+            }
+        };
+        Ok(ToExplain { film, lungs })
+    }
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
+}
+
+/// How much of a map is on the lungs, for a table: `61 % of 38 %, x1.6, lung`.
+pub fn lung_cell(lungs: Option<&LungRecord>) -> String {
+    lungs.map_or_else(
+        || "none".to_owned(),
+        |lungs| {
+            format!(
+                "{:.0} %, x{:.2}{}",
+                100.0 * lungs.share.share,
+                lungs.gain,
+                if lungs.share.points_at_lung {
+                    ", at a lung"
+                } else {
+                    ""
+                }
+            )
+        },
+    )
+}
