@@ -121,6 +121,28 @@ pub fn resolve(
     if args.folds.is_some() {
         settings.split.folds = args.folds;
     }
+    if args.repeats.is_some() {
+        settings.split.repeats = args.repeats;
+    }
+    if let Some(shard) = parse("--shard", args.shard.as_deref())? {
+        settings.split.shard = Some(shard);
+    }
+    if args.both_splits {
+        settings.split.both = true;
+    }
+    let operation = &mut settings.operation;
+    replace(
+        &mut operation.calibration,
+        parse("--calibration", args.calibration.as_deref())?,
+    );
+    replace(
+        &mut operation.threshold,
+        parse("--threshold", args.threshold.as_deref())?,
+    );
+    replace(&mut operation.not_sure, args.not_sure);
+    if args.prevalence.is_some() {
+        operation.prevalence = args.prevalence;
+    }
     preprocess(&args.preprocessing, &mut settings.preprocessing)?;
     augmentation(args, &mut settings);
     settings.check()?;

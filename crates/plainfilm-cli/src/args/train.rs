@@ -92,9 +92,34 @@ pub struct TrainArgs {
     /// Cross-validation with this many folds
     #[arg(long, value_name = "K", help_heading = "Split")]
     pub folds: Option<usize>,
+    /// With --folds: deal the films to folds this many times
+    #[arg(long, value_name = "N", help_heading = "Split")]
+    pub repeats: Option<usize>,
+    /// With --folds: train only every N-th fold, from the I-th on; `plainfilm merge` puts shards together
+    #[arg(long, value_name = "I/N", help_heading = "Split")]
+    pub shard: Option<String>,
+    /// With --folds: cross-validate again without regard to patients, to show what that flatters
+    #[arg(long, help_heading = "Split")]
+    pub both_splits: bool,
     /// Regular expression with one group that finds the patient in a file's name
     #[arg(long, value_name = "REGEX", help_heading = "Split")]
     pub patient_pattern: Option<String>,
+
+    /// How probabilities are corrected, fitted on the validation films: none, temperature, or (two labels)
+    /// platt [default: temperature]
+    #[arg(long, value_name = "METHOD", help_heading = "Operation")]
+    pub calibration: Option<String>,
+    /// From which probability on a film is called positive (two labels): a number, or chosen on the
+    /// validation films by youden, sensitivity=X, specificity=X or cost=MISS:ALARM [default: 0.5]
+    #[arg(long, value_name = "RULE", help_heading = "Operation")]
+    pub threshold: Option<String>,
+    /// Share of patients with the finding among those to come, for predictive values and costs
+    /// [default: that of the films]
+    #[arg(long, value_name = "X", help_heading = "Operation")]
+    pub prevalence: Option<f64>,
+    /// Share of validation films that may be answered with "not sure" [default: 0]
+    #[arg(long, value_name = "X", help_heading = "Operation")]
+    pub not_sure: Option<f64>,
 
     #[command(flatten)]
     pub preprocessing: PreprocessingArgs,
@@ -123,6 +148,23 @@ pub struct TrainArgs {
     pub cache_size: Option<u64>,
     /// Threads [default: all cores]
     #[arg(long, value_name = "N", value_parser = super::threads, help_heading = "Machine")]
+    pub threads: Option<usize>,
+}
+
+/// Put the shards of a cross-validation together.
+#[derive(Debug, Args)]
+pub struct MergeArgs {
+    /// Run folders of `train --folds K --shard I/N`: all N of them
+    #[arg(required = true, value_name = "RUN")]
+    pub shards: Vec<PathBuf>,
+    /// Where the whole goes: a folder that is not there yet, or empty
+    #[arg(long, value_name = "DIR")]
+    pub run: PathBuf,
+    /// Where the films are here [default: where the first shard found them]
+    #[arg(long, value_name = "DATA")]
+    pub data: Option<PathBuf>,
+    /// Threads [default: all cores]
+    #[arg(long, value_name = "N", value_parser = super::threads)]
     pub threads: Option<usize>,
 }
 

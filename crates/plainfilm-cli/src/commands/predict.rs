@@ -21,6 +21,9 @@ use crate::settings::{available_threads, use_threads};
 /// Films decoded and scored together.
 const CHUNK: usize = 16;
 
+/// The answer where a model file leaves films without one: the label is then none, and this the reason.
+const NOT_SURE: &str = "not sure";
+
 /// What became of one input; its JSON is a stable output.
 #[derive(Debug, Serialize)]
 pub struct Prediction {
@@ -98,6 +101,7 @@ pub fn score_and_print(
             audit.sentence
         ));
     }
+    printer.line(&predictor.operation_text());
     printer.line(&printer.styled(Style::Dim, &footer(predictor, name, &predictions)));
     Ok(Exit::after(set_aside))
 }
@@ -169,6 +173,16 @@ fn prediction(
             probabilities: None,
             threshold: None,
             reason: Some(reason),
+        },
+        Ok(values) if predictor.is_not_sure(&values) => Prediction {
+            path,
+            status: Status::Scored,
+            label: None,
+            probabilities: Some(Probabilities(
+                header.labels.iter().cloned().zip(values).collect(),
+            )),
+            threshold: Some(header.threshold.value),
+            reason: Some(NOT_SURE.to_owned()),
         },
         Ok(values) => Prediction {
             path,
@@ -243,7 +257,8 @@ fn table(predictor: &Predictor, predictions: &[Prediction]) -> String {
             let mut row = vec![prediction.path.clone()];
             match &prediction.probabilities {
                 Some(probabilities) => {
-                    row.push(prediction.label.clone().unwrap_or_default());
+                    let label = prediction.label.clone();
+                    row.push(label.unwrap_or_else(|| format!("({NOT_SURE})")));
                     row.extend(probabilities.0.iter().map(|(_, p)| format!("{p:.3}")));
                     row.push(String::new());
                 }

@@ -7,7 +7,7 @@ use plainfilm::NOT_A_MEDICAL_DEVICE;
 use plainfilm::audit::AuditSummary;
 use plainfilm::bundle::is_unfinished;
 use plainfilm::dataset::{Dataset, DatasetOptions, SetAside};
-use plainfilm::evaluate::{Estimate, PartMetrics, classification_report};
+use plainfilm::evaluate::{Estimate, OperationFigures, PartMetrics, classification_report};
 use plainfilm::model::Freeze;
 use plainfilm::train::{FeatureCache, Outcome, RunFolder, TrainError, TrainSettings};
 use plainfilm::weights::{ImportOptions, StartingWeights};
@@ -231,6 +231,15 @@ fn print_outcome(outcome: &Outcome, folder: &RunFolder, printer: &Printer) {
     if let Some(part) = part {
         printer.data(&figures_text(part));
     }
+    if let Some(figures) = &metrics.operation_on_test {
+        printer.data(&operation_text(figures));
+    }
+    if let Some(operation) = &metrics.operation {
+        printer.line(&format!(
+            "probabilities: {}; threshold {:.3} ({})",
+            operation.calibration.chosen, operation.threshold, operation.chosen
+        ));
+    }
     if let (Some(last), Some(best)) = (&metrics.last_epoch, metrics.best_epoch) {
         printer.data(&format!(
             "above: epoch {best}, the best by validation loss. The last, epoch {}: accuracy {}, AUROC {}, loss {}\n",
@@ -354,6 +363,49 @@ pub fn figures_text(part: &PartMetrics) -> String {
         confusion_text(part),
         not_shown_text(part),
     )
+}
+
+/// What thresholds do, for stdout; empty with more than two labels.
+pub fn operation_text(figures: &OperationFigures) -> String {
+    let percent = |figure: &Estimate| match figure.percent_ends(0) {
+        ends if ends.is_empty() => figure.percent(1),
+        ends => format!("{} ({ends})", figure.percent(1)),
+    };
+    let rows: Vec<Vec<String>> = figures
+        .points
+        .iter()
+        .map(|point| {
+            let of = &point.figures;
+            let mut row = vec![point.rule.clone(), format!("{:.3}", point.threshold)];
+            row.extend([&of.sensitivity, &of.specificity, &of.ppv, &of.npv].map(percent));
+            row
+        })
+        .collect();
+    let mut text = String::new();
+    if !rows.is_empty() {
+        let columns = [
+            ("threshold", Align::Left),
+            ("from", Align::Right),
+            ("sensitivity", Align::Right),
+            ("specificity", Align::Right),
+            ("PPV", Align::Right),
+            ("NPV", Align::Right),
+        ];
+        text = format!(
+            "{}PPV and NPV at a prevalence of {:.1} %: {}\n",
+            render(&columns, &rows),
+            100.0 * figures.prevalence,
+            figures.prevalence_from
+        );
+    }
+    if let Some(answered) = &figures.answered {
+        text.push_str(&format!(
+            "answered {} of the films, {} of the answers right; the others are \u{201c}not sure\u{201d}\n",
+            percent(&answered.coverage),
+            percent(&answered.accuracy)
+        ));
+    }
+    text
 }
 
 /// What these films are too few to show.

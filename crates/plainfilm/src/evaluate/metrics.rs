@@ -26,7 +26,8 @@ pub struct PartMetrics {
     /// Mean negative log-likelihood of the true label, in nats; probabilities are clipped to
     /// [2^-52, 1 - 2^-52] as in `sklearn.metrics.log_loss`.
     pub loss: Estimate,
-    /// Correct films / all films.
+    /// Films called what they are / all films; what a film is called, the operating point says
+    /// ([`ScoredFilm::predicted`]).
     pub accuracy: Estimate,
     /// Mean sensitivity over the labels that have films.
     pub balanced_accuracy: Estimate,
@@ -39,7 +40,7 @@ pub struct PartMetrics {
     /// Brier score. Two labels: mean of (p - y)^2 for the positive label, 0 to 1. More: mean of the sum
     /// of (p - y)^2 over all labels, 0 to 2. As `sklearn.metrics.brier_score_loss`.
     pub brier: Estimate,
-    /// Expected calibration error of the predicted label's probability: films in
+    /// Expected calibration error of the most probable label's probability: films in
     /// [`super::CALIBRATION_BINS`] bins of equally many ([`super::equal_mass_bins`]); mean over films of
     /// |bin's accuracy - bin's mean probability| (Guo et al., ICML 2017; bins as in Nixon et al., CVPR
     /// workshops 2019).
@@ -197,7 +198,7 @@ pub fn evaluate(labels: &[String], positive: usize, scored: &[ScoredFilm]) -> Pa
 
 /// The labels whose ranking is judged: with two labels the positive one, which says it all, otherwise each
 /// against the rest.
-pub(super) fn ranked_labels(labels: usize, positive: usize) -> std::ops::Range<usize> {
+pub(crate) fn ranked_labels(labels: usize, positive: usize) -> std::ops::Range<usize> {
     if labels == 2 {
         positive..positive + 1
     } else {

@@ -69,7 +69,7 @@ impl Table {
     ) -> Self {
         let confidences: Vec<f64> = scored
             .iter()
-            .map(|film| film.probabilities[film.predicted()])
+            .map(|film| film.probabilities[film.most_probable()])
             .collect();
         let bins = equal_mass_bins(&confidences, CALIBRATION_BINS);
         let films = scored
@@ -83,7 +83,8 @@ impl Table {
                 bin: bins.as_ref().map_or(0, |bins| bins[index] as u32),
                 loss: negative_log_likelihood(film),
                 brier: squared_error(film, ranked.clone()),
-                surplus: f64::from(u8::from(film.is_correct())) - confidences[index],
+                surplus: f64::from(u8::from(film.most_probable() == film.truth))
+                    - confidences[index],
             })
             .collect();
         let rankings = (0..labels)

@@ -13,11 +13,13 @@ mod films;
 mod finish;
 mod folds;
 mod loss;
+mod merge;
 mod observer;
 mod optimiser;
 mod run_folder;
 mod schedule;
 mod settings;
+mod spread;
 mod story;
 mod trainer;
 
@@ -28,7 +30,8 @@ pub use error::TrainError;
 pub use features::FeatureCache;
 pub use films::{LoadedFilms, read_film, without_name};
 pub use finish::{LastEpoch, RunMetrics};
-pub use folds::FoldSummary;
+pub use folds::{FoldSummary, Shard, Ungrouped};
+pub use merge::merge;
 pub use observer::{BatchProgress, Silent, TrainObserver};
 pub use run_folder::RunFolder;
 pub use schedule::{Position, Schedule};
@@ -36,6 +39,7 @@ pub use settings::{
     Balance, OptimiserKind, OptimiserSettings, Selection, SplitSettings, TrainDefaults,
     TrainSettings, Views,
 };
+pub use spread::{FoldFigures, Spread};
 
 use crate::audit::{Audit, AuditSettings, Collector, conclude};
 use crate::dataset::{Dataset, Part, SetAside, Split, SplitOptions};
@@ -111,10 +115,20 @@ pub fn train(
         audit: None,
         interrupt,
     };
-    let splits = run.splits(folder)?;
+    let jobs = match settings.split.folds {
+        None => Vec::new(),
+        Some(_) => folds::jobs(&run)?,
+    };
+    let splits: Vec<Split> = if jobs.is_empty() {
+        vec![run.split(folder)?]
+    } else {
+        jobs.iter().map(|job| job.split().clone()).collect()
+    };
     let audit = match collector {
         Some(collector) => {
-            let audit = conclude(collector, &films.dataset, &splits, &|_| {});
+            // Further repeats, and a second cross-validation, deal the same films.
+            let first = &splits[..settings.split.folds.unwrap_or(1).min(splits.len())];
+            let audit = conclude(collector, &films.dataset, first, &|_| {});
             folder.write_audit(&audit)?;
             Some(audit)
         }
@@ -129,7 +143,7 @@ pub fn train(
     let (metrics, folds) = match settings.split.folds {
         None => (run.train_split(&splits[0], folder, observer)?.0, None),
         Some(_) => {
-            let (metrics, folds) = folds::train(&run, &splits, folder, observer)?;
+            let (metrics, folds) = folds::train(&run, &jobs, folder, observer)?;
             (metrics, Some(folds))
         }
     };
@@ -206,21 +220,6 @@ impl<'a> Run<'a> {
             done.time.as_secs_f64(),
         ));
         Ok(Some(features))
-    }
-
-    /// One split, or one for each fold.
-    fn splits(&self, folder: &RunFolder) -> Result<Vec<Split>, TrainError> {
-        let settings = &self.settings.split;
-        match settings.folds {
-            None => Ok(vec![self.split(folder)?]),
-            Some(count) => Ok(Split::folds(
-                &self.films.dataset,
-                count,
-                &settings.method,
-                self.settings.seed,
-                settings.fractions[1],
-            )?),
-        }
     }
 
     /// The split that the folder holds, else a new one.
