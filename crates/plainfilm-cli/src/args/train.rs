@@ -140,6 +140,21 @@ pub struct TrainArgs {
     #[arg(long, help_heading = "Augmentation")]
     pub flip: bool,
 
+    /// Also write event files for TensorBoard, into the run's `tensorboard`
+    #[arg(long, help_heading = "Logs")]
+    pub tensorboard: bool,
+    /// Also tell an MLflow server, such as http://127.0.0.1:5000
+    #[arg(long, value_name = "ADDRESS", help_heading = "Logs")]
+    pub mlflow: Option<String>,
+    /// With --mlflow: the experiment, which is made where it is missing
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "plainfilm",
+        help_heading = "Logs"
+    )]
+    pub mlflow_experiment: String,
+
     /// Where to compute: cpu, vulkan[:N], cuda[:N] or metal[:N] [default: cpu]
     #[arg(long, value_name = "DEVICE", help_heading = "Machine")]
     pub device: Option<String>,

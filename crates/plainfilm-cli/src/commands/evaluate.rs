@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use plainfilm::NOT_A_MEDICAL_DEVICE;
 use plainfilm::dataset::{Dataset, DatasetOptions, Split};
-use plainfilm::evaluate::{Operation, OperationFigures, PartMetrics, evaluate};
+use plainfilm::evaluate::{
+    Operation, OperationFigures, PartMetrics, Subgroups, evaluate, subgroups,
+};
 use plainfilm::predict::{Predictor, score_dataset};
 use plainfilm::train::RunFolder;
 use serde::Serialize;
@@ -27,6 +29,7 @@ struct Output {
     operation: Option<Operation>,
     #[serde(skip_serializing_if = "Option::is_none")]
     operation_on_test: Option<OperationFigures>,
+    subgroups: Subgroups,
     set_aside: usize,
     notice: &'static str,
 }
@@ -54,6 +57,7 @@ pub fn run(args: &EvaluateArgs, printer: &Printer) -> anyhow::Result<Exit> {
     let output = Output {
         operation,
         operation_on_test,
+        subgroups: subgroups(&header.labels, predictor.positive(), &scored.films),
         labels: header.labels.clone(),
         positive_label: header.labels[predictor.positive()].clone(),
         test: evaluate(&header.labels, predictor.positive(), &scored.films),
@@ -78,6 +82,9 @@ pub fn run(args: &EvaluateArgs, printer: &Printer) -> anyhow::Result<Exit> {
         // Who the patients are: `compare` needs it.
         Split::all_test(&dataset).write_csv(&dataset, &folder.split_path())?;
         folder.write_set_aside(&scored.set_aside)?;
+    }
+    for gap in &output.subgroups.gaps {
+        printer.warning(&format!("not the same for all: {gap}"));
     }
     printer.line(&predictor.operation_text());
     printer.line(&printer.styled(Style::Dim, NOT_A_MEDICAL_DEVICE));

@@ -2,6 +2,7 @@
 
 mod auditing;
 mod features;
+mod folds;
 mod predicting;
 mod program;
 mod quickstart;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use rayon::prelude::*;
 use serde::de::{MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -129,18 +130,21 @@ pub fn evaluate(labels: &[String], positive: usize, scored: &[ScoredFilm]) -> Pa
             .collect();
         wilson_by_patient(&counted)
     };
-    let resampled = resample(
-        labels.len(),
-        ranked.clone(),
-        scored,
-        (&patients, patient_count),
-    );
     let truths: Vec<usize> = scored.iter().map(|film| film.truth).collect();
     let sensitivities: Vec<Option<Interval>> = (0..labels.len())
         .map(|label| share(&|film| film.truth == label, &ScoredFilm::is_correct))
         .collect();
+    let resampled = || {
+        let all = (&patients[..], patient_count);
+        resample(labels.len(), ranked.clone(), scored, all)
+    };
+    let area = || {
+        let scores = |label| against_the_rest(scored, label).1;
+        mean_auroc_interval(ranked.clone(), &truths, scores, &patients)
+    };
+    let (resampled, auroc) = rayon::join(resampled, area);
     let per_label: Vec<(String, LabelMetrics)> = labels
-        .iter()
+        .par_iter()
         .zip(resampled.f1)
         .zip(resampled.label_auprc)
         .enumerate()
@@ -173,12 +177,7 @@ pub fn evaluate(labels: &[String], positive: usize, scored: &[ScoredFilm]) -> Pa
         loss: resampled.loss,
         accuracy: Estimate::or_undefined(share(&|_| true, &ScoredFilm::is_correct)),
         balanced_accuracy: Estimate::or_undefined(mean_of_shares(&present)),
-        auroc: mean_auroc_interval(
-            ranked,
-            &truths,
-            |label| against_the_rest(scored, label).1,
-            &patients,
-        ),
+        auroc,
         auprc: resampled.auprc,
         brier: resampled.brier,
         ece: resampled.ece,

@@ -20,9 +20,12 @@ mod intervals;
 mod metrics;
 mod operating;
 mod operation;
+mod order;
 mod predictions;
 mod reliability;
 mod resampled;
+mod subgroups;
+mod sweep;
 
 pub use bootstrap::{DRAWS, FEWEST_PATIENTS, bca};
 pub use calibrate::{Calibration, CalibrationMethod, FEWEST_FILMS};
@@ -42,9 +45,8 @@ pub use effects::{
 pub use estimate::Estimate;
 pub use figure::Figure;
 pub use intervals::{Interval, mean_of_shares, wilson, wilson_by_patient};
-pub(crate) use metrics::against_the_rest;
-use metrics::ranked_labels;
 pub use metrics::{LabelMetrics, PartMetrics, evaluate, positive_label};
+pub(crate) use metrics::{against_the_rest, ranked_labels};
 pub use operating::{
     Band, Coverage, PointFigures, ThresholdRule, certainty, choose_band, choose_threshold,
     coverage_curve,
@@ -55,6 +57,8 @@ pub use operation::{
 };
 pub use predictions::{Predictions, PredictionsError, read_predictions};
 pub use reliability::{BrierParts, ReliabilityBin, brier_parts, reliability};
+pub use subgroups::{Subgroup, Subgroups, subgroups};
+pub use sweep::{SweepOver, SweepPoint, sweep};
 
 use crate::dataset::Film;
 

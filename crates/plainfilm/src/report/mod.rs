@@ -7,6 +7,8 @@
 
 mod audit;
 mod cautions;
+mod curves;
+mod documents;
 mod error;
 #[cfg(test)]
 mod example;
@@ -14,6 +16,7 @@ mod input;
 mod page;
 mod pictures;
 mod plot;
+mod sections;
 mod wording;
 
 use std::path::{Path, PathBuf};
@@ -34,9 +37,11 @@ pub struct ReportFiles {
     pub html: PathBuf,
     /// The pictures, each as SVG and PNG.
     pub pictures: Vec<PathBuf>,
+    /// Model card and checklists, as Markdown.
+    pub documents: Vec<PathBuf>,
 }
 
-/// Writes `report.html` and `pictures/*.svg|png` into `folder`, which is made where it is missing.
+/// Writes `report.html`, `pictures/*.svg|png`, a model card and two checklists (`*.md`) into `folder`, which is made where it is missing.
 ///
 /// Every file is replaced whole. The same input gives the same bytes.
 ///
@@ -55,7 +60,13 @@ pub fn write(folder: &Path, input: &ReportInput) -> Result<ReportFiles, ReportEr
     let mut files = ReportFiles {
         html: folder.join("report.html"),
         pictures: Vec::new(),
+        documents: Vec::new(),
     };
+    for (name, text) in documents::all(input) {
+        let path = folder.join(name);
+        save(&path, text.as_bytes())?;
+        files.documents.push(path);
+    }
     for picture in charts.iter().chain(&pictures::film_pictures(input)?) {
         let png =
             plot::raster::svg_to_png(&picture.paper).map_err(|reason| ReportError::Picture {
@@ -127,7 +138,7 @@ fn check(input: &ReportInput) -> Result<(), ReportError> {
         let what = || format!("thumbnail pixels of {path}");
         agree(&what, pixels, film.pixels.len())
     };
-    for sample in &input.test_samples {
+    for sample in input.test_samples.iter().chain(&input.errors) {
         known(&|| sample.path.clone(), sample.truth)?;
         known(&|| sample.path.clone(), sample.predicted)?;
         whole(&sample.path, &sample.thumbnail)?;
@@ -150,8 +161,8 @@ mod tests {
         let input = example();
         let files = write(first.path(), &input).unwrap();
         let again = write(second.path(), &input).unwrap();
-        assert_eq!(files.pictures.len(), 12);
-        let of = |files: ReportFiles| [vec![files.html], files.pictures].concat();
+        assert_eq!(files.pictures.len(), 26);
+        let of = |files: ReportFiles| [vec![files.html], files.pictures, files.documents].concat();
         for (file, other) in of(files).iter().zip(of(again)) {
             assert_eq!(file.file_name(), other.file_name());
             assert_eq!(

@@ -14,8 +14,8 @@ use crate::audit::{Audit, AuditSummary};
 use crate::bundle::{DatasetRecord, ModelFile, ModelHeader, Precision, SCHEMA_VERSION, Threshold};
 use crate::dataset::{Dataset, Part, Split, SplitMethod};
 use crate::evaluate::{
-    CalibrationMethod, Operation, OperationFigures, OperationSettings, PartMetrics, ThresholdRule, ScoredFilm, evaluate,
-    positive_label,
+    CalibrationMethod, Operation, OperationFigures, OperationSettings, PartMetrics, ScoredFilm,
+    Subgroups, ThresholdRule, evaluate, positive_label, subgroups,
 };
 use crate::model::{NamedTensor, Network};
 use crate::report;
@@ -50,6 +50,9 @@ pub struct RunMetrics {
     /// What that does on the test films.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub operation_on_test: Option<OperationFigures>,
+    /// The test films by sex, age, view and source.
+    #[serde(default)]
+    pub subgroups: Subgroups,
     /// The same test films with the weights of the last epoch, as they are, where a recipe asks for both.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub last_epoch: Option<LastEpoch>,
@@ -148,6 +151,7 @@ pub(super) fn finish(
         test: test_figures,
         operation: Some(operation.clone()),
         operation_on_test,
+        subgroups: subgroups(labels, positive, &test),
         last_epoch: last_test.map(|test| LastEpoch {
             epoch: trained.progress.epochs_done,
             test,

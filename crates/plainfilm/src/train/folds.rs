@@ -14,7 +14,9 @@ use super::spread::{FoldFigures, Spread, figures_of, mean_and_deviation, spread}
 use super::story::Story;
 use super::{Run, finish};
 use crate::dataset::{Part, Split, SplitMethod};
-use crate::evaluate::{PartMetrics, ScoredFilm, evaluate, positive_label, read_predictions};
+use crate::evaluate::{
+    PartMetrics, ScoredFilm, evaluate, positive_label, read_predictions, subgroups,
+};
 use crate::report;
 
 /// The folds of a cross-validation, one by one.
@@ -172,6 +174,20 @@ pub(super) fn jobs(run: &Run<'_>) -> Result<Vec<Job>, TrainError> {
     Ok(jobs)
 }
 
+/// Whether one of this run's folds has still to be trained.
+pub(super) fn is_unfinished(run: &Run<'_>, jobs: &[Job], folder: &RunFolder) -> bool {
+    own_jobs(run, jobs).any(|job| finished(run, &job.split, &folder.inside(&job.folder)).is_none())
+}
+
+/// The jobs of this run's shard.
+fn own_jobs<'a>(run: &Run<'_>, jobs: &'a [Job]) -> impl Iterator<Item = &'a Job> {
+    let shard = run.settings.split.shard;
+    let of_shard =
+        move |index: usize| shard.is_none_or(|shard| index % shard.of + 1 == shard.index);
+    let counted = jobs.iter().enumerate();
+    counted.filter_map(move |(index, job)| of_shard(index).then_some(job))
+}
+
 /// Trains every fold in a folder of its own and pools the test films. A fold that is finished is read.
 ///
 /// The validation share of the settings is taken out of a fold's training films; where it is 0
@@ -183,12 +199,7 @@ pub(super) fn train(
     observer: &mut dyn TrainObserver,
 ) -> Result<(RunMetrics, FoldSummary), TrainError> {
     let shard = run.settings.split.shard;
-    let own: Vec<&Job> = jobs
-        .iter()
-        .enumerate()
-        .filter(|(index, _)| shard.is_none_or(|shard| index % shard.of + 1 == shard.index))
-        .map(|(_, job)| job)
-        .collect();
+    let own: Vec<&Job> = own_jobs(run, jobs).collect();
     if let Some(shard) = shard.filter(|_| own.is_empty()) {
         return Err(TrainError::Setting {
             setting: "shard",
@@ -211,6 +222,7 @@ pub(super) fn train(
                     index + 1,
                     own.len()
                 ));
+                observer.fold(&job.folder);
                 train_fold(run, job, &fold, observer)?
             }
         };
@@ -322,7 +334,10 @@ fn together<'a>(
         .iter()
         .map(|(repeat, _, metrics)| figures_of(metrics, repeat + 1, None))
         .collect();
-    let accuracies: Vec<f64> = folds.iter().filter_map(|fold| fold.figure("accuracy")).collect();
+    let accuracies: Vec<f64> = folds
+        .iter()
+        .filter_map(|fold| fold.figure("accuracy"))
+        .collect();
     let (mean_accuracy, accuracy_deviation) = mean_and_deviation(&accuracies);
     let test_share = first.split.indices(Part::Test).len() as f64
         / first.split.indices(Part::Train).len().max(1) as f64;
@@ -346,7 +361,11 @@ fn together<'a>(
             repeats: repeats.len(),
             spread: spread(&folds, test_share),
             folds,
-            pooled: if repeats.len() > 1 { pooled } else { Vec::new() },
+            pooled: if repeats.len() > 1 {
+                pooled
+            } else {
+                Vec::new()
+            },
         },
         films,
         test,
@@ -381,6 +400,7 @@ fn write(
         test: Some(main.test),
         operation: None,
         operation_on_test: Some(judged),
+        subgroups: subgroups(labels, positive_label(labels), &main.films),
         last_epoch: None,
         folds: Some(main.summary.clone()),
         ungrouped: beside.map(|beside| Ungrouped {
@@ -429,7 +449,11 @@ mod tests {
             ("a/b", None),
         ] {
             let found = text.parse::<Shard>().ok();
-            assert_eq!(found.map(|shard| (shard.index, shard.of)), expected, "{text}");
+            assert_eq!(
+                found.map(|shard| (shard.index, shard.of)),
+                expected,
+                "{text}"
+            );
             if let Some(shard) = found {
                 assert_eq!(shard.to_string(), text);
             }

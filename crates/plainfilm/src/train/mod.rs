@@ -12,6 +12,7 @@ mod features;
 mod films;
 mod finish;
 mod folds;
+mod logs;
 mod loss;
 mod merge;
 mod observer;
@@ -31,6 +32,7 @@ pub use features::FeatureCache;
 pub use films::{LoadedFilms, read_film, without_name};
 pub use finish::{LastEpoch, RunMetrics};
 pub use folds::{FoldSummary, Shard, Ungrouped};
+pub use logs::{LogError, LogSettings, MlFlowSettings, TrainingLogs};
 pub use merge::merge;
 pub use observer::{BatchProgress, Silent, TrainObserver};
 pub use run_folder::RunFolder;
@@ -138,7 +140,12 @@ pub fn train(
         observer.audited(&audit.summary(None));
     }
     run.audit = audit.as_ref();
-    let features = run.features(&splits, cache, observer)?;
+    // Folds that are all there, as after a merge, need none.
+    let features = if jobs.is_empty() || folds::is_unfinished(&run, &jobs, folder) {
+        run.features(&splits, cache, observer)?
+    } else {
+        None
+    };
     run.features = features.as_ref();
     let (metrics, folds) = match settings.split.folds {
         None => (run.train_split(&splits[0], folder, observer)?.0, None),

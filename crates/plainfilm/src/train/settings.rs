@@ -432,7 +432,9 @@ impl TrainSettings {
                 "shard",
                 self.split.shard.is_none() || self.split.folds.is_some(),
                 "left out without folds",
-                self.split.shard.map_or(String::new(), |shard| shard.to_string()),
+                self.split
+                    .shard
+                    .map_or(String::new(), |shard| shard.to_string()),
             ),
             (
                 "both-splits",

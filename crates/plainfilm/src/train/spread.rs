@@ -134,7 +134,10 @@ mod tests {
         assert!((found.deviation - 0.005_f64.sqrt()).abs() < 1e-12);
         // t(4) = 2.776445, sqrt(0.005 (0.2 + 0.25)) = 0.0474342.
         let (low, high) = found.mean.ends().unwrap();
-        assert!((high - low - 2.0 * 2.776_445 * 0.047_434_2).abs() < 1e-6, "{found:?}");
+        assert!(
+            (high - low - 2.0 * 2.776_445 * 0.047_434_2).abs() < 1e-6,
+            "{found:?}"
+        );
         assert_eq!(found.range, [0.8, 1.0]);
         let same = &spread(&[0.9, 0.9].map(fold), 0.25)[0];
         assert_eq!(same.mean.ends(), None);
