@@ -121,6 +121,7 @@ pub fn resolve(
     if args.folds.is_some() {
         settings.split.folds = args.folds;
     }
+    replace(&mut settings.learning_curve, args.learning_curve.clone());
     if args.repeats.is_some() {
         settings.split.repeats = args.repeats;
     }

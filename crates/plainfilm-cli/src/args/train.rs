@@ -101,6 +101,15 @@ pub struct TrainArgs {
     /// With --folds: cross-validate again without regard to patients, to show what that flatters
     #[arg(long, help_heading = "Split")]
     pub both_splits: bool,
+    /// Train on these shares of the training patients too, such as 0.1,0.25,0.5, and draw the test figures over
+    /// the number of training films
+    #[arg(
+        long,
+        value_name = "X,Y",
+        value_delimiter = ',',
+        help_heading = "Split"
+    )]
+    pub learning_curve: Option<Vec<f64>>,
     /// Regular expression with one group that finds the patient in a file's name
     #[arg(long, value_name = "REGEX", help_heading = "Split")]
     pub patient_pattern: Option<String>,

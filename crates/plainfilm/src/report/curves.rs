@@ -5,9 +5,10 @@ use super::plot::chart::{Chart, Series};
 use super::plot::scale::Scale;
 use crate::dataset::Part;
 use crate::evaluate::{
-    Interval, ScoredFilm, SweepOver, SweepPoint, against_the_rest, auroc, average_precision,
-    precision_recall_curve, ranked_labels, reliability, roc_curve, sweep,
+    Estimate, Interval, ScoredFilm, SweepOver, SweepPoint, against_the_rest, auroc,
+    average_precision, precision_recall_curve, ranked_labels, reliability, roc_curve, sweep,
 };
+use crate::train::LearningPoint;
 
 /// Lines with more points than this are thinned: no picture shows more.
 const MOST_POINTS: usize = 1000;
@@ -76,6 +77,7 @@ pub(super) fn charts(input: &ReportInput) -> Vec<(&'static str, Chart)> {
         charts.push(("decision_curve", decision_curve(input, &points)));
     }
     charts.push(("coverage_accuracy", coverage(input)));
+    charts.push(("learning_curve", learning_curve(input)));
     charts.push(("scores_by_label", scores_by_label(input)));
     charts.push(("scores_by_source", scores_by_source(input)));
     charts.retain(|(_, chart)| chart.series.iter().any(|series| !series.points.is_empty()));
@@ -310,7 +312,7 @@ fn decision_curve(input: &ReportInput, points: &[SweepPoint]) -> Chart {
 fn coverage(input: &ReportInput) -> Chart {
     let figures = input.operation_on_test.as_ref();
     let points = figures.map_or(&[][..], |figures| &figures.coverage);
-    let ends = |end: fn(&crate::evaluate::Estimate) -> Option<f64>| -> Vec<(f64, f64)> {
+    let ends = |end: fn(&Estimate) -> Option<f64>| -> Vec<(f64, f64)> {
         points
             .iter()
             .filter_map(|point| Some((point.coverage, end(&point.accuracy)?)))
@@ -340,6 +342,46 @@ fn coverage(input: &ReportInput) -> Chart {
         series: vec![series],
         height: 260.0,
         ..unit_chart("If only sure answers counted".to_owned())
+    }
+}
+
+/// Test accuracy and AUROC by the number of training films.
+fn learning_curve(input: &ReportInput) -> Chart {
+    let points = &input.learning_curve;
+    let line = |name: &str, of: fn(&LearningPoint) -> &Estimate| {
+        let with = |end: fn(&Estimate) -> Option<f64>| {
+            points
+                .iter()
+                .filter_map(move |point| Some((point.films as f64, end(of(point))?)))
+        };
+        Series {
+            bars: with(|figure| figure.low.value())
+                .zip(with(|figure| figure.high.value()))
+                .map(|((films, low), (_, high))| (films, low, high))
+                .collect(),
+            ..Series::line(name, with(Estimate::value).collect())
+        }
+    };
+    let series = vec![
+        line("accuracy", |point| &point.accuracy),
+        line("AUROC", |point| &point.auroc),
+    ];
+    let lowest = series
+        .iter()
+        .flat_map(|series| &series.bars)
+        .fold(0.9_f64, |lowest, bar| lowest.min(bar.1));
+    let most = points.last().map_or(1, |point| point.films);
+    Chart {
+        description: "test accuracy and AUROC by number of training films".to_owned(),
+        x_name: "training films",
+        y_name: "on the test films".to_owned(),
+        x: Scale::linear(0.0, most as f64, 5, true),
+        x_tick: |tick| format!("{tick:.0}"),
+        y: Scale::linear(lowest, 1.0, 4, true),
+        y_tick: |tick| format!("{tick:.2}"),
+        series,
+        height: 260.0,
+        ..unit_chart("Learning curve".to_owned())
     }
 }
 

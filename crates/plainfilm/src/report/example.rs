@@ -47,6 +47,7 @@ pub(super) fn example() -> ReportInput {
         operation_on_test: Some(operation.judge(&labels, 0, &test, None, Some(0.1))),
         operation: Some(operation),
         subgroups: subgroups(&labels, 0, &test),
+        learning_curve: Vec::new(),
         folds: None,
         ungrouped: None,
         errors: Vec::new(),

@@ -4,7 +4,7 @@ use super::AuditSection;
 use crate::dataset::{Part, PatientOrigin, SetAside};
 use crate::evaluate::{Operation, OperationFigures, PartMetrics, ScoredFilm, Subgroups};
 use crate::radiograph::{Fit, Preprocessing, Radiograph};
-use crate::train::{FoldSummary, HistoryRow, Ungrouped};
+use crate::train::{FoldSummary, HistoryRow, LearningPoint, Ungrouped};
 
 /// One trained network's record, as the report shows it.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +30,8 @@ pub struct ReportInput {
     pub operation_on_test: Option<OperationFigures>,
     /// The test films by sex, age, view and source.
     pub subgroups: Subgroups,
+    /// What fewer training films reached, the most films last; empty where that was not tried.
+    pub learning_curve: Vec<LearningPoint>,
     /// The folds of a cross-validation.
     pub folds: Option<FoldSummary>,
     /// The same without regard to patients.

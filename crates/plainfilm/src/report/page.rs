@@ -164,6 +164,7 @@ fn part_name(part: Part) -> &'static str {
         Part::Train => "training",
         Part::Validation => "validation",
         Part::Test => "test",
+        Part::LeftOut => "left out",
     }
 }
 

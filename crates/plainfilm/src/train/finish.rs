@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::TrainError;
 use super::folds::{FoldSummary, Ungrouped};
+use super::learning::LearningPoint;
 use super::run_folder::RunFolder;
 use super::settings::TrainSettings;
 use super::story::Story;
@@ -50,6 +51,9 @@ pub struct RunMetrics {
     /// What that does on the test films.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub operation_on_test: Option<OperationFigures>,
+    /// What fewer training films reached, up to all of them; empty unless it was asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub learning_curve: Vec<LearningPoint>,
     /// The test films by sex, age, view and source.
     #[serde(default)]
     pub subgroups: Subgroups,
@@ -86,6 +90,7 @@ impl RunMetrics {
             Part::Train => self.train.as_ref(),
             Part::Validation => self.validation.as_ref(),
             Part::Test => self.test.as_ref(),
+            Part::LeftOut => None,
         }
     }
 }
@@ -139,7 +144,12 @@ pub(super) fn finish(
         Some(last) => figures(&scored_by(&network_of(last)?, Part::Test)?),
         None => None,
     };
+    let mut learning_curve = trainer.curve.to_vec();
+    if let Some(test) = test_figures.as_ref().filter(|_| !learning_curve.is_empty()) {
+        learning_curve.push(LearningPoint::of(trainer.split, test));
+    }
     let metrics = RunMetrics {
+        learning_curve,
         labels: labels.clone(),
         positive_label: labels[positive].clone(),
         split: trainer.split.label_text(),

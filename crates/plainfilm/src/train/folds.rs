@@ -271,7 +271,7 @@ fn train_fold(
 
 /// The test films of a fold that an earlier start has finished: its metrics are there, and its films are
 /// those of the split.
-fn finished(run: &Run<'_>, split: &Split, fold: &RunFolder) -> Option<Vec<ScoredFilm>> {
+pub(super) fn finished(run: &Run<'_>, split: &Split, fold: &RunFolder) -> Option<Vec<ScoredFilm>> {
     if !fold.metrics_path().is_file() {
         return None;
     }
@@ -402,6 +402,7 @@ fn write(
         operation_on_test: Some(judged),
         subgroups: subgroups(labels, positive_label(labels), &main.films),
         last_epoch: None,
+        learning_curve: Vec::new(),
         folds: Some(main.summary.clone()),
         ungrouped: beside.map(|beside| Ungrouped {
             split: beside.split,

@@ -12,6 +12,7 @@ mod features;
 mod films;
 mod finish;
 mod folds;
+mod learning;
 mod logs;
 mod loss;
 mod merge;
@@ -32,6 +33,7 @@ pub use features::FeatureCache;
 pub use films::{LoadedFilms, read_film, without_name};
 pub use finish::{LastEpoch, RunMetrics};
 pub use folds::{FoldSummary, Shard, Ungrouped};
+pub use learning::LearningPoint;
 pub use logs::{LogError, LogSettings, MlFlowSettings, TrainingLogs};
 pub use merge::merge;
 pub use observer::{BatchProgress, Silent, TrainObserver};
@@ -115,6 +117,8 @@ pub fn train(
         features: None,
         settings,
         audit: None,
+        shares: &settings.learning_curve,
+        curve: &[],
         interrupt,
     };
     let jobs = match settings.split.folds {
@@ -148,7 +152,14 @@ pub fn train(
     };
     run.features = features.as_ref();
     let (metrics, folds) = match settings.split.folds {
-        None => (run.train_split(&splits[0], folder, observer)?.0, None),
+        None => {
+            let curve = learning::train(&run, &splits[0], folder, observer)?;
+            let run = Run {
+                curve: &curve,
+                ..run
+            };
+            (run.train_split(&splits[0], folder, observer)?.0, None)
+        }
         Some(_) => {
             let (metrics, folds) = folds::train(&run, &jobs, folder, observer)?;
             (metrics, Some(folds))
@@ -192,6 +203,10 @@ struct Run<'a> {
     settings: &'a TrainSettings,
     /// None when the run is not audited.
     audit: Option<&'a Audit>,
+    /// Of the training patients, to be trained on first.
+    shares: &'a [f64],
+    /// What they reached.
+    curve: &'a [LearningPoint],
     interrupt: &'a AtomicBool,
 }
 
@@ -272,6 +287,7 @@ impl<'a> Run<'a> {
             features: self.features,
             split,
             audit: self.audit,
+            curve: self.curve,
             settings: self.settings,
             folder,
             device: device::parse(&self.settings.device)?,

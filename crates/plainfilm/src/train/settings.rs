@@ -62,6 +62,9 @@ pub struct TrainSettings {
     /// How often the frozen layers look at a training film.
     #[serde(default)]
     pub views: Views,
+    /// Shares of the training patients that are trained on too, for a learning curve.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub learning_curve: Vec<f64>,
     /// The recipe that the settings began with, if any: for people, nothing reads it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recipe: Option<String>,
@@ -299,6 +302,7 @@ impl TrainSettings {
             } else {
                 Views::Fresh
             },
+            learning_curve: Vec::new(),
             recipe: None,
             split: SplitSettings {
                 method: SplitMethod::Grouped,
@@ -442,6 +446,15 @@ impl TrainSettings {
                     || (self.split.folds.is_some() && self.split.method == SplitMethod::Grouped),
                 "used with folds grouped by patient",
                 format!("{} split", self.split.method),
+            ),
+            (
+                "learning-curve",
+                self.learning_curve
+                    .iter()
+                    .all(|share| *share > 0.0 && *share < 1.0)
+                    && (self.learning_curve.is_empty() || self.split.folds.is_none()),
+                "shares above 0 and below 1, without folds",
+                format!("{:?}", self.learning_curve),
             ),
             (
                 "prevalence",

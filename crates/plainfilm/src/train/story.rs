@@ -70,6 +70,7 @@ impl Story<'_> {
             operation: metrics.operation.clone(),
             operation_on_test: metrics.operation_on_test.clone(),
             subgroups: metrics.subgroups.clone(),
+            learning_curve: metrics.learning_curve.clone(),
             folds: metrics.folds.clone(),
             ungrouped: metrics.ungrouped.clone(),
             errors: self.errors(test)?,
@@ -235,7 +236,10 @@ fn data_summary(dataset: &Dataset, split: &Split, metrics: &RunMetrics) -> DataS
     let mut counts = vec![[0; 3]; dataset.labels.len()];
     let mut sources = std::collections::BTreeMap::<String, Vec<usize>>::new();
     for (film, part) in dataset.films.iter().zip(&split.parts) {
-        counts[film.label][*part as usize] += 1;
+        // What a learning curve leaves out is in no part.
+        if let Some(count) = counts[film.label].get_mut(*part as usize) {
+            *count += 1;
+        }
         if let Some(source) = &film.source {
             let row = sources
                 .entry(source.clone())
