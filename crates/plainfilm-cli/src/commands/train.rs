@@ -7,7 +7,9 @@ use plainfilm::NOT_A_MEDICAL_DEVICE;
 use plainfilm::audit::AuditSummary;
 use plainfilm::bundle::is_unfinished;
 use plainfilm::dataset::{Dataset, DatasetOptions, SetAside};
-use plainfilm::evaluate::{Estimate, OperationFigures, PartMetrics, classification_report};
+use plainfilm::evaluate::{
+    Estimate, OperationFigures, PartMetrics, classification_report, figure_name,
+};
 use plainfilm::model::Freeze;
 use plainfilm::train::{
     FeatureCache, FoldSummary, LogSettings, MlFlowSettings, Outcome, RunFolder, TrainError,
@@ -348,7 +350,7 @@ fn folds_text(folds: &FoldSummary) -> String {
         .iter()
         .map(|spread| {
             vec![
-                spread.name.replace('_', " "),
+                figure_name(&spread.name),
                 spread.mean.to_string(),
                 spread.mean.number_ends(4),
                 format!("{:.4}", spread.deviation),

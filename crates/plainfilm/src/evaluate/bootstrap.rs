@@ -158,7 +158,11 @@ pub fn bca(value: f64, mut draws: Vec<f64>, left_out: &[f64]) -> Result<(f64, f6
         let share = normal.cdf(bias + z / (1.0 - acceleration * z));
         percentile(&draws, share)
     };
-    Ok((end(0.025), end(0.975)))
+    let (low, high) = (end(0.025), end(0.975));
+    if low > value || value > high {
+        return Err("resamples lie too far from the figure to correct for");
+    }
+    Ok((low, high))
 }
 
 /// A sixth of the skewness of the figure's dependence on single patients.

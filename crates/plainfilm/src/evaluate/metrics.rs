@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::delong::{auroc_interval, mean_auroc_interval};
 use super::resampled::resample;
 use super::{
-    ConfusionMatrix, Estimate, FEWEST_PATIENTS, Interval, ScoredFilm, mean_of_shares,
+    ConfusionMatrix, Estimate, FEWEST_PATIENTS, Figure, Interval, ScoredFilm, mean_of_shares,
     patient_indices, wilson_by_patient,
 };
 
@@ -57,6 +57,16 @@ pub struct PartMetrics {
     /// Films whose true label is among the two most probable; none with two labels, where it says nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub top_2_accuracy: Option<Estimate>,
+    /// The same among the five most probable; none with five labels or fewer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top_5_accuracy: Option<Estimate>,
+    /// Area under one ROC curve over all films and labels, each probability against whether it is its film's label; none
+    /// with two labels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub micro_auroc: Option<Estimate>,
+    /// The labels' areas, each weighted by its films; none with two labels, or where a label has no films.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weighted_auroc: Option<Estimate>,
     /// Rows = truth, columns = prediction, both in label order.
     pub confusion_matrix: ConfusionMatrix,
     /// Each label with its figures, in label order; a JSON object.
@@ -187,12 +197,45 @@ pub fn evaluate(labels: &[String], positive: usize, scored: &[ScoredFilm]) -> Pa
         weighted_f1: resampled.weighted_f1,
         top_2_accuracy: (labels.len() > 2)
             .then(|| Estimate::or_undefined(share(&|_| true, &|film| film.rank_of_truth() < 2))),
+        top_5_accuracy: (labels.len() > 5)
+            .then(|| Estimate::or_undefined(share(&|_| true, &|film| film.rank_of_truth() < 5))),
+        micro_auroc: (labels.len() > 2).then(|| micro_auroc(scored, &patients)),
+        weighted_auroc: (labels.len() > 2).then(|| weighted_auroc(&per_label, scored.len())),
         confusion_matrix: ConfusionMatrix::count(labels.len(), scored),
         per_label,
         not_shown: Vec::new(),
     };
     metrics.not_shown = not_shown(&metrics);
     metrics
+}
+
+/// Every film's every probability in one ranking, films of one patient together.
+fn micro_auroc(scored: &[ScoredFilm], patients: &[usize]) -> Estimate {
+    let mut truth = Vec::new();
+    let (mut scores, mut clusters) = (Vec::new(), Vec::new());
+    for (film, &patient) in scored.iter().zip(patients) {
+        for (label, &probability) in film.probabilities.iter().enumerate() {
+            truth.push(film.truth == label);
+            scores.push(probability);
+            clusters.push(patient);
+        }
+    }
+    Estimate::or_undefined(auroc_interval(&truth, &scores, &clusters))
+}
+
+/// Without an interval: the labels' areas depend on one another and on the shares of the labels.
+fn weighted_auroc(per_label: &[(String, LabelMetrics)], films: usize) -> Estimate {
+    let area: Option<f64> = per_label
+        .iter()
+        .map(|(_, label)| Some(label.auroc.value()? * label.support as f64))
+        .sum();
+    match area.filter(|_| films > 0) {
+        Some(area) => Estimate::without_interval(
+            Figure::from(area / films as f64),
+            "the weights are drawn with the films; see the labels' own",
+        ),
+        None => Estimate::or_undefined(None),
+    }
 }
 
 /// The labels whose ranking is judged: with two labels the positive one, which says it all, otherwise each

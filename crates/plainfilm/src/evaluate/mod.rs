@@ -43,7 +43,7 @@ pub use effects::{
     cramers_v, odds_ratio, standardised_difference, standardised_difference_of_shares,
 };
 pub use estimate::Estimate;
-pub use figure::Figure;
+pub use figure::{Figure, figure_name};
 pub use intervals::{Interval, mean_of_shares, wilson, wilson_by_patient};
 pub use metrics::{LabelMetrics, PartMetrics, evaluate, positive_label};
 pub(crate) use metrics::{against_the_rest, ranked_labels};

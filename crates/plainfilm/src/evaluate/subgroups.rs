@@ -6,8 +6,8 @@ use statrs::distribution::{ContinuousCDF, Normal};
 use super::delong::mean_auroc_interval;
 use super::intervals::Z;
 use super::{
-    Estimate, Interval, ScoredFilm, against_the_rest, holm, mean_of_shares, patient_indices,
-    ranked_labels, wilson_by_patient,
+    Estimate, Interval, ScoredFilm, against_the_rest, figure_name, holm, mean_of_shares,
+    patient_indices, ranked_labels, wilson_by_patient,
 };
 
 /// Groups of an attribute that are looked at, those with the most films first; the others are counted together.
@@ -91,7 +91,10 @@ pub fn subgroups(labels: &[String], positive: usize, scored: &[ScoredFilm]) -> S
                 "the others".to_owned(),
                 &others,
             );
-            comparisons.extend(gaps(labels, positive, &subgroup, &rest));
+            // Of two groups each is all others of the other: one comparison says it.
+            if index == 0 || names.len() > 2 {
+                comparisons.extend(gaps(labels, positive, &subgroup, &rest));
+            }
             found.groups.push(subgroup);
         }
         let unknown: Vec<ScoredFilm> = scored
@@ -207,8 +210,7 @@ fn gaps(labels: &[String], positive: usize, own: &Subgroup, rest: &Subgroup) -> 
             let p_value = difference_p_value(a, b)?;
             let what = match name.as_str() {
                 "sensitivity" => format!("sensitivity of “{}”", labels[positive]),
-                "auroc" => "AUROC".to_owned(),
-                other => other.replace('_', " "),
+                other => figure_name(other),
             };
             Some((
                 p_value,
@@ -273,7 +275,8 @@ mod tests {
             worse
                 .gaps
                 .iter()
-                .any(|gap| gap.starts_with("sex F: accuracy 70.0 %")),
+                .any(|gap| gap.starts_with("sex F: accuracy 70.0 %"))
+                && !worse.gaps.iter().any(|gap| gap.starts_with("sex M")),
             "{:?}",
             worse.gaps
         );

@@ -275,21 +275,25 @@ fn decision_curve(input: &ReportInput, points: &[SweepPoint]) -> Chart {
             let odds = point.threshold / (1.0 - point.threshold);
             (point.threshold, prevalence - (1.0 - prevalence) * odds)
         })
-        // The rest lies far below the picture.
-        .take_while(|(_, benefit)| *benefit > -0.06)
         .collect();
+    let top = (prevalence * 1.15).min(1.0);
+    let bottom = -0.05_f64.min(top / 4.0);
+    // What lies below the picture is a gap.
+    let shown = |points: Vec<(f64, f64)>| -> Vec<(f64, f64)> {
+        let gap = |(x, y)| (x, if y < bottom { f64::NAN } else { y });
+        points.into_iter().map(gap).collect()
+    };
     let series = match points {
         [] => Vec::new(),
         _ => vec![
             Series {
                 band: between(ends(|share| share.high), ends(|share| share.low)),
-                ..Series::line("by the network", ends(|share| share.value))
+                ..Series::line("by the network", shown(ends(|share| share.value)))
             },
-            Series::line("call every film positive", all),
+            Series::line("call every film positive", shown(all)),
             Series::line("call none", vec![(0.0, 0.0), (1.0, 0.0)]),
         ],
     };
-    let top = (prevalence * 1.15).min(1.0);
     Chart {
         description: format!(
             "net benefit at a prevalence of {:.1} %: findings found per film, less false alarms at \
@@ -298,7 +302,7 @@ fn decision_curve(input: &ReportInput, points: &[SweepPoint]) -> Chart {
         ),
         x_name: "threshold: a finding is worth (1 − t) / t alarms",
         y_name: "net benefit per film".to_owned(),
-        y: Scale::linear(-0.05_f64.min(top / 4.0), top, 4, true),
+        y: Scale::linear(bottom, top, 4, true),
         y_tick: |tick| format!("{tick:.2}"),
         series,
         height: 260.0,
@@ -334,9 +338,9 @@ fn coverage(input: &ReportInput) -> Chart {
     };
     Chart {
         description: "accuracy when only the surest films are answered".to_owned(),
-        x_name: "share of films answered, surest first",
+        x_name: "% of films answered, surest first",
         y_name: "accuracy".to_owned(),
-        x_tick: percent,
+        x_tick: |tick| format!("{:.0}", tick * 100.0),
         y: Scale::linear(low, 1.0, 4, true),
         y_tick: percent,
         series: vec![series],

@@ -1,7 +1,7 @@
 //! What the page says in tables about operation, folds and subgroups.
 
 use super::ReportInput;
-use crate::evaluate::{CalibrationMethod, Estimate, Figure};
+use crate::evaluate::{CalibrationMethod, Estimate, Figure, figure_name};
 use crate::train::FoldSummary;
 
 /// A figure and its interval, as two texts.
@@ -163,7 +163,7 @@ impl FoldsView {
                 .iter()
                 .map(|spread| {
                     (
-                        spread.name.replace('_', " "),
+                        figure_name(&spread.name),
                         number(&spread.mean),
                         format!("{:.3}", spread.deviation),
                         format!("{:.3} to {:.3}", spread.range[0], spread.range[1]),
@@ -239,10 +239,7 @@ impl<'a> SubgroupsView<'a> {
         let columns = first
             .figures
             .iter()
-            .map(|(name, _)| match name.as_str() {
-                "auroc" => "AUROC".to_owned(),
-                name => name.replace('_', " "),
-            })
+            .map(|(name, _)| figure_name(name))
             .collect();
         Some(Self {
             columns,

@@ -343,6 +343,7 @@ fn together<'a>(
         / first.split.indices(Part::Train).len().max(1) as f64;
     let (_, films, test) = pools.remove(0);
     let of_first = done.iter().filter(|(job, _)| job.repeat == first.repeat);
+    let shared = of_first.map(|(job, _)| job.split.shared_patients()).sum();
     Some(Together {
         split: format!(
             "{} folds{}; {}",
@@ -351,9 +352,9 @@ fn together<'a>(
                 1 => String::new(),
                 count => format!(", {count} times (the first of them here)"),
             },
-            first.split.label_text()
+            divided(&first.split, shared, films.len())
         ),
-        shared: of_first.map(|(job, _)| job.split.shared_patients()).sum(),
+        shared,
         summary: FoldSummary {
             accuracies,
             mean_accuracy,
@@ -371,6 +372,19 @@ fn together<'a>(
         test,
         first: first.split.clone(),
     })
+}
+
+/// How films were divided, as [`Split::label_text`] says it of one fold, of all of them.
+fn divided(first: &Split, shared: usize, films: usize) -> String {
+    let mut split = first.clone();
+    split.fold = None;
+    let text = split.label_text();
+    match text.split_once(", ") {
+        Some((how, _)) if shared > 0 => format!(
+            "{how}, patients shared between parts: {shared} of {films} test films have a sibling in training"
+        ),
+        _ => text,
+    }
 }
 
 /// Writes metrics, predictions and report of all folds together.

@@ -95,10 +95,17 @@ pub(super) fn spread(folds: &[FoldFigures], test_share: f64) -> Vec<Spread> {
                     .expect("at least one degree of freedom")
                     .inverse_cdf(0.975);
                 let half = t * deviation * (1.0 / count + test_share).sqrt();
+                // No figure but the loss is above 1, and only correlations are below 0.
+                let most = if *name == "loss" { f64::INFINITY } else { 1.0 };
+                let least = if matches!(*name, "kappa" | "mcc") {
+                    -1.0
+                } else {
+                    0.0
+                };
                 Estimate {
                     value: mean_figure,
-                    low: Figure::from(mean - half),
-                    high: Figure::from(mean + half),
+                    low: Figure::from((mean - half).max(least)),
+                    high: Figure::from((mean + half).min(most)),
                     method: "Student's t over folds, Nadeau-Bengio variance".to_owned(),
                 }
             };
@@ -135,9 +142,10 @@ mod tests {
         // t(4) = 2.776445, sqrt(0.005 (0.2 + 0.25)) = 0.0474342.
         let (low, high) = found.mean.ends().unwrap();
         assert!(
-            (high - low - 2.0 * 2.776_445 * 0.047_434_2).abs() < 1e-6,
+            (0.9 - low - 2.776_445 * 0.047_434_2).abs() < 1e-6,
             "{found:?}"
         );
+        assert_eq!(high, 1.0);
         assert_eq!(found.range, [0.8, 1.0]);
         let same = &spread(&[0.9, 0.9].map(fold), 0.25)[0];
         assert_eq!(same.mean.ends(), None);

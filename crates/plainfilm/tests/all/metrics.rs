@@ -89,6 +89,13 @@ fn every_figure_equals_scikit_learns() {
             case["top_2_accuracy"].as_f64(),
             &format!("{name}: top 2"),
         );
+        for (key, figure) in [
+            ("micro_auroc", &metrics.micro_auroc),
+            ("weighted_auroc", &metrics.weighted_auroc),
+        ] {
+            let found = figure.as_ref().and_then(Estimate::value);
+            assert_close(found, case[key].as_f64(), &format!("{name}: {key}"));
+        }
         assert_eq!(
             serde_json::to_value(&metrics.confusion_matrix).unwrap(),
             case["confusion_matrix"],
@@ -230,7 +237,11 @@ fn calibration_thresholds_and_brier_parts_equal_scipys_and_scikit_learns() {
             .collect();
         let count = films[0].probabilities.len();
         let labels: Vec<String> = (0..count).map(|label| label.to_string()).collect();
-        let fit = |method| Calibration::fit(method, &labels, 0, &films);
+        let fit = |method| {
+            let fitted = Calibration::fit(method, &labels, 0, &films);
+            assert_eq!(fitted.method, method, "case {index}: {}", fitted.chosen);
+            fitted
+        };
         let temperature = fit(CalibrationMethod::Temperature);
         // SciPy's search by values stops when the loss no longer changes.
         let expected = case["slope"].as_f64().unwrap();

@@ -150,7 +150,11 @@ impl Chart {
                 .iter()
                 .map(|(x, y)| (across(*x), up(*y)))
                 .collect();
-            canvas.line(&points, Ink::Series(index), 2.5, dash(index));
+            for piece in points.split(|(_, y)| !y.is_finite()) {
+                if !piece.is_empty() {
+                    canvas.line(piece, Ink::Series(index), 2.5, dash(index));
+                }
+            }
             // A line of few points shows where they are; a single one would not show at all.
             if (points.len() <= 2 && self.diagonal.is_none()) || !series.bars.is_empty() {
                 for point in points {
@@ -217,6 +221,21 @@ mod tests {
         assert!(svg.contains("265.0,237.0 265.0,127.0"), "{svg}");
         assert!(svg.contains("66.0,72.0 265.0,182.0 464.0,292.0"), "{svg}");
         assert!(svg.contains(">kept</text>"));
+    }
+
+    #[test]
+    fn a_point_that_is_not_a_number_is_a_gap() {
+        let points = vec![
+            (1.0, 1.0),
+            (1.5, 0.5),
+            (2.0, f64::NAN),
+            (2.5, 0.5),
+            (3.0, 0.0),
+        ];
+        let svg = chart(vec![Series::line("training", points)]).draw(Theme::Paper);
+        assert!(svg.contains(r#""66.0,72.0 165.5,182.0""#), "{svg}");
+        assert!(svg.contains(r#""364.5,182.0 464.0,292.0""#), "{svg}");
+        assert!(!svg.contains("NaN"));
     }
 
     #[test]
