@@ -116,7 +116,7 @@ fn what_does_not_go_together_is_refused() {
 
 #[test]
 fn a_chosen_threshold_and_calibration_go_with_the_model() {
-    // The site tells the label in most films, which the network learns at once: there is something to scale.
+    // The site tells the label, which the network learns at once: there is something to scale.
     let scratch = Scratch::new();
     let (films, run) = (scratch.path("films"), scratch.path("run"));
     let drawn = [
@@ -128,7 +128,7 @@ fn a_chosen_threshold_and_calibration_go_with_the_model() {
         "--size",
         "96",
         "--shortcut",
-        "0.8",
+        "1",
     ];
     assert_code(&plainfilm(&drawn), 0);
     let more = [

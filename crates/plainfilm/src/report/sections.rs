@@ -222,12 +222,23 @@ fn beside(input: &ReportInput) -> Vec<(&'static str, Cell, Cell, String)> {
     ]
 }
 
+/// One group's figures.
+pub(super) struct SubgroupRow<'a> {
+    pub attribute: &'a str,
+    pub group: &'a str,
+    pub films: usize,
+    pub patients: usize,
+    /// Of the films, those with the finding.
+    pub share: String,
+    pub figures: Vec<Cell>,
+}
+
 /// Figures by group.
 pub(super) struct SubgroupsView<'a> {
     /// Names of the columns of figures.
     pub columns: Vec<String>,
-    /// Attribute, group, films, patients, share with the finding, figures.
-    pub rows: Vec<(&'a str, &'a str, usize, usize, String, Vec<Cell>)>,
+    /// One a group.
+    pub rows: Vec<SubgroupRow<'a>>,
     /// Gaps that luck does not explain.
     pub gaps: &'a [String],
 }
@@ -248,22 +259,19 @@ impl<'a> SubgroupsView<'a> {
                 .iter()
                 .map(|group| {
                     let share = Figure::ratio(group.positives as f64, group.n as f64);
-                    let cells = group
-                        .figures
-                        .iter()
-                        .map(|(name, figure)| match name.as_str() {
-                            "auroc" => number(figure),
-                            _ => percent(figure),
-                        })
-                        .collect();
-                    (
-                        group.attribute.as_str(),
-                        group.group.as_str(),
-                        group.n,
-                        group.patients,
-                        share.percent(0),
-                        cells,
-                    )
+                    let cells = group.figures.iter();
+                    let figures = cells.map(|(name, figure)| match name.as_str() {
+                        "auroc" => number(figure),
+                        _ => percent(figure),
+                    });
+                    SubgroupRow {
+                        attribute: &group.attribute,
+                        group: &group.group,
+                        films: group.n,
+                        patients: group.patients,
+                        share: share.percent(0),
+                        figures: figures.collect(),
+                    }
                 })
                 .collect(),
             gaps: &subgroups.gaps,

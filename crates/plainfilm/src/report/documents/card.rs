@@ -2,7 +2,8 @@
 //! 2019).
 
 use super::{
-    BLANK, films_text, model_text, operation_text, plain, results_text, split_text, subgroups_text,
+    BLANK, data_name, films_text, model_text, operation_text, plain, results_text, split_text,
+    subgroups_text,
 };
 use crate::NOT_A_MEDICAL_DEVICE;
 use crate::dataset::Part;
@@ -36,7 +37,7 @@ pub(super) fn text(input: &ReportInput) -> String {
             "Training data",
             Some(format!(
                 "{}. {}{synthetic} {}",
-                plain(&input.data.origin),
+                plain(&data_name(input)),
                 films_text(input),
                 plain(&split_text(input))
             )),
@@ -63,9 +64,24 @@ pub(super) fn text(input: &ReportInput) -> String {
         input.run.seed,
         input.run.threads,
         plain(&input.run.device),
-        input.settings.replace("```", "")
+        settings(&input.settings)
     ));
     text
+}
+
+/// The settings without the paths of this machine.
+fn settings(text: &str) -> String {
+    let lines = text.replace("```", "");
+    lines
+        .lines()
+        .map(|line| match line.split_once(" = \"") {
+            Some((key @ ("data" | "path"), path)) => {
+                let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
+                format!("{key} = \"{name}\n")
+            }
+            _ => format!("{line}\n"),
+        })
+        .collect()
 }
 
 /// A table of the test films' figures, and what they do not show.
@@ -101,12 +117,7 @@ fn results(input: &ReportInput) -> String {
 fn front_matter(input: &ReportInput) -> String {
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
     let name = quoted(&input.title);
-    let data = std::path::Path::new(&input.data.origin);
-    let data = data
-        .file_name()
-        .map_or(input.data.origin.as_str().into(), |name| {
-            name.to_string_lossy()
-        });
+    let data = data_name(input);
     let mut text = format!(
         "---\nlicense: other\nlicense_name: of-the-films\nlibrary_name: plainfilm\npipeline_tag: \
          image-classification\ntags:\n- chest-x-ray\n- research-only\n- not-a-medical-device\nmetrics:\n- accuracy\n\
@@ -144,4 +155,18 @@ fn front_matter(input: &ReportInput) -> String {
         }
     }
     text + "---\n\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_of_this_machine_stay_here() {
+        let text = "data = \"/home/me/films\"\nseed = 1\n[weights]\npath = \"/tmp/a.pth\"\n";
+        assert_eq!(
+            settings(text),
+            "data = \"films\"\nseed = 1\n[weights]\npath = \"a.pth\"\n"
+        );
+    }
 }

@@ -2,8 +2,8 @@
 //! doi:10.1148/ryai.240300).
 
 use super::{
-    checklist, errors_text, films_text, heading, item, model_text, operation_text, results_text,
-    split_text, subgroups_text, uncertainty_text,
+    checklist, data_name, errors_text, films_text, heading, item, model_text, operation_text,
+    results_text, split_text, subgroups_text, uncertainty_text,
 };
 use crate::report::ReportInput;
 
@@ -27,7 +27,7 @@ pub(super) fn text(input: &ReportInput) -> String {
         item(
             "7",
             "where the data come from",
-            format!("{}; {sources}.", input.data.origin),
+            format!("{}; {sources}.", data_name(input)),
         ),
         item("8", "who was included and who was not", None),
         item(
@@ -83,7 +83,7 @@ pub(super) fn text(input: &ReportInput) -> String {
                 format!("Weights: the epoch kept on validation films, {}. {operation}", kept(input))
             }),
         ),
-        item("27", "ensembles", "None: one network.".to_owned()),
+        item("27", "ensembles", "None.".to_owned()),
         heading("Evaluation"),
         item(
             "28",

@@ -85,22 +85,37 @@ fn plain(text: &str) -> String {
 /// The films by part, patients and labels, in a sentence.
 fn films_text(input: &ReportInput) -> String {
     let data = &input.data;
-    let labels: Vec<String> = input
-        .labels
-        .iter()
-        .zip(&data.counts)
-        .map(|(label, [train, validation, test])| {
-            format!("{label}: {train} training, {validation} validation, {test} test films")
-        })
-        .collect();
-    format!(
-        "{} of {} ({}); patients: {} in training, {} in validation, {} in the test part. Set aside as unreadable: {}.",
+    let all = format!(
+        "{} of {}",
         counted(data.counts.iter().flatten().sum(), "film"),
-        counted(data.patients_in_all, "patient"),
-        labels.join("; "),
-        data.patients[0],
-        data.patients[1],
-        data.patients[2],
+        counted(data.patients_in_all, "patient")
+    );
+    let labels = input.labels.iter().zip(&data.counts);
+    let parts = if input.folds.is_some() {
+        // Every film is a test film of one fold and a training film of the others.
+        let labels: Vec<String> = labels
+            .map(|(label, counts)| format!("{label}: {}", counts.iter().sum::<usize>()))
+            .collect();
+        format!(
+            "{}; each film is tested by a network that did not train on it",
+            labels.join("; ")
+        )
+    } else {
+        let labels: Vec<String> = labels
+            .map(|(label, [train, validation, test])| {
+                format!("{label}: {train} training, {validation} validation, {test} test films")
+            })
+            .collect();
+        format!(
+            "{}; patients: {} in training, {} in validation, {} in the test part",
+            labels.join("; "),
+            data.patients[0],
+            data.patients[1],
+            data.patients[2]
+        )
+    };
+    format!(
+        "{all} ({parts}). Set aside as unreadable: {}.",
         data.set_aside.len()
     )
 }
@@ -116,14 +131,15 @@ fn patients_text(input: &ReportInput) -> &'static str {
 }
 
 fn split_text(input: &ReportInput) -> String {
-    let shared = match input.data.shared_test_films {
-        0 => "No test film shows a patient of the training part.".to_owned(),
-        count => format!("{count} test films show a patient who is in the training part too."),
-    };
-    format!(
-        "{} {} {shared}",
-        input.data.split_method,
-        patients_text(input)
+    format!("{}. {}", input.data.split_method, patients_text(input))
+}
+
+/// The data's name without its path, which is this machine's business.
+fn data_name(input: &ReportInput) -> String {
+    let path = std::path::Path::new(&input.data.origin);
+    path.file_name().map_or_else(
+        || input.data.origin.clone(),
+        |name| name.to_string_lossy().into_owned(),
     )
 }
 
@@ -183,7 +199,11 @@ fn model_text(input: &ReportInput) -> String {
 }
 
 fn operation_text(input: &ReportInput) -> Option<String> {
-    let operation = input.operation.as_ref()?;
+    let Some(operation) = input.operation.as_ref() else {
+        return input.folds.as_ref().map(|_| {
+            "Each fold's network was calibrated, and its threshold chosen, on validation films of its own.".to_owned()
+        });
+    };
     let threshold = if input.labels.len() == 2 {
         format!(
             "{} from a probability of {:.3} on ({})",

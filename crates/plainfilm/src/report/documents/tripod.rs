@@ -1,8 +1,8 @@
 //! TRIPOD+AI: reporting of prediction models (Collins et al., BMJ 2024;385:e078378, doi:10.1136/bmj-2023-078378).
 
 use super::{
-    checklist, errors_text, films_text, heading, item, model_text, operation_text, results_text,
-    split_text, subgroups_text, uncertainty_text,
+    checklist, data_name, errors_text, films_text, heading, item, model_text, operation_text,
+    results_text, split_text, subgroups_text, uncertainty_text,
 };
 use crate::report::ReportInput;
 
@@ -28,7 +28,7 @@ pub(super) fn text(input: &ReportInput) -> String {
         item(
             "5a",
             "sources of data, and why these",
-            format!("{}.", input.data.origin),
+            format!("{}.", data_name(input)),
         ),
         item("5b", "dates of the data", None),
         item("6a", "setting", None),

@@ -149,7 +149,10 @@ mod tests {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../reference/logs/events.bin");
         let expected = std::fs::read(path).expect("the reference output is committed");
         let mut written = record(&version_event(1_700_000_000.25));
-        let values = [("epoch/train_loss", 0.693_147_18), ("test/accuracy", 0.984)];
+        let values = [
+            ("epoch/train_loss", std::f64::consts::LN_2),
+            ("test/accuracy", 0.984),
+        ];
         let values = values.map(|(name, value)| (name.to_owned(), value));
         written.extend(record(&scalar_event(1_700_000_001.5, 1, &values)));
         written.extend(record(&scalar_event(1_700_000_002.0, 300, &values[..1])));
