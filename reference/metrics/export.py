@@ -114,6 +114,11 @@ def case(name, labels, positive, truth, probabilities):
         # Of equal probabilities the first label comes first.
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :2]
         top_2 = float((order == truth[:, None]).any(1).mean())
+    micro = weighted = None
+    if not binary:
+        micro = number(roc_auc_score(onehot.ravel(), probabilities.ravel()))
+        if not absent:
+            weighted = number(roc_auc_score(truth, probabilities, multi_class="ovr", average="weighted", labels=classes))
     matrix = confusion_matrix(truth, predicted, labels=classes)
     precision, recall, f1, support = precision_recall_fscore_support(
         truth, predicted, labels=classes, zero_division=np.nan
@@ -151,6 +156,8 @@ def case(name, labels, positive, truth, probabilities):
         "macro_f1": number(np.nanmean(f1)),
         "weighted_f1": number(np.nansum(f1 * support) / support[~np.isnan(f1)].sum()),
         "top_2_accuracy": top_2,
+        "micro_auroc": micro,
+        "weighted_auroc": weighted,
         "confusion_matrix": matrix.tolist(),
         "per_label": [
             {

@@ -122,6 +122,29 @@ pub fn resolve(
     if args.folds.is_some() {
         settings.split.folds = args.folds;
     }
+    replace(&mut settings.learning_curve, args.learning_curve.clone());
+    if args.repeats.is_some() {
+        settings.split.repeats = args.repeats;
+    }
+    if let Some(shard) = parse("--shard", args.shard.as_deref())? {
+        settings.split.shard = Some(shard);
+    }
+    if args.both_splits {
+        settings.split.both = true;
+    }
+    let operation = &mut settings.operation;
+    replace(
+        &mut operation.calibration,
+        parse("--calibration", args.calibration.as_deref())?,
+    );
+    replace(
+        &mut operation.threshold,
+        parse("--threshold", args.threshold.as_deref())?,
+    );
+    replace(&mut operation.not_sure, args.not_sure);
+    if args.prevalence.is_some() {
+        operation.prevalence = args.prevalence;
+    }
     preprocess(&args.preprocessing, &mut settings.preprocessing)?;
     augmentation(args, &mut settings);
     settings.check()?;
@@ -416,6 +439,16 @@ mod tests {
         for (name, model, freeze, epochs, batch, rate, selection, views) in [
             (
                 "default",
+                "efficientnet-lite0",
+                Freeze::Backbone,
+                60,
+                32,
+                3e-3,
+                Selection::Best,
+                Views::Kept(8),
+            ),
+            (
+                "linear-probe",
                 "efficientnet-lite0",
                 Freeze::Backbone,
                 60,

@@ -16,7 +16,7 @@ pub use audit::AuditArgs;
 pub use data::{DataArgs, DataVerb};
 pub use explain::ExplainArgs;
 pub use predict::{CompareArgs, EvaluateArgs, PredictArgs};
-pub use train::TrainArgs;
+pub use train::{MergeArgs, TrainArgs};
 pub use weights::{WeightsArgs, WeightsVerb};
 
 /// Train, evaluate and judge chest X-ray classifiers.
@@ -45,6 +45,8 @@ pub enum Verb {
     Audit(AuditArgs),
     /// Train a network on a folder, a manifest or a zip of films, and write its report
     Train(Box<TrainArgs>),
+    /// Put the shards of a cross-validation together, and write the report of the whole
+    Merge(MergeArgs),
     /// Score labelled films with a trained model and print its figures
     Evaluate(EvaluateArgs),
     /// Compare networks on the films that all of them scored, with tests and intervals

@@ -61,6 +61,10 @@ pub struct EvaluateArgs {
     /// Rename the data's labels to the model's
     #[arg(long, value_name = "FROM=TO,…", value_delimiter = ',')]
     pub map: Vec<String>,
+    /// Share of patients with the finding among those to come, for predictive values [default: that of the
+    /// films]
+    #[arg(long, value_name = "X", value_parser = share)]
+    pub prevalence: Option<f64>,
     /// Also write metrics.json, predictions.csv and split.csv (the patients) into this folder
     #[arg(long, value_name = "DIR")]
     pub output: Option<PathBuf>,
@@ -87,6 +91,14 @@ pub struct CompareArgs {
     /// How to print
     #[arg(long, value_enum, default_value_t = TableFormat::Table)]
     pub format: TableFormat,
+}
+
+/// A share of patients: above 0 and below 1.
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if value > 0.0 && value < 1.0 => Ok(value),
+        _ => Err("expected a number above 0 and below 1".to_owned()),
+    }
 }
 
 /// `--precision`

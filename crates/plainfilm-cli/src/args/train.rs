@@ -93,9 +93,43 @@ pub struct TrainArgs {
     /// Cross-validation with this many folds
     #[arg(long, value_name = "K", help_heading = "Split")]
     pub folds: Option<usize>,
+    /// With --folds: deal the films to folds this many times
+    #[arg(long, value_name = "N", help_heading = "Split")]
+    pub repeats: Option<usize>,
+    /// With --folds: train only every N-th fold, from the I-th on; `plainfilm merge` puts shards together
+    #[arg(long, value_name = "I/N", help_heading = "Split")]
+    pub shard: Option<String>,
+    /// With --folds: cross-validate again without regard to patients, to show what that flatters
+    #[arg(long, help_heading = "Split")]
+    pub both_splits: bool,
+    /// Train on these shares of the training patients too, such as 0.1,0.25,0.5, and draw the test figures over
+    /// the number of training films
+    #[arg(
+        long,
+        value_name = "X,Y",
+        value_delimiter = ',',
+        help_heading = "Split"
+    )]
+    pub learning_curve: Option<Vec<f64>>,
     /// Regular expression with one group that finds the patient in a file's name
     #[arg(long, value_name = "REGEX", help_heading = "Split")]
     pub patient_pattern: Option<String>,
+
+    /// How probabilities are corrected, fitted on the validation films: none, temperature, or (two labels)
+    /// platt [default: temperature]
+    #[arg(long, value_name = "METHOD", help_heading = "Operation")]
+    pub calibration: Option<String>,
+    /// From which probability on a film is called positive (two labels): a number, or chosen on the
+    /// validation films by youden, sensitivity=X, specificity=X or cost=MISS:ALARM [default: 0.5]
+    #[arg(long, value_name = "RULE", help_heading = "Operation")]
+    pub threshold: Option<String>,
+    /// Share of patients with the finding among those to come, for predictive values and costs
+    /// [default: that of the films]
+    #[arg(long, value_name = "X", help_heading = "Operation")]
+    pub prevalence: Option<f64>,
+    /// Share of validation films that may be answered with "not sure" [default: 0]
+    #[arg(long, value_name = "X", help_heading = "Operation")]
+    pub not_sure: Option<f64>,
 
     #[command(flatten)]
     pub preprocessing: PreprocessingArgs,
@@ -116,6 +150,21 @@ pub struct TrainArgs {
     #[arg(long, help_heading = "Augmentation")]
     pub flip: bool,
 
+    /// Also write event files for TensorBoard, into the run's `tensorboard`
+    #[arg(long, help_heading = "Logs")]
+    pub tensorboard: bool,
+    /// Also tell an MLflow server, such as http://127.0.0.1:5000
+    #[arg(long, value_name = "ADDRESS", help_heading = "Logs")]
+    pub mlflow: Option<String>,
+    /// With --mlflow: the experiment, which is made where it is missing
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "plainfilm",
+        help_heading = "Logs"
+    )]
+    pub mlflow_experiment: String,
+
     /// Where to compute: cpu, vulkan[:N], cuda[:N] or metal[:N] [default: cpu]
     #[arg(long, value_name = "DEVICE", help_heading = "Machine")]
     pub device: Option<String>,
@@ -127,6 +176,23 @@ pub struct TrainArgs {
     pub precision: Option<PrecisionArg>,
     /// Threads [default: all cores]
     #[arg(long, value_name = "N", value_parser = super::threads, help_heading = "Machine")]
+    pub threads: Option<usize>,
+}
+
+/// Put the shards of a cross-validation together.
+#[derive(Debug, Args)]
+pub struct MergeArgs {
+    /// Run folders of `train --folds K --shard I/N`: all N of them
+    #[arg(required = true, value_name = "RUN")]
+    pub shards: Vec<PathBuf>,
+    /// Where the whole goes: a folder that is not there yet, or empty
+    #[arg(long, value_name = "DIR")]
+    pub run: PathBuf,
+    /// Where the films are here [default: where the first shard found them]
+    #[arg(long, value_name = "DATA")]
+    pub data: Option<PathBuf>,
+    /// Threads [default: all cores]
+    #[arg(long, value_name = "N", value_parser = super::threads)]
     pub threads: Option<usize>,
 }
 

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use plainfilm::NOT_A_MEDICAL_DEVICE;
 use plainfilm::dataset::{Dataset, DatasetOptions, Split};
-use plainfilm::evaluate::{PartMetrics, evaluate};
+use plainfilm::evaluate::{
+    Operation, OperationFigures, PartMetrics, Subgroups, evaluate, subgroups,
+};
 use plainfilm::predict::{Predictor, score_dataset};
 use plainfilm::train::RunFolder;
 use serde::Serialize;
 
-use super::train::{figures_text, print_set_aside};
+use super::train::{figures_text, operation_text, print_set_aside};
 use crate::args::{EvaluateArgs, TableFormat};
 use crate::exit::{Exit, UsageError};
 use crate::printer::{Printer, Style};
@@ -22,6 +24,12 @@ struct Output {
     labels: Vec<String>,
     positive_label: String,
     test: PartMetrics,
+    /// As the model file has it; none in files from before there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operation: Option<Operation>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operation_on_test: Option<OperationFigures>,
+    subgroups: Subgroups,
     set_aside: usize,
     notice: &'static str,
 }
@@ -41,7 +49,15 @@ pub fn run(args: &EvaluateArgs, printer: &Printer) -> anyhow::Result<Exit> {
     });
     bar.finish_and_clear();
     print_set_aside(&scored.set_aside, printer);
+    let operation = header.operation.clone();
+    let operation_on_test = operation.as_ref().map(|operation| {
+        let (labels, positive) = (&header.labels, predictor.positive());
+        operation.judge(labels, positive, &scored.films, None, args.prevalence)
+    });
     let output = Output {
+        operation,
+        operation_on_test,
+        subgroups: subgroups(&header.labels, predictor.positive(), &scored.films),
         labels: header.labels.clone(),
         positive_label: header.labels[predictor.positive()].clone(),
         test: evaluate(&header.labels, predictor.positive(), &scored.films),
@@ -50,20 +66,27 @@ pub fn run(args: &EvaluateArgs, printer: &Printer) -> anyhow::Result<Exit> {
     };
     let json = serde_json::to_string_pretty(&output)? + "\n";
     match args.format {
-        TableFormat::Table => printer.data(&figures_text(&output.test)),
+        TableFormat::Table => {
+            printer.data(&figures_text(&output.test));
+            if let Some(figures) = &output.operation_on_test {
+                printer.data(&operation_text(figures));
+            }
+        }
         TableFormat::Json => printer.data(&json),
     }
     if let Some(path) = &args.output {
         let folder = RunFolder::at(path);
         folder.create()?;
         folder.write("metrics.json", json.as_bytes())?;
-        folder.write_predictions(&header.labels, &scored.films, &|film| {
-            predictor.label(&film.probabilities)
-        })?;
+        folder.write_predictions(&header.labels, &scored.films)?;
         // Who the patients are: `compare` needs it.
         Split::all_test(&dataset).write_csv(&dataset, &folder.split_path())?;
         folder.write_set_aside(&scored.set_aside)?;
     }
+    for gap in &output.subgroups.gaps {
+        printer.warning(&format!("not the same for all: {gap}"));
+    }
+    printer.line(&predictor.operation_text());
     printer.line(&printer.styled(Style::Dim, NOT_A_MEDICAL_DEVICE));
     Ok(Exit::after(output.set_aside))
 }

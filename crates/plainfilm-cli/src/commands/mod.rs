@@ -35,6 +35,7 @@ pub fn run(cli: Cli, printer: &Printer) -> anyhow::Result<Exit> {
         Verb::Data(args) => data::run(args.verb, printer),
         Verb::Audit(args) => audit::run(&args, printer),
         Verb::Train(args) => train::run(&args, printer),
+        Verb::Merge(args) => train::run_merge(&args, printer),
         Verb::Evaluate(args) => evaluate::run(&args, printer),
         Verb::Compare(args) => compare::run(&args, printer),
         Verb::Predict(args) => predict::run(&args, printer),

@@ -24,6 +24,9 @@ const CHUNK: usize = 16;
 /// How `--explain` makes its maps.
 const METHODS: [Method; 1] = [Method::GradCam];
 
+/// The answer where a model file leaves films without one: the label is then none, and this the reason.
+const NOT_SURE: &str = "not sure";
+
 /// What became of one input; its JSON is a stable output.
 #[derive(Debug, Serialize)]
 pub struct Prediction {
@@ -146,6 +149,7 @@ fn print_scores(
             audit.sentence
         ));
     }
+    printer.line(&predictor.operation_text());
     printer.line(&printer.styled(Style::Dim, &footer(predictor, name, &predictions)));
     Ok(Exit::after(set_aside))
 }
@@ -262,6 +266,17 @@ fn prediction(predictor: &Predictor, input: &Input, scored: Scored) -> Predictio
             reason: Some(reason),
             maps: None,
         },
+        Ok((values, maps)) if predictor.is_not_sure(&values) => Prediction {
+            path,
+            status: Status::Scored,
+            label: None,
+            probabilities: Some(Probabilities(
+                header.labels.iter().cloned().zip(values).collect(),
+            )),
+            threshold: Some(header.threshold.value),
+            reason: Some(NOT_SURE.to_owned()),
+            maps,
+        },
         Ok((values, maps)) => Prediction {
             path,
             status: Status::Scored,
@@ -338,7 +353,8 @@ fn table(predictor: &Predictor, predictions: &[Prediction]) -> String {
             let mut row = vec![prediction.path.clone()];
             match &prediction.probabilities {
                 Some(probabilities) => {
-                    row.push(prediction.label.clone().unwrap_or_default());
+                    let label = prediction.label.clone();
+                    row.push(label.unwrap_or_else(|| format!("({NOT_SURE})")));
                     row.extend(probabilities.0.iter().map(|(_, p)| format!("{p:.3}")));
                     let first = prediction.maps.as_ref().and_then(|maps| maps.maps.first());
                     row.extend(first.map(|map| lung_cell(map.lungs.as_ref())));

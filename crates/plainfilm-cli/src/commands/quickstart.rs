@@ -75,7 +75,7 @@ pub fn run(args: &QuickstartArgs, printer: &Printer) -> anyhow::Result<Exit> {
     settings.preprocessing.size = INPUT_SIZE;
     settings.epochs = EPOCHS;
     let folder = RunFolder::at(&run);
-    let outcome = train::train(settings, None, &folder, None, printer)?;
+    let outcome = train::train(settings, train::With::default(), &folder, printer)?;
 
     step(
         printer,

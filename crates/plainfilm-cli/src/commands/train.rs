@@ -7,19 +7,24 @@ use plainfilm::NOT_A_MEDICAL_DEVICE;
 use plainfilm::audit::AuditSummary;
 use plainfilm::bundle::is_unfinished;
 use plainfilm::dataset::{Dataset, DatasetOptions, SetAside};
-use plainfilm::evaluate::{Estimate, PartMetrics, classification_report};
+use plainfilm::evaluate::{
+    Estimate, OperationFigures, PartMetrics, classification_report, figure_name,
+};
 use plainfilm::model::Freeze;
-use plainfilm::train::{FeatureCache, Outcome, RunFolder, TrainError, TrainSettings};
+use plainfilm::train::{
+    FeatureCache, FoldSummary, LogSettings, MlFlowSettings, Outcome, RunFolder, TrainError,
+    TrainSettings, TrainingLogs, merge,
+};
 use plainfilm::weights::{ImportOptions, StartingWeights};
 
 use super::table::{Align, render};
 use super::{verdict_style, verdict_word};
-use crate::args::TrainArgs;
+use crate::args::{MergeArgs, TrainArgs};
 use crate::exit::{Exit, UsageError};
 use crate::interrupt;
 use crate::printer::{Printer, Style};
 use crate::progress::TrainingDisplay;
-use crate::settings::{WeightsFile, resolve, use_threads};
+use crate::settings::{WeightsFile, available_threads, resolve, use_threads};
 
 /// How many films of a list are named on the terminal.
 pub const NAMED: usize = 5;
@@ -45,8 +50,49 @@ pub fn run(args: &TrainArgs, printer: &Printer) -> anyhow::Result<Exit> {
     };
     use_threads(settings.threads)?;
     let cache = feature_cache(args.cache_size);
-    let outcome = train(settings, weights, &folder, cache.as_ref(), printer)?;
+    let logs = LogSettings {
+        tensorboard: args.tensorboard,
+        mlflow: args.mlflow.clone().map(|address| MlFlowSettings {
+            address,
+            experiment: args.mlflow_experiment.clone(),
+            run_id: None,
+        }),
+    };
+    let with = With {
+        weights,
+        cache: cache.as_ref(),
+        logs,
+    };
+    let outcome = train(settings, with, &folder, printer)?;
     Ok(Exit::after(outcome.set_aside.len()))
+}
+
+/// Puts shards together.
+///
+/// # Errors
+///
+/// When the shards are not all there, or not of one cross-validation.
+pub fn run_merge(args: &MergeArgs, printer: &Printer) -> anyhow::Result<Exit> {
+    refuse_used(&args.run)?;
+    let shards: Vec<RunFolder> = args.shards.iter().map(|path| RunFolder::at(path)).collect();
+    let folder = RunFolder::at(&args.run);
+    let mut settings = merge(&shards, args.data.as_deref(), &folder)?;
+    settings.threads = args.threads.unwrap_or_else(available_threads);
+    use_threads(settings.threads)?;
+    // Every fold is finished: nothing is trained, and no features are needed.
+    let outcome = train(settings, With::default(), &folder, printer)?;
+    Ok(Exit::after(outcome.set_aside.len()))
+}
+
+/// What a training goes with, beside its settings.
+#[derive(Default)]
+pub struct With<'a> {
+    /// Weights to start from.
+    pub weights: Option<WeightsFile>,
+    /// Where features are kept between runs.
+    pub cache: Option<&'a FeatureCache>,
+    /// Whom it is told to.
+    pub logs: LogSettings,
 }
 
 /// Trains into a folder on the threads that are there, and prints the result.
@@ -56,9 +102,8 @@ pub fn run(args: &TrainArgs, printer: &Printer) -> anyhow::Result<Exit> {
 /// Whatever kept it from its end.
 pub fn train(
     mut settings: TrainSettings,
-    weights: Option<WeightsFile>,
+    with: With<'_>,
     folder: &RunFolder,
-    cache: Option<&FeatureCache>,
     printer: &Printer,
 ) -> anyhow::Result<Outcome> {
     let interrupt = interrupt::listen();
@@ -71,15 +116,17 @@ pub fn train(
         },
     )?;
     settings.labels.clone_from(&dataset.labels);
-    if let Some(weights) = weights {
+    if let Some(weights) = with.weights {
         start_from(&weights, &mut settings, printer)?;
     }
     // The run folder must know where the films are from wherever it is resumed.
     settings.data = std::path::absolute(&settings.data)?;
     describe(&dataset, &settings, folder, printer);
     let mut display = TrainingDisplay::new(printer);
-    let result =
-        plainfilm::train::train(dataset, &settings, folder, cache, interrupt, &mut display);
+    let mut logs = TrainingLogs::open(&with.logs, folder, &settings, &mut display)?;
+    let cache = with.cache;
+    let result = plainfilm::train::train(dataset, &settings, folder, cache, interrupt, &mut logs);
+    logs.finish(result.as_ref().ok().map(|outcome| &outcome.metrics));
     display.finish();
     if let Err(TrainError::Interrupted { .. }) = &result {
         let run = folder.root().display();
@@ -145,6 +192,12 @@ fn new_folder(named: Option<&Path>, settings: &TrainSettings) -> anyhow::Result<
         Some(path) => path.to_owned(),
         None => unused_name(settings.recipe.as_deref().unwrap_or(settings.model.name())),
     };
+    refuse_used(&path)?;
+    Ok(RunFolder::at(&path))
+}
+
+/// Refuses a folder that holds something.
+fn refuse_used(path: &Path) -> anyhow::Result<()> {
     // A run that was killed before it wrote its settings left nothing that counts.
     let is_used = path.read_dir().is_ok_and(|mut entries| {
         entries.any(|entry| entry.is_ok_and(|entry| !is_unfinished(&entry.path())))
@@ -156,7 +209,7 @@ fn new_folder(named: Option<&Path>, settings: &TrainSettings) -> anyhow::Result<
         ))
         .into());
     }
-    Ok(RunFolder::at(&path))
+    Ok(())
 }
 
 /// `runs/<time>-<name>`, with a number where two runs begin within a second.
@@ -231,6 +284,15 @@ fn print_outcome(outcome: &Outcome, folder: &RunFolder, printer: &Printer) {
     if let Some(part) = part {
         printer.data(&figures_text(part));
     }
+    if let Some(figures) = &metrics.operation_on_test {
+        printer.data(&operation_text(figures));
+    }
+    if let Some(operation) = &metrics.operation {
+        printer.line(&format!(
+            "probabilities: {}; threshold {:.3} ({})",
+            operation.calibration.chosen, operation.threshold, operation.chosen
+        ));
+    }
     if let (Some(last), Some(best)) = (&metrics.last_epoch, metrics.best_epoch) {
         printer.data(&format!(
             "above: epoch {best}, the best by validation loss. The last, epoch {}: accuracy {}, AUROC {}, loss {}\n",
@@ -238,17 +300,22 @@ fn print_outcome(outcome: &Outcome, folder: &RunFolder, printer: &Printer) {
         ));
     }
     if let Some(folds) = &outcome.folds {
+        printer.data(&folds_text(folds));
+    }
+    if let Some(other) = &metrics.ungrouped {
         printer.data(&format!(
-            "accuracy by fold: {} (mean {:.4}, standard deviation {:.4})\n",
-            folds
-                .accuracies
-                .iter()
-                .map(|a| format!("{a:.4}"))
-                .collect::<Vec<_>>()
-                .join(" "),
-            folds.mean_accuracy,
-            folds.accuracy_deviation
+            "the same cross-validation without regard to patients: accuracy {} ({}), AUROC {} ({}); {} of {} test \
+             films show a patient who is in training\n",
+            other.test.accuracy.percent(1),
+            other.test.accuracy.percent_ends(1),
+            other.test.auroc,
+            other.test.auroc.number_ends(4),
+            other.test_films_with_patient_in_training,
+            other.test.n
         ));
+    }
+    for gap in &metrics.subgroups.gaps {
+        printer.warning(&format!("not the same for all: {gap}"));
     }
     if let Some(audit) = &metrics.audit {
         print_audit(audit, printer);
@@ -267,6 +334,53 @@ fn print_outcome(outcome: &Outcome, folder: &RunFolder, printer: &Printer) {
         printer.styled(Style::Bold, &report.display().to_string())
     ));
     printer.line(&printer.styled(Style::Dim, NOT_A_MEDICAL_DEVICE));
+}
+
+/// How figures differ from fold to fold, for stdout.
+fn folds_text(folds: &FoldSummary) -> String {
+    let list: Vec<String> = folds.accuracies.iter().map(|a| format!("{a:.4}")).collect();
+    let mut text = format!(
+        "accuracy by fold: {} (mean {:.4}, standard deviation {:.4})\n",
+        list.join(" "),
+        folds.mean_accuracy,
+        folds.accuracy_deviation
+    );
+    let rows: Vec<Vec<String>> = folds
+        .spread
+        .iter()
+        .map(|spread| {
+            vec![
+                figure_name(&spread.name),
+                spread.mean.to_string(),
+                spread.mean.number_ends(4),
+                format!("{:.4}", spread.deviation),
+                format!("{:.4} to {:.4}", spread.range[0], spread.range[1]),
+            ]
+        })
+        .collect();
+    let header = format!("over {} folds", folds.accuracies.len());
+    let columns = [
+        (header.as_str(), Align::Left),
+        ("mean", Align::Right),
+        ("95 % interval of the mean", Align::Right),
+        ("deviation", Align::Right),
+        ("folds", Align::Right),
+    ];
+    text.push_str(&render(&columns, &rows));
+    for repeat in &folds.pooled {
+        let figure = |name| {
+            repeat
+                .figure(name)
+                .map_or("n/a".to_owned(), |value| format!("{value:.4}"))
+        };
+        text.push_str(&format!(
+            "repeat {}, all folds together: accuracy {}, AUROC {}\n",
+            repeat.repeat,
+            figure("accuracy"),
+            figure("auroc")
+        ));
+    }
+    text
 }
 
 /// The audit's verdict below the figures that it is about.
@@ -354,6 +468,49 @@ pub fn figures_text(part: &PartMetrics) -> String {
         confusion_text(part),
         not_shown_text(part),
     )
+}
+
+/// What thresholds do, for stdout; empty with more than two labels.
+pub fn operation_text(figures: &OperationFigures) -> String {
+    let percent = |figure: &Estimate| match figure.percent_ends(0) {
+        ends if ends.is_empty() => figure.percent(1),
+        ends => format!("{} ({ends})", figure.percent(1)),
+    };
+    let rows: Vec<Vec<String>> = figures
+        .points
+        .iter()
+        .map(|point| {
+            let of = &point.figures;
+            let mut row = vec![point.rule.clone(), format!("{:.3}", point.threshold)];
+            row.extend([&of.sensitivity, &of.specificity, &of.ppv, &of.npv].map(percent));
+            row
+        })
+        .collect();
+    let mut text = String::new();
+    if !rows.is_empty() {
+        let columns = [
+            ("threshold", Align::Left),
+            ("from", Align::Right),
+            ("sensitivity", Align::Right),
+            ("specificity", Align::Right),
+            ("PPV", Align::Right),
+            ("NPV", Align::Right),
+        ];
+        text = format!(
+            "{}PPV and NPV at a prevalence of {:.1} %: {}\n",
+            render(&columns, &rows),
+            100.0 * figures.prevalence,
+            figures.prevalence_from
+        );
+    }
+    if let Some(answered) = &figures.answered {
+        text.push_str(&format!(
+            "answered {} of the films, {} of the answers right; the others are \u{201c}not sure\u{201d}\n",
+            percent(&answered.coverage),
+            percent(&answered.accuracy)
+        ));
+    }
+    text
 }
 
 /// What these films are too few to show.

@@ -3,6 +3,7 @@
 mod auditing;
 mod explaining;
 mod features;
+mod folds;
 mod predicting;
 mod program;
 mod quickstart;

@@ -18,6 +18,7 @@ fn recipes_are_listed_and_printed() {
         names,
         [
             "default",
+            "linear-probe",
             "notebook",
             "pyimagesearch",
             "darkcovidnet",

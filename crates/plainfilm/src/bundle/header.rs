@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::BundleError;
 use crate::audit::AuditSummary;
+use crate::evaluate::Operation;
 use crate::model::NetworkSettings;
 use crate::radiograph::Preprocessing;
 use crate::weights::WeightsRecord;
@@ -59,6 +60,10 @@ pub struct ModelHeader {
     pub threshold: Threshold,
     /// What logits are divided by before softmax (Guo et al. 2017); 1 leaves them as they are.
     pub calibration_temperature: f64,
+    /// How probabilities are corrected and become answers, as chosen on validation films. Its temperature is
+    /// `calibration_temperature`, its threshold `threshold`. None in files from before it was chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<Operation>,
     /// The resolved training settings.
     pub training: serde_json::Value,
     /// The seed of the training.
@@ -148,6 +153,27 @@ impl ModelHeader {
                 "a number above 0".to_owned(),
                 self.calibration_temperature.to_string(),
             );
+        }
+        if let Some(operation) = &self.operation {
+            let calibration = &operation.calibration;
+            let (slope, intercept) = (calibration.slope, calibration.intercept);
+            if !(slope.is_finite() && slope > 0.0 && intercept.is_finite()) {
+                return refuse(
+                    "operation",
+                    "a slope above 0 and a finite intercept".to_owned(),
+                    format!("{slope} and {intercept}"),
+                );
+            }
+            let agreed = [self.calibration_temperature, self.threshold.value];
+            let own = [calibration.temperature(), operation.threshold];
+            // A quotient may lose its last digit in the text.
+            if (0..2).any(|i| (agreed[i] - own[i]).abs() > 1e-9 * agreed[i]) {
+                return refuse(
+                    "operation",
+                    format!("temperature {} and threshold {}", agreed[0], agreed[1]),
+                    format!("{} and {}", own[0], own[1]),
+                );
+            }
         }
         if self.not_a_medical_device != crate::NOT_A_MEDICAL_DEVICE {
             return refuse(

@@ -243,6 +243,7 @@ mod tests {
                     chosen: "default".into(),
                 },
                 calibration_temperature: 1.0,
+                operation: None,
                 training: json!({"epochs": 1}),
                 seed: 5,
                 dataset: DatasetRecord {
@@ -332,7 +333,18 @@ mod tests {
     #[test]
     fn headers_that_cannot_be_are_refused() {
         type Change = fn(&mut serde_json::Value);
-        let cases: [(Change, &str); 12] = [
+        let cases: [(Change, &str); 13] = [
+            (
+                |header| {
+                    header["operation"] = json!({
+                        "calibration": {
+                            "method": "temperature", "slope": 0.5, "intercept": 0.0, "films": 40, "chosen": ""
+                        },
+                        "threshold": 0.5, "chosen": "default", "points": [],
+                    });
+                },
+                "m: header field `operation`: expected temperature 1 and threshold 0.5, found 2 and 0.5",
+            ),
             (
                 |header| header["preprocessing"]["size"] = json!(64),
                 "m: header field `preprocessing`: expected 3 channels of 32 x 32, found 3 channels \

@@ -138,4 +138,6 @@ pub enum Part {
     Validation,
     /// Nothing is chosen on it.
     Test,
+    /// Not used: training films that a point of a learning curve does without.
+    LeftOut,
 }

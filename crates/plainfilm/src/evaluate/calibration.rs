@@ -1,5 +1,7 @@
 //! Whether a probability of 80 % is right 8 times in 10.
 
+use super::order::ascending;
+
 /// Bins of the calibration error and of the reliability diagram.
 pub const CALIBRATION_BINS: usize = 10;
 
@@ -11,15 +13,14 @@ pub fn equal_mass_bins(values: &[f64], bins: usize) -> Option<Vec<usize>> {
     if values.iter().any(|value| value.is_nan()) {
         return None;
     }
-    let mut order: Vec<usize> = (0..values.len()).collect();
-    order.sort_unstable_by(|&a, &b| values[a].total_cmp(&values[b]));
     let mut bin_of = vec![0; values.len()];
-    let mut first = 0;
-    for (rank, &index) in order.iter().enumerate() {
-        if values[index] != values[order[first]] {
-            first = rank;
+    let (mut first, mut last) = (0, f64::NAN);
+    for (rank, index) in ascending(values).into_iter().enumerate() {
+        let value = values[index as usize];
+        if value != last {
+            (first, last) = (rank, value);
         }
-        bin_of[index] = first * bins / values.len();
+        bin_of[index as usize] = first * bins / values.len();
     }
     Some(bin_of)
 }

@@ -219,9 +219,12 @@ fn align(networks: &[Predictions]) -> Result<Vec<Vec<ScoredFilm>>, CompareError>
                     found: label.clone(),
                 });
             }
-            let order = orders[index].iter();
+            let order = &orders[index];
             aligned[index].push(ScoredFilm {
-                probabilities: order.map(|&own| other.probabilities[own]).collect(),
+                probabilities: order.iter().map(|&own| other.probabilities[own]).collect(),
+                called: other
+                    .called
+                    .and_then(|called| order.iter().position(|&own| own == called)),
                 ..film.clone()
             });
         }

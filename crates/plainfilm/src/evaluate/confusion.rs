@@ -26,7 +26,7 @@ pub struct LabelFigures {
 }
 
 impl ConfusionMatrix {
-    /// Counts films by true and most probable label.
+    /// Counts films by true label and the label that they are called.
     ///
     /// # Panics
     /// If a film's true or predicted label is not below `labels`.
@@ -46,6 +46,20 @@ impl ConfusionMatrix {
     /// Counts a film as often as `weight` says.
     pub(super) fn add(&mut self, truth: usize, predicted: usize, weight: u32) {
         self.0[truth][predicted] += u64::from(weight);
+    }
+
+    /// Counts the films of another one too.
+    pub(super) fn merge(&mut self, other: &Self) {
+        for (own, other) in self.0.iter_mut().flatten().zip(other.0.iter().flatten()) {
+            *own += other;
+        }
+    }
+
+    /// Counts the films of another one, which is a part of this, no longer.
+    pub(super) fn remove(&mut self, other: &Self) {
+        for (own, other) in self.0.iter_mut().flatten().zip(other.0.iter().flatten()) {
+            *own -= other;
+        }
     }
 
     /// Rows of counts: `rows()[truth][predicted]`.

@@ -3,11 +3,12 @@
 use statrs::distribution::{ContinuousCDF, Normal};
 
 use super::intervals::{Interval, Z};
+use super::order::ascending;
 use super::{Estimate, Figure};
 
 /// The area under the ROC curve with its interval; none unless there are positive and negative films.
 ///
-/// The variance is DeLong's (Biometrics 1988) by midranks (Sun and Xu, IEEE Signal Process Lett 2014),
+/// The variance is DeLong's (Biometrics 1988) in one pass over the ranked films (after Sun and Xu, IEEE Signal Process Lett 2014),
 /// with films of one cluster (patient) summed first (Obuchowski, Biometrics 1997), and the interval is
 /// symmetric on the logit scale, so it stays within 0 to 1. `clusters[i]` is the patient of film
 /// `i`, an index (memory grows with the largest); where every film has its own, Obuchowski's variance is DeLong's.
@@ -155,20 +156,28 @@ impl<'a> Placements<'a> {
         if positives == 0 || negatives == 0 || scores.iter().any(|score| score.is_nan()) {
             return None;
         }
-        let all: Vec<usize> = (0..scores.len()).collect();
-        let overall = midranks(&all, scores);
+        let order = ascending(scores);
         let mut values = vec![0.0; scores.len()];
-        for truth in [true, false] {
-            let group: Vec<usize> = all
+        // Films of each group that score less than the tie at hand.
+        let (mut below, mut start) = ([0_usize; 2], 0);
+        while start < order.len() {
+            let score = scores[order[start] as usize];
+            let tied = order[start..]
                 .iter()
-                .copied()
-                .filter(|&film| positive[film] == truth)
-                .collect();
-            let others = (scores.len() - group.len()) as f64;
-            for (&film, within) in group.iter().zip(midranks(&group, scores)) {
-                let beaten = (overall[film] - within) / others;
-                values[film] = if truth { beaten } else { 1.0 - beaten };
+                .take_while(|&&film| scores[film as usize] == score);
+            let tie = &order[start..start + tied.count()];
+            let with = tie.iter().filter(|&&film| positive[film as usize]).count();
+            let tied = [with, tie.len() - with];
+            // A film beats those of the other group below it, and half of those beside it.
+            let beats = (below[1] as f64 + tied[1] as f64 / 2.0) / negatives as f64;
+            let above = (positives - below[0] - tied[0]) as f64;
+            let beaten_by = (above + tied[0] as f64 / 2.0) / positives as f64;
+            for &film in tie {
+                let film = film as usize;
+                values[film] = if positive[film] { beats } else { beaten_by };
             }
+            below = [below[0] + tied[0], below[1] + tied[1]];
+            start += tie.len();
         }
         let sum: f64 = (0..scores.len())
             .filter(|&film| positive[film])
@@ -227,28 +236,6 @@ impl<'a> Placements<'a> {
             spread(0) / films[0] + spread(1) / films[1] + 2.0 * together / (films[0] * films[1]);
         (variance.max(0.0), with[0], with[1])
     }
-}
-
-/// Ranks from 1 among `films`, equal scores sharing the mean of theirs, in the order of `films`.
-fn midranks(films: &[usize], scores: &[f64]) -> Vec<f64> {
-    let mut order: Vec<usize> = (0..films.len()).collect();
-    order.sort_by(|&a, &b| scores[films[a]].total_cmp(&scores[films[b]]));
-    let mut ranks = vec![0.0; films.len()];
-    let mut start = 0;
-    while start < order.len() {
-        let score = scores[films[order[start]]];
-        let mut end = start + 1;
-        while end < order.len() && scores[films[order[end]]] == score {
-            end += 1;
-        }
-        // Ranks start + 1 to end.
-        let rank = (start + end + 1) as f64 / 2.0;
-        for &place in &order[start..end] {
-            ranks[place] = rank;
-        }
-        start = end;
-    }
-    ranks
 }
 
 /// Newcombe's fifth interval for an area, by bisection.

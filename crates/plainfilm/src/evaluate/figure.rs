@@ -47,6 +47,20 @@ impl Figure {
     }
 }
 
+/// What people call a figure, from its name in `metrics.json`.
+pub fn figure_name(key: &str) -> String {
+    match key {
+        "auroc" => "AUROC",
+        "auprc" => "AUPRC",
+        "brier" => "Brier score",
+        "ece" => "calibration error",
+        "kappa" => "Cohen's kappa",
+        "mcc" => "Matthews correlation",
+        other => return other.replace('_', " "),
+    }
+    .to_owned()
+}
+
 impl From<f64> for Figure {
     /// A value that is not finite is undefined.
     fn from(value: f64) -> Self {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use rayon::prelude::*;
 use serde::de::{MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -9,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::delong::{auroc_interval, mean_auroc_interval};
 use super::resampled::resample;
 use super::{
-    ConfusionMatrix, Estimate, FEWEST_PATIENTS, Interval, ScoredFilm, mean_of_shares,
+    ConfusionMatrix, Estimate, FEWEST_PATIENTS, Figure, Interval, ScoredFilm, mean_of_shares,
     patient_indices, wilson_by_patient,
 };
 
@@ -26,7 +27,8 @@ pub struct PartMetrics {
     /// Mean negative log-likelihood of the true label, in nats; probabilities are clipped to
     /// [2^-52, 1 - 2^-52] as in `sklearn.metrics.log_loss`.
     pub loss: Estimate,
-    /// Correct films / all films.
+    /// Films called what they are / all films; what a film is called, the operating point says
+    /// ([`ScoredFilm::predicted`]).
     pub accuracy: Estimate,
     /// Mean sensitivity over the labels that have films.
     pub balanced_accuracy: Estimate,
@@ -39,7 +41,7 @@ pub struct PartMetrics {
     /// Brier score. Two labels: mean of (p - y)^2 for the positive label, 0 to 1. More: mean of the sum
     /// of (p - y)^2 over all labels, 0 to 2. As `sklearn.metrics.brier_score_loss`.
     pub brier: Estimate,
-    /// Expected calibration error of the predicted label's probability: films in
+    /// Expected calibration error of the most probable label's probability: films in
     /// [`super::CALIBRATION_BINS`] bins of equally many ([`super::equal_mass_bins`]); mean over films of
     /// |bin's accuracy - bin's mean probability| (Guo et al., ICML 2017; bins as in Nixon et al., CVPR
     /// workshops 2019).
@@ -55,6 +57,16 @@ pub struct PartMetrics {
     /// Films whose true label is among the two most probable; none with two labels, where it says nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub top_2_accuracy: Option<Estimate>,
+    /// The same among the five most probable; none with five labels or fewer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top_5_accuracy: Option<Estimate>,
+    /// Area under one ROC curve over all films and labels, each probability against whether it is its film's label; none
+    /// with two labels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub micro_auroc: Option<Estimate>,
+    /// The labels' areas, each weighted by its films; none with two labels, or where a label has no films.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weighted_auroc: Option<Estimate>,
     /// Rows = truth, columns = prediction, both in label order.
     pub confusion_matrix: ConfusionMatrix,
     /// Each label with its figures, in label order; a JSON object.
@@ -128,18 +140,21 @@ pub fn evaluate(labels: &[String], positive: usize, scored: &[ScoredFilm]) -> Pa
             .collect();
         wilson_by_patient(&counted)
     };
-    let resampled = resample(
-        labels.len(),
-        ranked.clone(),
-        scored,
-        (&patients, patient_count),
-    );
     let truths: Vec<usize> = scored.iter().map(|film| film.truth).collect();
     let sensitivities: Vec<Option<Interval>> = (0..labels.len())
         .map(|label| share(&|film| film.truth == label, &ScoredFilm::is_correct))
         .collect();
+    let resampled = || {
+        let all = (&patients[..], patient_count);
+        resample(labels.len(), ranked.clone(), scored, all)
+    };
+    let area = || {
+        let scores = |label| against_the_rest(scored, label).1;
+        mean_auroc_interval(ranked.clone(), &truths, scores, &patients)
+    };
+    let (resampled, auroc) = rayon::join(resampled, area);
     let per_label: Vec<(String, LabelMetrics)> = labels
-        .iter()
+        .par_iter()
         .zip(resampled.f1)
         .zip(resampled.label_auprc)
         .enumerate()
@@ -172,12 +187,7 @@ pub fn evaluate(labels: &[String], positive: usize, scored: &[ScoredFilm]) -> Pa
         loss: resampled.loss,
         accuracy: Estimate::or_undefined(share(&|_| true, &ScoredFilm::is_correct)),
         balanced_accuracy: Estimate::or_undefined(mean_of_shares(&present)),
-        auroc: mean_auroc_interval(
-            ranked,
-            &truths,
-            |label| against_the_rest(scored, label).1,
-            &patients,
-        ),
+        auroc,
         auprc: resampled.auprc,
         brier: resampled.brier,
         ece: resampled.ece,
@@ -187,6 +197,10 @@ pub fn evaluate(labels: &[String], positive: usize, scored: &[ScoredFilm]) -> Pa
         weighted_f1: resampled.weighted_f1,
         top_2_accuracy: (labels.len() > 2)
             .then(|| Estimate::or_undefined(share(&|_| true, &|film| film.rank_of_truth() < 2))),
+        top_5_accuracy: (labels.len() > 5)
+            .then(|| Estimate::or_undefined(share(&|_| true, &|film| film.rank_of_truth() < 5))),
+        micro_auroc: (labels.len() > 2).then(|| micro_auroc(scored, &patients)),
+        weighted_auroc: (labels.len() > 2).then(|| weighted_auroc(&per_label, scored.len())),
         confusion_matrix: ConfusionMatrix::count(labels.len(), scored),
         per_label,
         not_shown: Vec::new(),
@@ -195,9 +209,38 @@ pub fn evaluate(labels: &[String], positive: usize, scored: &[ScoredFilm]) -> Pa
     metrics
 }
 
+/// Every film's every probability in one ranking, films of one patient together.
+fn micro_auroc(scored: &[ScoredFilm], patients: &[usize]) -> Estimate {
+    let mut truth = Vec::new();
+    let (mut scores, mut clusters) = (Vec::new(), Vec::new());
+    for (film, &patient) in scored.iter().zip(patients) {
+        for (label, &probability) in film.probabilities.iter().enumerate() {
+            truth.push(film.truth == label);
+            scores.push(probability);
+            clusters.push(patient);
+        }
+    }
+    Estimate::or_undefined(auroc_interval(&truth, &scores, &clusters))
+}
+
+/// Without an interval: the labels' areas depend on one another and on the shares of the labels.
+fn weighted_auroc(per_label: &[(String, LabelMetrics)], films: usize) -> Estimate {
+    let area: Option<f64> = per_label
+        .iter()
+        .map(|(_, label)| Some(label.auroc.value()? * label.support as f64))
+        .sum();
+    match area.filter(|_| films > 0) {
+        Some(area) => Estimate::without_interval(
+            Figure::from(area / films as f64),
+            "the weights are drawn with the films; see the labels' own",
+        ),
+        None => Estimate::or_undefined(None),
+    }
+}
+
 /// The labels whose ranking is judged: with two labels the positive one, which says it all, otherwise each
 /// against the rest.
-pub(super) fn ranked_labels(labels: usize, positive: usize) -> std::ops::Range<usize> {
+pub(crate) fn ranked_labels(labels: usize, positive: usize) -> std::ops::Range<usize> {
     if labels == 2 {
         positive..positive + 1
     } else {

@@ -6,6 +6,7 @@
 //! `n/a` in print.
 
 mod bootstrap;
+mod calibrate;
 mod calibration;
 mod classification_report;
 mod compare;
@@ -17,11 +18,18 @@ mod estimate;
 mod figure;
 mod intervals;
 mod metrics;
+mod operating;
+mod operation;
+mod order;
 mod predictions;
+mod reliability;
 mod resampled;
+mod subgroups;
+mod sweep;
 
 pub(crate) use bootstrap::Resampling;
 pub use bootstrap::{DRAWS, FEWEST_PATIENTS, bca};
+pub use calibrate::{Calibration, CalibrationMethod, FEWEST_FILMS};
 pub use calibration::{CALIBRATION_BINS, equal_mass_bins};
 pub use classification_report::classification_report;
 pub use compare::{
@@ -36,12 +44,22 @@ pub use effects::{
     cramers_v, odds_ratio, standardised_difference, standardised_difference_of_shares,
 };
 pub use estimate::Estimate;
-pub use figure::Figure;
+pub use figure::{Figure, figure_name};
 pub use intervals::{Interval, mean_of_shares, wilson, wilson_by_patient};
-pub(crate) use metrics::against_the_rest;
-use metrics::ranked_labels;
 pub use metrics::{LabelMetrics, PartMetrics, evaluate, positive_label};
+pub(crate) use metrics::{against_the_rest, ranked_labels};
+pub use operating::{
+    Band, Coverage, PointFigures, ThresholdRule, certainty, choose_band, choose_threshold,
+    coverage_curve,
+};
+pub use operation::{
+    Answered, OperatingPoint, Operation, OperationFigures, OperationSettings, PointOnFilms,
+    Uncalibrated,
+};
 pub use predictions::{Predictions, PredictionsError, read_predictions};
+pub use reliability::{BrierParts, ReliabilityBin, brier_parts, reliability};
+pub use subgroups::{Subgroup, Subgroups, subgroups};
+pub use sweep::{SweepOver, SweepPoint, sweep};
 
 use crate::dataset::Film;
 
@@ -54,6 +72,8 @@ pub struct ScoredFilm {
     pub truth: usize,
     /// One probability per label, in label order; they sum to 1.
     pub probabilities: Vec<f64>,
+    /// The label that the operating point calls it; none: the most probable one.
+    pub called: Option<usize>,
     /// Patient as in [`Film::patient_id`]: films of one patient are no independent witnesses.
     pub patient: String,
     /// As in [`Film::source`].
@@ -73,6 +93,7 @@ impl ScoredFilm {
             path: film.path.clone(),
             truth: film.label,
             probabilities,
+            called: None,
             patient: film.patient_id.clone(),
             source: film.source.clone(),
             view: film.view.clone(),
@@ -89,6 +110,7 @@ impl ScoredFilm {
             path,
             truth,
             probabilities,
+            called: None,
             source: None,
             view: None,
             sex: None,
@@ -96,8 +118,13 @@ impl ScoredFilm {
         }
     }
 
-    /// Index of the most probable label; of equals, the first.
+    /// Index of the label that it is called.
     pub fn predicted(&self) -> usize {
+        self.called.unwrap_or_else(|| self.most_probable())
+    }
+
+    /// Index of the most probable label; of equals, the first.
+    pub fn most_probable(&self) -> usize {
         let mut best = 0;
         for (label, probability) in self.probabilities.iter().enumerate() {
             if *probability > self.probabilities[best] {
@@ -117,7 +144,7 @@ impl ScoredFilm {
             .count()
     }
 
-    /// Whether the most probable label is the true one.
+    /// Whether it is called what it is.
     pub fn is_correct(&self) -> bool {
         self.predicted() == self.truth
     }

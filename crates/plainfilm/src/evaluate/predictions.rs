@@ -7,7 +7,7 @@ use super::ScoredFilm;
 
 /// Columns before the probabilities.
 const FIRST_COLUMNS: [&str; 3] = ["path", "truth", "label"];
-/// How far from 1 probabilities of a film may add up to: they are written with 8 decimals.
+/// How far from 1 probabilities of a film may add up to: others may write few decimals.
 const SUM_TOLERANCE: f64 = 1e-3;
 
 /// What a network said about labelled films.
@@ -120,7 +120,12 @@ pub fn read_predictions(path: &Path) -> Result<Predictions, PredictionsError> {
         if !seen.insert(record[0].to_owned()) {
             return Err(wrong("each film once", &record[0]));
         }
+        let called = labels
+            .iter()
+            .position(|label| *label == record[2])
+            .ok_or_else(|| wrong("a label that has a column", &record[2]))?;
         let mut film = ScoredFilm::alone(&record[0], truth, probabilities);
+        film.called = Some(called);
         if let Some(patient) = patients.get(&record[0]) {
             film.patient.clone_from(patient);
         }

@@ -1,7 +1,10 @@
 //! The figures that have no closed form for their intervals, as functions of how often each patient counts.
 
+use rayon::prelude::*;
+
 use super::bootstrap::{Resampling, Weights};
 use super::compare::FigureDifference;
+use super::order::ascending;
 use super::{
     CALIBRATION_BINS, ConfusionMatrix, Estimate, Figure, ScoredFilm, against_the_rest,
     equal_mass_bins,
@@ -44,12 +47,58 @@ struct Row {
     surplus: f64,
 }
 
+#[derive(Clone)]
 struct Sums {
     films: f64,
     loss: f64,
     brier: f64,
     surplus: [f64; CALIBRATION_BINS],
     matrix: ConfusionMatrix,
+}
+
+impl Sums {
+    fn none(labels: usize) -> Self {
+        Self {
+            films: 0.0,
+            loss: 0.0,
+            brier: 0.0,
+            surplus: [0.0; CALIBRATION_BINS],
+            matrix: ConfusionMatrix::empty(labels),
+        }
+    }
+
+    /// A film, as often as it counts.
+    fn add(&mut self, row: &Row, count: u32) {
+        let weight = f64::from(count);
+        self.films += weight;
+        self.loss += weight * row.loss;
+        self.brier += weight * row.brier;
+        self.surplus[row.bin as usize] += weight * row.surplus;
+        self.matrix
+            .add(row.truth as usize, row.predicted as usize, count);
+    }
+
+    /// Other films too (`sign` 1), or those of before no longer (-1).
+    fn merge(&mut self, other: &Self, sign: f64) {
+        self.films += sign * other.films;
+        self.loss += sign * other.loss;
+        self.brier += sign * other.brier;
+        for (sum, own) in self.surplus.iter_mut().zip(&other.surplus) {
+            *sum += sign * own;
+        }
+        if sign > 0.0 {
+            self.matrix.merge(&other.matrix);
+        } else {
+            self.matrix.remove(&other.matrix);
+        }
+    }
+}
+
+/// A film of a ranking with the group that its patient is in.
+struct Grouped {
+    group: u8,
+    positive: bool,
+    closes: bool,
 }
 
 /// A film in descending order of a label's probability.
@@ -69,7 +118,7 @@ impl Table {
     ) -> Self {
         let confidences: Vec<f64> = scored
             .iter()
-            .map(|film| film.probabilities[film.predicted()])
+            .map(|film| film.probabilities[film.most_probable()])
             .collect();
         let bins = equal_mass_bins(&confidences, CALIBRATION_BINS);
         let films = scored
@@ -83,10 +132,12 @@ impl Table {
                 bin: bins.as_ref().map_or(0, |bins| bins[index] as u32),
                 loss: negative_log_likelihood(film),
                 brier: squared_error(film, ranked.clone()),
-                surplus: f64::from(u8::from(film.is_correct())) - confidences[index],
+                surplus: f64::from(u8::from(film.most_probable() == film.truth))
+                    - confidences[index],
             })
             .collect();
         let rankings = (0..labels)
+            .into_par_iter()
             .map(|label| ranking(scored, label, patients))
             .collect();
         Self {
@@ -99,39 +150,70 @@ impl Table {
 
     /// Sums over films and the confusion matrix, in one pass over the films: they are what takes time.
     fn sums(&self, weights: &Weights) -> Sums {
-        let mut sums = Sums {
-            films: 0.0,
-            loss: 0.0,
-            brier: 0.0,
-            surplus: [0.0; CALIBRATION_BINS],
-            matrix: ConfusionMatrix::empty(self.labels),
-        };
+        let mut sums = Sums::none(self.labels);
         for row in &self.films {
-            let count = weights[row.patient as usize];
-            let weight = f64::from(count);
-            sums.films += weight;
-            sums.loss += weight * row.loss;
-            sums.brier += weight * row.brier;
-            sums.surplus[row.bin as usize] += weight * row.surplus;
-            sums.matrix
-                .add(row.truth as usize, row.predicted as usize, count);
+            sums.add(row, weights[row.patient as usize]);
         }
         sums
     }
 
-    /// In the order of [`Resampled`]; what is undefined is not a number.
-    fn figures(&self, weights: &Weights) -> Vec<f64> {
-        self.figures_of(&self.sums(weights), weights)
+    /// The figures without each group of patients in turn: `group_of` has the group of each patient, and
+    /// `groups` is how many there are. Sums are subtracted instead of added up again.
+    fn without_groups(&self, group_of: &[u8], groups: usize) -> Vec<Vec<f64>> {
+        let mut parts: Vec<Sums> = (0..groups).map(|_| Sums::none(self.labels)).collect();
+        for row in &self.films {
+            parts[usize::from(group_of[row.patient as usize])].add(row, 1);
+        }
+        let mut all = Sums::none(self.labels);
+        for part in &parts {
+            all.merge(part, 1.0);
+        }
+        // One byte of group a film: these passes are what is left, and they read memory.
+        let rankings: Vec<Vec<Grouped>> = self
+            .rankings
+            .par_iter()
+            .map(|ranking| {
+                let films = ranking.iter();
+                films
+                    .map(|film| Grouped {
+                        group: group_of[film.patient as usize],
+                        positive: film.positive,
+                        closes: film.closes,
+                    })
+                    .collect()
+            })
+            .collect();
+        parts
+            .par_iter()
+            .enumerate()
+            .map(|(group, part)| {
+                let mut left = all.clone();
+                left.merge(part, -1.0);
+                let precision = rankings
+                    .iter()
+                    .map(|ranking| precision_without(ranking, group as u8))
+                    .collect();
+                self.figures_of(&left, precision)
+            })
+            .collect()
     }
 
-    fn figures_of(&self, sums: &Sums, weights: &Weights) -> Vec<f64> {
+    /// In the order of [`Resampled`]; what is undefined is not a number.
+    fn figures(&self, weights: &Weights) -> Vec<f64> {
+        self.figures_of(&self.sums(weights), self.precision(weights))
+    }
+
+    /// Average precision of each label.
+    fn precision(&self, weights: &Weights) -> Vec<f64> {
+        let rankings = self.rankings.iter();
+        rankings
+            .map(|ranking| average_precision(ranking, weights))
+            .collect()
+    }
+
+    fn figures_of(&self, sums: &Sums, precision: Vec<f64>) -> Vec<f64> {
         let Sums { films, matrix, .. } = sums;
         let gaps: f64 = sums.surplus.iter().map(|sum| sum.abs()).sum();
-        let precision: Vec<f64> = self
-            .rankings
-            .iter()
-            .map(|ranking| average_precision(ranking, weights))
-            .collect();
         let mean = precision[self.ranked.clone()].iter().sum::<f64>() / self.ranked.len() as f64;
         let [macro_f1, weighted_f1] = matrix.mean_f1().map(number);
         let mut figures = vec![
@@ -160,15 +242,14 @@ fn ranking(scored: &[ScoredFilm], label: usize, patients: &[usize]) -> Vec<Ranke
     if scores.iter().any(|score| score.is_nan()) {
         return Vec::new();
     }
-    let mut order: Vec<usize> = (0..scores.len()).collect();
-    order.sort_unstable_by(|&a, &b| scores[b].total_cmp(&scores[a]));
+    let mut order = ascending(&scores);
+    order.reverse();
+    let film = |place: usize| order[place] as usize;
     (0..order.len())
         .map(|place| Ranked {
-            patient: patients[order[place]] as u32,
-            positive: positive[order[place]],
-            closes: order
-                .get(place + 1)
-                .is_none_or(|&next| scores[next] != scores[order[place]]),
+            patient: patients[film(place)] as u32,
+            positive: positive[film(place)],
+            closes: place + 1 == order.len() || scores[film(place + 1)] != scores[film(place)],
         })
         .collect()
 }
@@ -188,6 +269,22 @@ fn average_precision(ranking: &[Ranked], weights: &Weights) -> f64 {
         }
     }
     sum / before
+}
+
+/// [`super::average_precision`] of the films of all groups but one.
+fn precision_without(ranking: &[Grouped], group: u8) -> f64 {
+    let (mut sum, mut before) = (0.0, 0_u32);
+    let (mut found, mut above) = (0_u32, 0_u32);
+    for film in ranking {
+        let counts = u32::from(film.group != group);
+        above += counts;
+        found += counts & u32::from(film.positive);
+        if film.closes && found > before {
+            sum += f64::from(found - before) * f64::from(found) / f64::from(above);
+            before = found;
+        }
+    }
+    sum / f64::from(before)
 }
 
 fn negative_log_likelihood(film: &ScoredFilm) -> f64 {
@@ -217,6 +314,7 @@ pub(super) fn resample(
         patients: patients.1,
         work: scored.len() * (labels + 1),
         statistic: &|weights| table.figures(weights),
+        without_groups: Some(&|group_of, groups| table.without_groups(group_of, groups)),
     };
     let mut estimates = resampling.estimates().into_iter();
     let mut next = || {
@@ -264,7 +362,7 @@ pub(super) fn differences(
     let figures = |table: &Table, weights: &Weights| {
         let sums = table.sums(weights);
         let shares = [sums.matrix.accuracy(), sums.matrix.balanced_accuracy()].map(number);
-        let others = table.figures_of(&sums, weights);
+        let others = table.figures_of(&sums, table.precision(weights));
         shares
             .into_iter()
             .chain(others)
@@ -278,6 +376,7 @@ pub(super) fn differences(
             let [first, second] = [0, 1].map(|side| figures(&tables[side], weights));
             first.iter().zip(second).map(|(a, b)| a - b).collect()
         },
+        without_groups: None,
     };
     let all = vec![1; patients.1];
     let [first, second] = [0, 1].map(|side| figures(&tables[side], &all));

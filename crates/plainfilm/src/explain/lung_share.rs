@@ -255,6 +255,7 @@ fn figures(films_of: String, films: &[&ExplainedFilm]) -> LungFigures {
             patients: known.len(),
             work: rows.len(),
             statistic: &statistic,
+            without_groups: None,
         }
         .estimates()
     }

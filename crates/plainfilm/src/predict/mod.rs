@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use crate::bundle::{BundleError, ModelFile, ModelHeader};
 use crate::dataset::{Dataset, SetAside};
-use crate::evaluate::{ScoredFilm, positive_label};
+use crate::evaluate::{CalibrationMethod, ScoredFilm, positive_label};
 use crate::model::Network;
 use crate::radiograph::{Limits, Plane, Radiograph};
 use crate::train::read_film;
@@ -69,13 +69,66 @@ impl Predictor {
             preprocessing.size,
             preprocessing.size,
         ];
-        probabilities(
+        let served = probabilities(
             &self.network,
             pixels,
             shape,
             self.header.calibration_temperature,
             &self.device,
-        )
+        );
+        match &self.header.operation {
+            // A temperature is in the logits already.
+            Some(operation) if operation.calibration.method == CalibrationMethod::Platt => {
+                let positive = self.positive();
+                let correct = |film: &Vec<f64>| operation.calibration.apply(positive, film);
+                served.iter().map(correct).collect()
+            }
+            _ => served,
+        }
+    }
+
+    /// Whether the answer for these probabilities is "not sure".
+    #[must_use]
+    pub fn is_not_sure(&self, probabilities: &[f64]) -> bool {
+        let operation = self.header.operation.as_ref();
+        operation
+            .and_then(|operation| operation.not_sure)
+            .is_some_and(|band| band.holds(self.positive(), probabilities))
+    }
+
+    /// One line on what was done to the probabilities and how labels were chosen.
+    #[must_use]
+    pub fn operation_text(&self) -> String {
+        let header = &self.header;
+        let calibration = match &header.operation {
+            Some(operation) if operation.calibration.method != CalibrationMethod::None => {
+                format!("calibrated ({})", operation.calibration.chosen)
+            }
+            Some(operation) => format!("not calibrated: {}", operation.calibration.chosen),
+            None if header.calibration_temperature != 1.0 => {
+                format!(
+                    "calibrated (temperature {})",
+                    header.calibration_temperature
+                )
+            }
+            None => "not calibrated".to_owned(),
+        };
+        let label = &header.labels[self.positive()];
+        let threshold = match header.labels.len() {
+            2 => format!(
+                "“{label}” from {:.3} on ({})",
+                header.threshold.value, header.threshold.chosen
+            ),
+            _ => "the most probable label is the answer".to_owned(),
+        };
+        let band = match header.operation.as_ref().and_then(|o| o.not_sure) {
+            Some(band) if header.labels.len() == 2 => {
+                format!("; not sure from {:.3} to {:.3}", band.low, band.high)
+            }
+            Some(band) => format!("; not sure below {:.3}", band.high),
+            None => String::new(),
+        };
+        format!("probabilities {calibration}; {threshold}{band}")
     }
 
     /// Index of the label that the model file's threshold gives these probabilities.
@@ -124,11 +177,16 @@ pub fn score_dataset(
         let mut rows = predictor.probabilities(&readable).into_iter();
         for (film, plane) in films.iter().zip(planes) {
             match plane {
-                Ok(_) => scored.films.push(ScoredFilm::of(
-                    film,
-                    rows.next()
-                        .expect("one row of probabilities for each readable film"),
-                )),
+                Ok(_) => {
+                    let probabilities = rows
+                        .next()
+                        .expect("one row of probabilities for each readable film");
+                    let called = Some(predictor.label(&probabilities));
+                    scored.films.push(ScoredFilm {
+                        called,
+                        ..ScoredFilm::of(film, probabilities)
+                    });
+                }
                 Err(reason) => scored.set_aside.push(SetAside {
                     path: film.path.clone(),
                     reason,

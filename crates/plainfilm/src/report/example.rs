@@ -3,7 +3,7 @@
 use super::*;
 use crate::audit::{AuditSummary, Status};
 use crate::dataset::{Part, PatientOrigin, SetAside};
-use crate::evaluate::{ScoredFilm, evaluate};
+use crate::evaluate::{Operation, OperationSettings, ScoredFilm, evaluate, subgroups};
 use crate::train::HistoryRow;
 
 fn disc(radius: u32) -> Thumbnail {
@@ -31,7 +31,10 @@ fn scored(count: usize) -> Vec<ScoredFilm> {
             let first = if truth == 0 { 0.9 } else { 0.3 } - 0.5 * (index % 5) as f64 / 4.0;
             let first = first.max(0.05);
             let path = format!("site_a/{index}.png");
-            ScoredFilm::alone(path, truth, vec![first, 1.0 - first])
+            ScoredFilm {
+                source: Some("site_a".to_owned()),
+                ..ScoredFilm::alone(path, truth, vec![first, 1.0 - first])
+            }
         })
         .collect()
 }
@@ -39,7 +42,15 @@ fn scored(count: usize) -> Vec<ScoredFilm> {
 pub(super) fn example() -> ReportInput {
     let labels = vec!["opacity".to_owned(), "clear".to_owned()];
     let test = scored(20);
+    let operation = Operation::choose(&OperationSettings::default(), &labels, 0, &scored(60));
     ReportInput {
+        operation_on_test: Some(operation.judge(&labels, 0, &test, None, Some(0.1))),
+        operation: Some(operation),
+        subgroups: subgroups(&labels, 0, &test),
+        learning_curve: Vec::new(),
+        folds: None,
+        ungrouped: None,
+        errors: Vec::new(),
         title: "Discs".into(),
         positive: 0,
         history: (1..=8)

@@ -2,9 +2,9 @@
 
 use super::{AuditSection, EvidenceSection};
 use crate::dataset::{Part, PatientOrigin, SetAside};
-use crate::evaluate::{PartMetrics, ScoredFilm};
+use crate::evaluate::{Operation, OperationFigures, PartMetrics, ScoredFilm, Subgroups};
 use crate::radiograph::{Fit, Preprocessing, Radiograph};
-use crate::train::HistoryRow;
+use crate::train::{FoldSummary, HistoryRow, LearningPoint, Ungrouped};
 
 /// One trained network's record, as the report shows it.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +24,20 @@ pub struct ReportInput {
     pub metrics: Vec<(Part, PartMetrics)>,
     /// The test films with their probabilities.
     pub scored: Vec<ScoredFilm>,
+    /// How probabilities become answers; none for folds together.
+    pub operation: Option<Operation>,
+    /// What that does on the test films.
+    pub operation_on_test: Option<OperationFigures>,
+    /// The test films by sex, age, view and source.
+    pub subgroups: Subgroups,
+    /// What fewer training films reached, the most films last; empty where that was not tried.
+    pub learning_curve: Vec<LearningPoint>,
+    /// The folds of a cross-validation.
+    pub folds: Option<FoldSummary>,
+    /// The same without regard to patients.
+    pub ungrouped: Option<Ungrouped>,
+    /// Test films that the network was surest and wrong about.
+    pub errors: Vec<TestSample>,
     /// Test films to show; the picture holds the first 16.
     pub test_samples: Vec<TestSample>,
     /// Training films to show.

@@ -7,6 +7,8 @@
 
 mod audit;
 mod cautions;
+mod curves;
+mod documents;
 mod error;
 mod evidence;
 #[cfg(test)]
@@ -16,6 +18,7 @@ mod input;
 mod page;
 mod pictures;
 mod plot;
+mod sections;
 mod wording;
 
 use std::path::{Path, PathBuf};
@@ -38,9 +41,11 @@ pub struct ReportFiles {
     pub html: PathBuf,
     /// The pictures, each as SVG and PNG.
     pub pictures: Vec<PathBuf>,
+    /// Model card and checklists, as Markdown.
+    pub documents: Vec<PathBuf>,
 }
 
-/// Writes `report.html` and `pictures/*.svg|png` into `folder`, which is made where it is missing.
+/// Writes `report.html`, `pictures/*.svg|png`, a model card and two checklists (`*.md`) into `folder`, which is made where it is missing.
 ///
 /// Every file is replaced whole. The same input gives the same bytes.
 ///
@@ -60,7 +65,13 @@ pub fn write(folder: &Path, input: &ReportInput) -> Result<ReportFiles, ReportEr
     let mut files = ReportFiles {
         html: folder.join("report.html"),
         pictures: Vec::new(),
+        documents: Vec::new(),
     };
+    for (name, text) in documents::all(input) {
+        let path = folder.join(name);
+        save(&path, text.as_bytes())?;
+        files.documents.push(path);
+    }
     let films = pictures::film_pictures(input)?;
     for picture in charts.iter().chain(&evidence).chain(&films) {
         let png =
@@ -133,7 +144,7 @@ fn check(input: &ReportInput) -> Result<(), ReportError> {
         let what = || format!("thumbnail pixels of {path}");
         agree(&what, pixels, film.pixels.len())
     };
-    for sample in &input.test_samples {
+    for sample in input.test_samples.iter().chain(&input.errors) {
         known(&|| sample.path.clone(), sample.truth)?;
         known(&|| sample.path.clone(), sample.predicted)?;
         whole(&sample.path, &sample.thumbnail)?;
@@ -156,8 +167,8 @@ mod tests {
         let input = example();
         let files = write(first.path(), &input).unwrap();
         let again = write(second.path(), &input).unwrap();
-        assert_eq!(files.pictures.len(), 12);
-        let of = |files: ReportFiles| [vec![files.html], files.pictures].concat();
+        assert_eq!(files.pictures.len(), 26);
+        let of = |files: ReportFiles| [vec![files.html], files.pictures, files.documents].concat();
         for (file, other) in of(files).iter().zip(of(again)) {
             assert_eq!(file.file_name(), other.file_name());
             assert_eq!(

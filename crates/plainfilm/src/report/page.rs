@@ -6,8 +6,9 @@ use super::audit::{AuditView, VerdictView};
 use super::cautions::{Headline, headlines};
 use super::evidence::EvidenceView;
 use super::pictures::{Picture, base64_png};
+use super::sections::{FoldsView, OperationView, SubgroupsView};
 use super::wording::{counted, duration, thousands, work};
-use super::{ReportError, ReportInput, Severity};
+use super::{ReportError, ReportInput, Severity, TestSample};
 use crate::NOT_A_MEDICAL_DEVICE;
 use crate::dataset::{Part, PatientOrigin};
 use crate::evaluate::{Estimate, Figure, PartMetrics, classification_report};
@@ -31,6 +32,10 @@ struct Page<'a> {
     figures: Vec<FigureRow>,
     test: Option<&'a PartMetrics>,
     classification_report: String,
+    operation: Option<OperationView>,
+    folds: Option<FoldsView>,
+    subgroups: Option<SubgroupsView<'a>>,
+    errors: Vec<FilmView<'a>>,
     test_films: Vec<FilmView<'a>>,
     training_films: Vec<FilmView<'a>>,
     counts: Vec<CountRow<'a>>,
@@ -130,7 +135,11 @@ pub(crate) fn render(
         figures: figure_rows(input),
         test,
         classification_report: test.map(classification_report).unwrap_or_default(),
-        test_films: test_films(input)?,
+        operation: OperationView::of(input),
+        folds: FoldsView::of(input),
+        subgroups: SubgroupsView::of(input),
+        errors: film_views(input, &input.errors)?,
+        test_films: film_views(input, &input.test_samples)?,
         training_films: training_films(input)?,
         counts: input
             .labels
@@ -165,6 +174,7 @@ fn part_name(part: Part) -> &'static str {
         Part::Train => "training",
         Part::Validation => "validation",
         Part::Test => "test",
+        Part::LeftOut => "left out",
     }
 }
 
@@ -225,9 +235,11 @@ fn figure_rows(input: &ReportInput) -> Vec<FigureRow> {
     ]
 }
 
-fn test_films(input: &ReportInput) -> Result<Vec<FilmView<'_>>, ReportError> {
-    input
-        .test_samples
+fn film_views<'a>(
+    input: &'a ReportInput,
+    samples: &'a [TestSample],
+) -> Result<Vec<FilmView<'a>>, ReportError> {
+    samples
         .iter()
         .map(|sample| {
             let right = sample.truth == sample.predicted;

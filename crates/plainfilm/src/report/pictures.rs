@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
+use super::curves;
 use super::plot::canvas::{Ink, Theme};
 use super::plot::chart::{Chart, Series};
 use super::plot::films::{self, Tile};
@@ -10,7 +11,6 @@ use super::plot::scale::Scale;
 use super::plot::{confusion, raster};
 use super::{ReportError, ReportInput, Thumbnail};
 use crate::dataset::Part;
-use crate::evaluate::{against_the_rest, auroc, roc_curve};
 use crate::train::HistoryRow;
 
 /// Films on the picture of test films: four rows of four.
@@ -26,7 +26,8 @@ pub(crate) struct Picture {
     pub(crate) paper: String,
 }
 
-/// Draws the charts that the input has data for: curves, confusion matrix, ROC.
+/// Draws the charts that the input has data for: curves over epochs, confusion matrix, and what the
+/// probabilities are worth.
 pub(crate) fn charts(input: &ReportInput) -> Vec<Picture> {
     let mut pictures = Vec::new();
     let mut add = |name, draw: &dyn Fn(Theme) -> String| {
@@ -47,9 +48,8 @@ pub(crate) fn charts(input: &ReportInput) -> Vec<Picture> {
             confusion::draw(theme, &title, &input.labels, &metrics.confusion_matrix)
         });
     }
-    let roc = roc_chart(input);
-    if !roc.series.is_empty() {
-        add("roc", &|theme| roc.draw(theme));
+    for (name, chart) in curves::charts(input) {
+        add(name, &|theme| chart.draw(theme));
     }
     pictures
 }
@@ -132,10 +132,7 @@ fn over_epochs(
     ]
     .into_iter()
     .filter(|(_, points)| !points.is_empty())
-    .map(|(name, points)| Series {
-        name: name.to_owned(),
-        points,
-    })
+    .map(|(name, points)| Series::line(name, points))
     .collect()
 }
 
@@ -197,7 +194,7 @@ fn accuracy_curve(input: &ReportInput) -> Chart {
         y_tick: |tick| format!("{:.0} %", tick * 100.0),
         series,
         mark: kept(input),
-        chance: false,
+        diagonal: None,
         height: 220.0,
     }
 }
@@ -230,7 +227,7 @@ fn loss_curve(input: &ReportInput) -> Chart {
         y_tick: short_number,
         series,
         mark: kept(input),
-        chance: false,
+        diagonal: None,
         height: 220.0,
     }
 }
@@ -242,48 +239,6 @@ fn short_number(value: f64) -> String {
     }
     let text = format!("{value:.3}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
-/// ROC curves of the test films: of the positive label when there are two, else of each label against
-/// the rest; labels that no film has, or every film, have none.
-fn roc_chart(input: &ReportInput) -> Chart {
-    let ranked = if input.labels.len() == 2 {
-        input.positive..input.positive + 1
-    } else {
-        0..input.labels.len()
-    };
-    let mut words = Vec::new();
-    let series = ranked
-        .filter_map(|label| {
-            let (truth, scores) = against_the_rest(&input.scored, label);
-            let curve = roc_curve(&truth, &scores)?;
-            let area = auroc(&truth, &scores);
-            let name = format!("{}, AUROC {area:.3}", input.labels[label]);
-            words.push(name.clone());
-            Some(Series {
-                name,
-                points: curve
-                    .false_positive_rate
-                    .into_iter()
-                    .zip(curve.true_positive_rate)
-                    .collect(),
-            })
-        })
-        .collect();
-    Chart {
-        title: format!("ROC, {} test films", input.scored.len()),
-        description: words.join("; "),
-        x_name: "1 − specificity (false alarms)",
-        y_name: "sensitivity".to_owned(),
-        x: Scale::linear(0.0, 1.0, 5, true),
-        y: Scale::linear(0.0, 1.0, 5, true),
-        x_tick: |tick| format!("{tick:.1}"),
-        y_tick: |tick| format!("{tick:.1}"),
-        series,
-        mark: None,
-        chance: true,
-        height: 300.0,
-    }
 }
 
 #[cfg(test)]
@@ -306,6 +261,13 @@ mod tests {
                 "loss",
                 "confusion_matrix",
                 "roc",
+                "precision_recall",
+                "calibration",
+                "threshold_sweep",
+                "decision_curve",
+                "coverage_accuracy",
+                "scores_by_label",
+                "scores_by_source",
                 "test_films",
                 "training_films"
             ]

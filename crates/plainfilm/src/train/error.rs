@@ -83,6 +83,12 @@ pub enum TrainError {
         /// Fingerprint now.
         found: String,
     },
+    /// Shards cannot be put together.
+    #[error("shards cannot be merged: {problem}")]
+    Merge {
+        /// Expected and found.
+        problem: String,
+    },
     /// The device cannot be used.
     #[error(transparent)]
     Device(#[from] DeviceError),

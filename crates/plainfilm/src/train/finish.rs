@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::error::TrainError;
 use super::evidence;
-use super::folds::FoldSummary;
+use super::folds::{FoldSummary, Ungrouped};
+use super::learning::LearningPoint;
 use super::run_folder::RunFolder;
 use super::settings::TrainSettings;
 use super::story::Story;
@@ -14,7 +15,10 @@ use super::trainer::{Trained, Trainer};
 use crate::audit::{Audit, AuditSummary};
 use crate::bundle::{DatasetRecord, ModelFile, ModelHeader, Precision, SCHEMA_VERSION, Threshold};
 use crate::dataset::{Dataset, Part, Split, SplitMethod};
-use crate::evaluate::{PartMetrics, ScoredFilm, evaluate, positive_label};
+use crate::evaluate::{
+    CalibrationMethod, Operation, OperationFigures, OperationSettings, PartMetrics, ScoredFilm,
+    Subgroups, ThresholdRule, evaluate, positive_label, subgroups,
+};
 use crate::model::{NamedTensor, Network};
 use crate::report;
 use crate::weights::StartingWeights;
@@ -42,7 +46,19 @@ pub struct RunMetrics {
     /// Films that chose nothing; of all folds when there are folds.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub test: Option<PartMetrics>,
-    /// The same test films with the weights of the last epoch, where a recipe asks for both.
+    /// How probabilities become answers, chosen on the validation films; none for folds together.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub operation: Option<Operation>,
+    /// What that does on the test films.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub operation_on_test: Option<OperationFigures>,
+    /// What fewer training films reached, up to all of them; empty unless it was asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub learning_curve: Vec<LearningPoint>,
+    /// The test films by sex, age, view and source.
+    #[serde(default)]
+    pub subgroups: Subgroups,
+    /// The same test films with the weights of the last epoch, as they are, where a recipe asks for both.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub last_epoch: Option<LastEpoch>,
     /// What the audit of the data says about these figures; none in files from before there was one.
@@ -51,6 +67,9 @@ pub struct RunMetrics {
     /// Fold by fold.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub folds: Option<FoldSummary>,
+    /// The same cross-validation without regard to patients, where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ungrouped: Option<Ungrouped>,
     /// For research and teaching only.
     pub notice: String,
 }
@@ -72,6 +91,7 @@ impl RunMetrics {
             Part::Train => self.train.as_ref(),
             Part::Validation => self.validation.as_ref(),
             Part::Test => self.test.as_ref(),
+            Part::LeftOut => None,
         }
     }
 }
@@ -98,34 +118,67 @@ pub(super) fn finish(
             .collect())
     };
     let network = network_of(&trained.tensors)?;
-    let scored = |part| scored_by(&network, part);
+    let validation = scored_by(&network, Part::Validation)?;
+    let settings = &trainer.settings.operation;
+    let operation = Operation::choose(settings, labels, positive, &validation);
+    let scored = |part| -> Result<Vec<ScoredFilm>, TrainError> {
+        Ok(operation.apply(positive, &scored_by(&network, part)?))
+    };
     let figures =
         |scored: &[ScoredFilm]| (!scored.is_empty()).then(|| evaluate(labels, positive, scored));
-    let test = scored(Part::Test)?;
+    let uncalibrated = scored_by(&network, Part::Test)?;
+    let test = operation.apply(positive, &uncalibrated);
     let test_figures = figures(&test);
+    let before = (operation.calibration.method != CalibrationMethod::None)
+        .then(|| figures(&uncalibrated))
+        .flatten();
+    let operation_on_test = (!test.is_empty()).then(|| {
+        operation.judge(
+            labels,
+            positive,
+            &test,
+            before.as_ref(),
+            settings.prevalence,
+        )
+    });
     let last_test = match &trained.last {
         Some(last) => figures(&scored_by(&network_of(last)?, Part::Test)?),
         None => None,
     };
+    let mut learning_curve = trainer.curve.to_vec();
+    if let Some(test) = test_figures.as_ref().filter(|_| !learning_curve.is_empty()) {
+        learning_curve.push(LearningPoint::of(trainer.split, test));
+    }
     let metrics = RunMetrics {
+        learning_curve,
         labels: labels.clone(),
         positive_label: labels[positive].clone(),
         split: trainer.split.label_text(),
         test_films_with_patient_in_training: trainer.split.shared_patients(),
         best_epoch: trained.progress.best.map(|best| best.epoch),
         train: figures(&scored(Part::Train)?),
-        validation: figures(&scored(Part::Validation)?),
+        validation: figures(&operation.apply(positive, &validation)),
         audit: Some(audit_summary(trainer.audit, test_figures.as_ref())),
         test: test_figures,
+        operation: Some(operation.clone()),
+        operation_on_test,
+        subgroups: subgroups(labels, positive, &test),
         last_epoch: last_test.map(|test| LastEpoch {
             epoch: trained.progress.epochs_done,
             test,
         }),
         folds: None,
+        ungrouped: None,
         notice: crate::NOT_A_MEDICAL_DEVICE.to_owned(),
     };
     let model = ModelFile {
-        header: header(trainer.settings, dataset, trainer.split, &metrics)?,
+        header: header(
+            trainer.settings,
+            dataset,
+            trainer.split,
+            &metrics,
+            &operation,
+        )?,
         tensors: trained.tensors.clone(),
     };
     model.save(&trainer.folder.model_path(), Precision::F32)?;
@@ -154,13 +207,37 @@ pub(super) fn audit_summary(audit: Option<&Audit>, test: Option<&PartMetrics>) -
     audit.map_or_else(AuditSummary::not_audited, |audit| audit.summary(accuracy))
 }
 
+/// What 0.5, or the threshold that was asked for, does on the films of all folds, whose networks each had an
+/// operation of their own.
+pub(super) fn judge_pooled(
+    labels: &[String],
+    pooled: &[ScoredFilm],
+    settings: &OperationSettings,
+) -> OperationFigures {
+    let positive = positive_label(labels);
+    let plain = OperationSettings {
+        threshold: match settings.threshold {
+            ThresholdRule::Fixed(value) => ThresholdRule::Fixed(value),
+            _ => ThresholdRule::default(),
+        },
+        ..OperationSettings::default()
+    };
+    let operation = Operation::choose(&plain, labels, positive, &[]);
+    let mut judged = operation.judge(labels, positive, pooled, None, settings.prevalence);
+    if plain.threshold != settings.threshold {
+        // Every fold chose its own: there is no threshold to judge all films by.
+        judged.points.clear();
+    }
+    judged
+}
+
 /// Writes `predictions.csv`, then `metrics.json`, whose presence says that the run is done.
 pub(super) fn write_tables(
     folder: &RunFolder,
     metrics: &RunMetrics,
     test: &[ScoredFilm],
 ) -> Result<(), TrainError> {
-    folder.write_predictions(&metrics.labels, test, &ScoredFilm::predicted)?;
+    folder.write_predictions(&metrics.labels, test)?;
     let json = serde_json::to_string_pretty(metrics)
         .expect("metrics hold only text, finite numbers and null")
         + "\n";
@@ -172,6 +249,7 @@ fn header(
     dataset: &Dataset,
     split: &Split,
     metrics: &RunMetrics,
+    operation: &Operation,
 ) -> Result<ModelHeader, TrainError> {
     let films_per_label: BTreeMap<String, u64> = dataset
         .labels
@@ -206,10 +284,11 @@ fn header(
         preprocessing: settings.preprocessing.clone(),
         positive_label: Some(metrics.positive_label.clone()),
         threshold: Threshold {
-            value: 0.5,
-            chosen: "default".to_owned(),
+            value: operation.threshold,
+            chosen: operation.chosen.clone(),
         },
-        calibration_temperature: 1.0,
+        calibration_temperature: operation.calibration.temperature(),
+        operation: Some(operation.clone()),
         training: serde_json::to_value(training).expect(as_json),
         seed: settings.seed,
         dataset: DatasetRecord {

@@ -13,12 +13,16 @@ mod features;
 mod films;
 mod finish;
 mod folds;
+mod learning;
+mod logs;
 mod loss;
+mod merge;
 mod observer;
 mod optimiser;
 mod run_folder;
 mod schedule;
 mod settings;
+mod spread;
 mod story;
 mod trainer;
 
@@ -29,7 +33,10 @@ pub use error::TrainError;
 pub use features::FeatureCache;
 pub use films::{LoadedFilms, read_film, without_name};
 pub use finish::{LastEpoch, RunMetrics};
-pub use folds::FoldSummary;
+pub use folds::{FoldSummary, Shard, Ungrouped};
+pub use learning::LearningPoint;
+pub use logs::{LogError, LogSettings, MlFlowSettings, TrainingLogs};
+pub use merge::merge;
 pub use observer::{BatchProgress, Silent, TrainObserver};
 pub use run_folder::RunFolder;
 pub use schedule::{Position, Schedule};
@@ -37,6 +44,7 @@ pub use settings::{
     Balance, OptimiserKind, OptimiserSettings, Selection, SplitSettings, TrainDefaults,
     TrainSettings, Views,
 };
+pub use spread::{FoldFigures, Spread};
 
 use crate::audit::{Audit, AuditSettings, Collector, conclude};
 use crate::dataset::{Dataset, Part, SetAside, Split, SplitOptions};
@@ -110,12 +118,24 @@ pub fn train(
         features: None,
         settings,
         audit: None,
+        shares: &settings.learning_curve,
+        curve: &[],
         interrupt,
     };
-    let splits = run.splits(folder)?;
+    let jobs = match settings.split.folds {
+        None => Vec::new(),
+        Some(_) => folds::jobs(&run)?,
+    };
+    let splits: Vec<Split> = if jobs.is_empty() {
+        vec![run.split(folder)?]
+    } else {
+        jobs.iter().map(|job| job.split().clone()).collect()
+    };
     let audit = match collector {
         Some(collector) => {
-            let audit = conclude(collector, &films.dataset, &splits, &|_| {});
+            // Further repeats, and a second cross-validation, deal the same films.
+            let first = &splits[..settings.split.folds.unwrap_or(1).min(splits.len())];
+            let audit = conclude(collector, &films.dataset, first, &|_| {});
             folder.write_audit(&audit)?;
             Some(audit)
         }
@@ -125,12 +145,24 @@ pub fn train(
         observer.audited(&audit.summary(None));
     }
     run.audit = audit.as_ref();
-    let features = run.features(&splits, cache, observer)?;
+    // Folds that are all there, as after a merge, need none.
+    let features = if jobs.is_empty() || folds::is_unfinished(&run, &jobs, folder) {
+        run.features(&splits, cache, observer)?
+    } else {
+        None
+    };
     run.features = features.as_ref();
     let (metrics, folds) = match settings.split.folds {
-        None => (run.train_split(&splits[0], folder, observer)?.0, None),
+        None => {
+            let curve = learning::train(&run, &splits[0], folder, observer)?;
+            let run = Run {
+                curve: &curve,
+                ..run
+            };
+            (run.train_split(&splits[0], folder, observer)?.0, None)
+        }
         Some(_) => {
-            let (metrics, folds) = folds::train(&run, &splits, folder, observer)?;
+            let (metrics, folds) = folds::train(&run, &jobs, folder, observer)?;
             (metrics, Some(folds))
         }
     };
@@ -172,6 +204,10 @@ struct Run<'a> {
     settings: &'a TrainSettings,
     /// None when the run is not audited.
     audit: Option<&'a Audit>,
+    /// Of the training patients, to be trained on first.
+    shares: &'a [f64],
+    /// What they reached.
+    curve: &'a [LearningPoint],
     interrupt: &'a AtomicBool,
 }
 
@@ -207,21 +243,6 @@ impl<'a> Run<'a> {
             done.time.as_secs_f64(),
         ));
         Ok(Some(features))
-    }
-
-    /// One split, or one for each fold.
-    fn splits(&self, folder: &RunFolder) -> Result<Vec<Split>, TrainError> {
-        let settings = &self.settings.split;
-        match settings.folds {
-            None => Ok(vec![self.split(folder)?]),
-            Some(count) => Ok(Split::folds(
-                &self.films.dataset,
-                count,
-                &settings.method,
-                self.settings.seed,
-                settings.fractions[1],
-            )?),
-        }
     }
 
     /// The split that the folder holds, else a new one.
@@ -267,6 +288,7 @@ impl<'a> Run<'a> {
             features: self.features,
             split,
             audit: self.audit,
+            curve: self.curve,
             settings: self.settings,
             folder,
             device: device::parse(&self.settings.device)?,

@@ -10,6 +10,10 @@ pub trait TrainObserver {
     fn loading(&self) -> &(dyn Fn(usize, usize) + Sync);
     /// `done` of `total` views have gone through the frozen layers; called from the training's thread.
     fn features(&self) -> &(dyn Fn(usize, usize) + Sync);
+    /// The training of a fold begins, in this folder of the run; its epochs are counted from 1.
+    fn fold(&mut self, folder: &str) {
+        let _ = folder;
+    }
     /// A step has been taken.
     fn batch(&mut self, progress: &BatchProgress);
     /// An epoch has ended; `best` is the epoch whose weights are kept.
@@ -33,6 +37,10 @@ impl TrainObserver for Logged<'_> {
 
     fn features(&self) -> &(dyn Fn(usize, usize) + Sync) {
         self.observer.features()
+    }
+
+    fn fold(&mut self, folder: &str) {
+        self.observer.fold(folder);
     }
 
     fn batch(&mut self, progress: &BatchProgress) {

@@ -68,11 +68,11 @@ impl RunFolder {
         }
     }
 
-    /// The folder of one fold, counted from 1.
+    /// A folder inside it, such as that of one fold.
     #[must_use]
-    pub fn fold(&self, number: usize) -> Self {
+    pub fn inside(&self, name: &str) -> Self {
         Self {
-            root: self.root.join(format!("fold-{number}")),
+            root: self.root.join(name),
         }
     }
 
@@ -189,7 +189,8 @@ impl RunFolder {
         self.write("history.csv", text.as_bytes())
     }
 
-    /// Writes `predictions.csv`: `path,truth,label`, then one probability column per label.
+    /// Writes `predictions.csv`: `path,truth,label`, then one probability column per label. They are written
+    /// to the last digit, so that whoever reads them finds the same figures.
     ///
     /// # Errors
     ///
@@ -198,15 +199,14 @@ impl RunFolder {
         &self,
         labels: &[String],
         scored: &[ScoredFilm],
-        decide: &dyn Fn(&ScoredFilm) -> usize,
     ) -> Result<(), TrainError> {
         let header = ["path", "truth", "label"]
             .into_iter()
             .chain(labels.iter().map(String::as_str));
         let rows = scored.iter().map(|film| {
-            let (truth, label) = (labels[film.truth].clone(), labels[decide(film)].clone());
+            let (truth, label) = (labels[film.truth].clone(), labels[film.predicted()].clone());
             let mut row = vec![film.path.clone(), truth, label];
-            row.extend(film.probabilities.iter().map(|p| format!("{p:.8}")));
+            row.extend(film.probabilities.iter().copied().map(exact));
             row
         });
         self.write("predictions.csv", &csv_bytes(header, rows))
@@ -225,6 +225,15 @@ impl RunFolder {
             "set_aside.csv",
             &csv_bytes(["path", "reason"].into_iter(), rows),
         )
+    }
+}
+
+/// As few digits as name the number; those near 0 with a power of ten.
+fn exact(number: f64) -> String {
+    if number != 0.0 && number.abs() < 1e-4 {
+        format!("{number:e}")
+    } else {
+        number.to_string()
     }
 }
 

@@ -8,9 +8,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::augment::Augmentation;
 use super::error::TrainError;
+use super::folds::Shard;
 use super::schedule::Schedule;
 use crate::dataset::SplitMethod;
 use crate::device::Precision;
+use crate::evaluate::{CalibrationMethod, OperationSettings, ThresholdRule};
 use crate::model::{Architecture, Freeze, Head, NetworkSettings};
 use crate::radiograph::Preprocessing;
 use crate::weights::StartingWeights;
@@ -64,6 +66,9 @@ pub struct TrainSettings {
     /// How often the frozen layers look at a training film.
     #[serde(default)]
     pub views: Views,
+    /// Shares of the training patients that are trained on too, for a learning curve.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub learning_curve: Vec<f64>,
     /// The recipe that the settings began with, if any: for people, nothing reads it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recipe: Option<String>,
@@ -71,6 +76,10 @@ pub struct TrainSettings {
     pub split: SplitSettings,
     /// How films become tensors, in training and in prediction alike.
     pub preprocessing: Preprocessing,
+    /// What is chosen on the validation films: calibration, operating point. Runs from before it was
+    /// choose nothing.
+    #[serde(default)]
+    pub operation: OperationSettings,
     /// Random changes to training films.
     pub augmentation: Augmentation,
     /// The rule that turns gradients into steps.
@@ -173,6 +182,15 @@ pub struct SplitSettings {
     /// Cross-validation with this many folds instead of one split.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folds: Option<usize>,
+    /// How often films are dealt to folds anew; once if none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeats: Option<usize>,
+    /// The folds that this run trains; all of them if none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Shard>,
+    /// Cross-validates a second time without regard to patients, to show what that flatters.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub both: bool,
 }
 
 /// What is done about labels of unequal size.
@@ -289,13 +307,21 @@ impl TrainSettings {
             } else {
                 Views::Fresh
             },
+            learning_curve: Vec::new(),
             recipe: None,
             split: SplitSettings {
                 method: SplitMethod::Grouped,
                 fractions: [0.8, 0.1, 0.1],
                 folds: None,
+                repeats: None,
+                shard: None,
+                both: false,
             },
             preprocessing,
+            operation: OperationSettings {
+                calibration: CalibrationMethod::Temperature,
+                ..OperationSettings::default()
+            },
             augmentation: Augmentation::default(),
             optimiser: adam,
             schedule: Schedule::OneCycle { warm_up: 0.3 },
@@ -400,6 +426,66 @@ impl TrainSettings {
                 self.split.folds.is_none_or(|folds| folds >= 2),
                 "at least 2",
                 format!("{:?}", self.split.folds.unwrap_or(0)),
+            ),
+            (
+                "repeats",
+                match (self.split.repeats, self.split.folds) {
+                    (None, _) => true,
+                    (Some(repeats), Some(_)) => (1..=1000).contains(&repeats),
+                    (Some(_), None) => false,
+                },
+                "1 to 1000, with folds",
+                format!("{:?}", self.split.repeats.unwrap_or(0)),
+            ),
+            (
+                "shard",
+                self.split.shard.is_none() || self.split.folds.is_some(),
+                "left out without folds",
+                self.split
+                    .shard
+                    .map_or(String::new(), |shard| shard.to_string()),
+            ),
+            (
+                "both-splits",
+                !self.split.both
+                    || (self.split.folds.is_some() && self.split.method == SplitMethod::Grouped),
+                "used with folds grouped by patient",
+                format!("{} split", self.split.method),
+            ),
+            (
+                "learning-curve",
+                self.learning_curve
+                    .iter()
+                    .all(|share| *share > 0.0 && *share < 1.0)
+                    && (self.learning_curve.is_empty() || self.split.folds.is_none()),
+                "shares above 0 and below 1, without folds",
+                format!("{:?}", self.learning_curve),
+            ),
+            (
+                "prevalence",
+                self.operation
+                    .prevalence
+                    .is_none_or(|share| share > 0.0 && share < 1.0),
+                "above 0 and below 1",
+                format!("{:?}", self.operation.prevalence.unwrap_or(0.0)),
+            ),
+            (
+                "not-sure",
+                (0.0..1.0).contains(&self.operation.not_sure),
+                "at least 0 and below 1",
+                self.operation.not_sure.to_string(),
+            ),
+            (
+                "threshold",
+                self.labels.len() <= 2 || self.operation.threshold == ThresholdRule::default(),
+                "left out with more than two labels: the most probable one is the answer",
+                self.operation.threshold.to_string(),
+            ),
+            (
+                "calibration",
+                self.labels.len() <= 2 || self.operation.calibration != CalibrationMethod::Platt,
+                "none or temperature with more than two labels",
+                self.operation.calibration.to_string(),
             ),
             (
                 "scaling",

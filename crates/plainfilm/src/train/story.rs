@@ -21,6 +21,8 @@ use rand::seq::SliceRandom;
 
 /// Films in the grid of test films.
 const TEST_SAMPLES: usize = 16;
+/// Films in the gallery of errors.
+const SUREST_ERRORS: usize = 12;
 /// Films in the row of training films.
 const TRAINING_SAMPLES: usize = 8;
 /// Side of a thumbnail in pixels.
@@ -66,6 +68,13 @@ impl Story<'_> {
                 .filter_map(|part| Some((part, metrics.part(part)?.clone())))
                 .collect(),
             scored: test.to_vec(),
+            operation: metrics.operation.clone(),
+            operation_on_test: metrics.operation_on_test.clone(),
+            subgroups: metrics.subgroups.clone(),
+            learning_curve: metrics.learning_curve.clone(),
+            folds: metrics.folds.clone(),
+            ungrouped: metrics.ungrouped.clone(),
+            errors: self.errors(test)?,
             test_samples: self.test_samples(test)?,
             training_samples: self.training_samples()?,
             data: data_summary(dataset, self.split, metrics),
@@ -104,10 +113,30 @@ impl Story<'_> {
 
     /// A seeded draw of test films, in the order of the split's films.
     fn test_samples(&self, test: &[ScoredFilm]) -> Result<Vec<TestSample>, TrainError> {
+        let drawn = draw(test.len(), TEST_SAMPLES, self.settings.seed, "test samples");
+        self.samples(test, &drawn)
+    }
+
+    /// The test films that were called wrongly, the most probable first.
+    fn errors(&self, test: &[ScoredFilm]) -> Result<Vec<TestSample>, TrainError> {
+        let sure = |position: usize| test[position].probabilities[test[position].predicted()];
+        let mut wrong: Vec<usize> = (0..test.len())
+            .filter(|&position| !test[position].is_correct())
+            .collect();
+        wrong.sort_by(|&a, &b| sure(b).total_cmp(&sure(a)));
+        wrong.truncate(SUREST_ERRORS);
+        self.samples(test, &wrong)
+    }
+
+    fn samples(
+        &self,
+        test: &[ScoredFilm],
+        positions: &[usize],
+    ) -> Result<Vec<TestSample>, TrainError> {
         let indices = self.split.indices(Part::Test);
-        draw(test.len(), TEST_SAMPLES, self.settings.seed, "test samples")
-            .into_iter()
-            .map(|position| {
+        positions
+            .iter()
+            .map(|&position| {
                 let film = &test[position];
                 let predicted = film.predicted();
                 Ok(TestSample {
@@ -209,7 +238,10 @@ fn data_summary(dataset: &Dataset, split: &Split, metrics: &RunMetrics) -> DataS
     let mut counts = vec![[0; 3]; dataset.labels.len()];
     let mut sources = std::collections::BTreeMap::<String, Vec<usize>>::new();
     for (film, part) in dataset.films.iter().zip(&split.parts) {
-        counts[film.label][*part as usize] += 1;
+        // What a learning curve leaves out is in no part.
+        if let Some(count) = counts[film.label].get_mut(*part as usize) {
+            *count += 1;
+        }
         if let Some(source) = &film.source {
             let row = sources
                 .entry(source.clone())
@@ -273,6 +305,9 @@ fn notices(dataset: &Dataset, settings: &TrainSettings, metrics: &RunMetrics) ->
         .filter(|(_, figures)| figures.support < FEW_FILMS)
         .map(|(label, figures)| format!("{} of {label}", figures.support))
         .collect();
+    for gap in &metrics.subgroups.gaps {
+        say(Severity::Warning, format!("Not the same for all: {gap}."));
+    }
     if !few.is_empty() {
         say(
             Severity::Warning,

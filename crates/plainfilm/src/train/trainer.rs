@@ -12,6 +12,7 @@ use super::checkpoint::{Best, Checkpoint, EpochSums, HistoryRow, Progress};
 use super::error::TrainError;
 use super::features::{Features, FilmView};
 use super::films::LoadedFilms;
+use super::learning::LearningPoint;
 use super::loss::CrossEntropy;
 use super::observer::{BatchProgress, TrainObserver};
 use super::run_folder::RunFolder;
@@ -38,6 +39,8 @@ pub(super) struct Trainer<'a> {
     pub split: &'a Split,
     /// None when the run is not audited.
     pub audit: Option<&'a Audit>,
+    /// What fewer films reached.
+    pub curve: &'a [LearningPoint],
     pub settings: &'a TrainSettings,
     pub folder: &'a RunFolder,
     pub device: Device,

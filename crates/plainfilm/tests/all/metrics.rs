@@ -1,8 +1,9 @@
 //! Figures of merit against scikit-learn (`reference/metrics`).
 
 use plainfilm::evaluate::{
-    Estimate, ScoredFilm, auroc_difference, bca, classification_report, evaluate, holm, mcnemar,
-    precision_recall_curve, roc_curve,
+    Calibration, CalibrationMethod, Estimate, PointFigures, ScoredFilm, ThresholdRule,
+    auroc_difference, bca, brier_parts, choose_threshold, classification_report, evaluate, holm,
+    mcnemar, precision_recall_curve, roc_curve,
 };
 use serde_json::Value;
 
@@ -88,6 +89,13 @@ fn every_figure_equals_scikit_learns() {
             case["top_2_accuracy"].as_f64(),
             &format!("{name}: top 2"),
         );
+        for (key, figure) in [
+            ("micro_auroc", &metrics.micro_auroc),
+            ("weighted_auroc", &metrics.weighted_auroc),
+        ] {
+            let found = figure.as_ref().and_then(Estimate::value);
+            assert_close(found, case[key].as_f64(), &format!("{name}: {key}"));
+        }
         assert_eq!(
             serde_json::to_value(&metrics.confusion_matrix).unwrap(),
             case["confusion_matrix"],
@@ -206,5 +214,89 @@ fn mcnemars_test_and_holms_correction_equal_statsmodels() {
     for case in intervals("holm") {
         let adjusted = holm(&numbers(&case["p_values"]));
         assert_points(&adjusted, &case["adjusted"], "Holm");
+    }
+}
+
+#[test]
+fn calibration_thresholds_and_brier_parts_equal_scipys_and_scikit_learns() {
+    let file = reference_output("metrics").join("operation.json");
+    let text = std::fs::read_to_string(file).expect("the reference output is committed");
+    let cases: Vec<Value> = serde_json::from_str(&text).expect("the reference output is JSON");
+    assert_eq!(cases.len(), 5);
+    for (index, case) in cases.iter().enumerate() {
+        let films: Vec<ScoredFilm> = case["truth"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .zip(case["probabilities"].as_array().unwrap())
+            .enumerate()
+            .map(|(film, (truth, probabilities))| {
+                let truth = truth.as_u64().unwrap() as usize;
+                ScoredFilm::alone(film.to_string(), truth, numbers(probabilities))
+            })
+            .collect();
+        let count = films[0].probabilities.len();
+        let labels: Vec<String> = (0..count).map(|label| label.to_string()).collect();
+        let fit = |method| {
+            let fitted = Calibration::fit(method, &labels, 0, &films);
+            assert_eq!(fitted.method, method, "case {index}: {}", fitted.chosen);
+            fitted
+        };
+        let temperature = fit(CalibrationMethod::Temperature);
+        // SciPy's search by values stops when the loss no longer changes.
+        let expected = case["slope"].as_f64().unwrap();
+        assert!(
+            (temperature.slope / expected - 1.0).abs() < 1e-6,
+            "case {index}: slope {} instead of {expected}",
+            temperature.slope
+        );
+        let ranked = if count == 2 { 0..1 } else { 0..count };
+        let parts = brier_parts(&films, ranked).unwrap();
+        let found = [
+            parts.score,
+            parts.miscalibration,
+            parts.discrimination,
+            parts.uncertainty,
+        ]
+        .map(|part| part.value().unwrap());
+        assert_points(
+            &found,
+            &case["brier"],
+            &format!("case {index}: Brier score"),
+        );
+        if count > 2 {
+            continue;
+        }
+        let platt = fit(CalibrationMethod::Platt);
+        let expected = &case["platt"];
+        assert_close(Some(platt.slope), expected["slope"].as_f64(), "slope");
+        assert_close(
+            Some(platt.intercept),
+            expected["intercept"].as_f64(),
+            "intercept",
+        );
+        // scikit-learn's own fit stops earlier.
+        for (found, own) in [platt.slope, platt.intercept]
+            .iter()
+            .zip(numbers(&expected["scikit_learn"]))
+        {
+            assert!((found - own).abs() < 1e-3, "{found} instead of {own}");
+        }
+        let (truth, scores): (Vec<bool>, Vec<f64>) = films
+            .iter()
+            .map(|film| (film.truth == 0, film.probabilities[0]))
+            .unzip();
+        let threshold = choose_threshold(ThresholdRule::Youden, &truth, &scores, None).unwrap();
+        let chosen = PointFigures::of(&films, 0, threshold, 0.5);
+        let sum = chosen.sensitivity.value().unwrap() + chosen.specificity.value().unwrap();
+        assert_close(Some(sum), case["youden"].as_f64(), "Youden");
+        for point in case["points"].as_array().unwrap() {
+            let [threshold, prevalence] =
+                ["threshold", "prevalence"].map(|key| point[key].as_f64().unwrap());
+            let found = PointFigures::of(&films, 0, threshold, prevalence);
+            let found = [found.sensitivity, found.specificity, found.ppv, found.npv]
+                .map(|figure| figure.value().unwrap());
+            assert_points(&found, &point["expected"], "predictive values");
+        }
     }
 }

@@ -15,12 +15,13 @@ use crate::dataset::{Dataset, DatasetError, Part};
 const MAX_BYTES: u64 = 1 << 30;
 
 impl Part {
-    /// `train`, `validation` or `test`.
+    /// `train`, `validation`, `test` or `left_out`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Train => "train",
             Self::Validation => "validation",
             Self::Test => "test",
+            Self::LeftOut => "left_out",
         }
     }
 
@@ -29,6 +30,7 @@ impl Part {
             "train" | "training" => Some(Self::Train),
             "validation" | "val" | "valid" => Some(Self::Validation),
             "test" => Some(Self::Test),
+            "left_out" => Some(Self::LeftOut),
             _ => None,
         }
     }

@@ -16,6 +16,7 @@ use super::{Dataset, DatasetError, Part, PatientOrigin};
 mod file;
 mod grouped;
 mod random;
+mod shrink;
 #[cfg(test)]
 mod tests;
 

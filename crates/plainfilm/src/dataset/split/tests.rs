@@ -285,3 +285,23 @@ fn the_sentence_says_whether_patients_are_shared() {
     );
     assert!(random.shared_patients() > 0);
 }
+
+#[test]
+fn smaller_training_parts_lie_within_larger_ones_and_keep_patients_whole() {
+    let films: Vec<(usize, usize)> = (0..300).map(|film| (film / 2 % 3 / 2, film / 2)).collect();
+    let dataset = dataset(&films);
+    let whole = Split::make(&dataset, &options(SplitMethod::Grouped, 7)).unwrap();
+    let mut before: Vec<usize> = Vec::new();
+    for (share, patients) in [(0.001, 2), (0.1, 12), (0.5, 60), (1.0, 120)] {
+        let smaller = whole.with_training_share(&dataset, share);
+        let training = smaller.indices(Part::Train);
+        assert!(before.iter().all(|film| training.contains(film)), "{share}");
+        assert_eq!(smaller.patients_in(Part::Train), patients, "{share}");
+        assert_eq!(training.len(), 2 * patients, "whole patients at {share}");
+        for part in [Part::Validation, Part::Test] {
+            assert_eq!(smaller.indices(part), whole.indices(part));
+        }
+        before = training;
+    }
+    assert_eq!(before, whole.indices(Part::Train));
+}

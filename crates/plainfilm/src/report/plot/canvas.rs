@@ -145,6 +145,19 @@ impl Canvas {
         ));
     }
 
+    /// A filled area with these corners.
+    pub(crate) fn area(&mut self, corners: &[(f64, f64)], ink: Ink, opacity: f64) {
+        let fill = ink.value(self.theme);
+        let corners: Vec<String> = corners
+            .iter()
+            .map(|(x, y)| format!("{x:.1},{y:.1}"))
+            .collect();
+        let corners = corners.join(" ");
+        self.push(format_args!(
+            r#"<polygon points="{corners}" fill="{fill}" fill-opacity="{opacity}"/>"#
+        ));
+    }
+
     pub(crate) fn dot(&mut self, (x, y): (f64, f64), radius: f64, ink: Ink) {
         let fill = ink.value(self.theme);
         self.push(format_args!(

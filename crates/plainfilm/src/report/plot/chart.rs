@@ -10,10 +10,25 @@ const TEXT: f64 = 13.0;
 const LEGEND_ROW: f64 = 22.0;
 
 /// One line of a chart.
+#[derive(Default)]
 pub(crate) struct Series {
     pub(crate) name: String,
     /// Points in the units of the axes, left to right.
     pub(crate) points: Vec<(f64, f64)>,
+    /// Corners of the area in which the line may as well lie.
+    pub(crate) band: Vec<(f64, f64)>,
+    /// Where points have an interval of their own: position, lower and upper end. Such points are dots.
+    pub(crate) bars: Vec<(f64, f64, f64)>,
+}
+
+impl Series {
+    pub(crate) fn line(name: impl Into<String>, points: Vec<(f64, f64)>) -> Self {
+        Self {
+            name: name.into(),
+            points,
+            ..Self::default()
+        }
+    }
 }
 
 /// A chart; `draw` turns it into SVG.
@@ -30,8 +45,8 @@ pub(crate) struct Chart {
     pub(crate) series: Vec<Series>,
     /// A value of `x` to point out, and what to call it.
     pub(crate) mark: Option<(f64, String)>,
-    /// The line from corner to corner that guessing gives.
-    pub(crate) chance: bool,
+    /// What the line from corner to corner is called, where there is one.
+    pub(crate) diagonal: Option<&'static str>,
     /// Height of the plotting area.
     pub(crate) height: f64,
 }
@@ -91,14 +106,14 @@ impl Chart {
         let at = (14.0, top + self.height / 2.0);
         canvas.turned_text(at, -90.0, TEXT, Ink::Muted, Anchor::Middle, &self.y_name);
 
-        if self.chance {
+        if let Some(name) = self.diagonal {
             let corners = [(PLOT_LEFT, bottom), (PLOT_RIGHT, top)];
             canvas.line(&corners, Ink::Muted, 1.0, "3 4");
             // Just below the line and along it.
             let slope = self.height / (PLOT_RIGHT - PLOT_LEFT);
             let at = (middle + 95.0, top + self.height / 2.0 - 95.0 * slope + 17.0);
             let degrees = -slope.atan().to_degrees();
-            canvas.turned_text(at, degrees, 12.0, Ink::Muted, Anchor::Middle, "guessing");
+            canvas.turned_text(at, degrees, 12.0, Ink::Muted, Anchor::Middle, name);
         }
         if let Some((value, name)) = &self.mark {
             let x = across(*value);
@@ -111,15 +126,37 @@ impl Chart {
             };
             canvas.text((x, bottom - 8.0), TEXT, Ink::Text, anchor, name);
         }
+        // Areas lie below all lines.
         for (index, series) in self.series.iter().enumerate() {
+            let corners: Vec<(f64, f64)> = series
+                .band
+                .iter()
+                .map(|(x, y)| (across(*x), up(*y)))
+                .collect();
+            if !corners.is_empty() {
+                canvas.area(&corners, Ink::Series(index), 0.16);
+            }
+        }
+        for (index, series) in self.series.iter().enumerate() {
+            for (x, low, high) in &series.bars {
+                let ends = [(across(*x), up(*low)), (across(*x), up(*high))];
+                canvas.line(&ends, Ink::Series(index), 1.5, "");
+                for (x, y) in ends {
+                    canvas.line(&[(x - 3.0, y), (x + 3.0, y)], Ink::Series(index), 1.5, "");
+                }
+            }
             let points: Vec<(f64, f64)> = series
                 .points
                 .iter()
                 .map(|(x, y)| (across(*x), up(*y)))
                 .collect();
-            canvas.line(&points, Ink::Series(index), 2.5, dash(index));
+            for piece in points.split(|(_, y)| !y.is_finite()) {
+                if !piece.is_empty() {
+                    canvas.line(piece, Ink::Series(index), 2.5, dash(index));
+                }
+            }
             // A line of few points shows where they are; a single one would not show at all.
-            if points.len() <= 2 && !self.chance {
+            if (points.len() <= 2 && self.diagonal.is_none()) || !series.bars.is_empty() {
                 for point in points {
                     canvas.dot(point, 4.0, Ink::Series(index));
                 }
@@ -165,20 +202,40 @@ mod tests {
             y_tick: |tick| format!("{tick:.1}"),
             series,
             mark: Some((2.0, "kept".into())),
-            chance: false,
+            diagonal: None,
             height: 220.0,
         }
     }
 
     #[test]
     fn points_lie_where_the_axes_say() {
-        let svg = chart(vec![Series {
-            name: "training".into(),
-            points: vec![(1.0, 1.0), (2.0, 0.5), (3.0, 0.0)],
-        }])
-        .draw(Theme::Paper);
+        let points = vec![(1.0, 1.0), (2.0, 0.5), (3.0, 0.0)];
+        let mut line = Series::line("training", points);
+        line.band = vec![(1.0, 0.9), (3.0, 0.9), (3.0, 0.1)];
+        line.bars = vec![(2.0, 0.25, 0.75)];
+        let svg = chart(vec![line]).draw(Theme::Paper);
+        assert!(
+            svg.contains(r#"<polygon points="66.0,94.0 464.0,94.0 464.0,270.0""#),
+            "{svg}"
+        );
+        assert!(svg.contains("265.0,237.0 265.0,127.0"), "{svg}");
         assert!(svg.contains("66.0,72.0 265.0,182.0 464.0,292.0"), "{svg}");
         assert!(svg.contains(">kept</text>"));
+    }
+
+    #[test]
+    fn a_point_that_is_not_a_number_is_a_gap() {
+        let points = vec![
+            (1.0, 1.0),
+            (1.5, 0.5),
+            (2.0, f64::NAN),
+            (2.5, 0.5),
+            (3.0, 0.0),
+        ];
+        let svg = chart(vec![Series::line("training", points)]).draw(Theme::Paper);
+        assert!(svg.contains(r#""66.0,72.0 165.5,182.0""#), "{svg}");
+        assert!(svg.contains(r#""364.5,182.0 464.0,292.0""#), "{svg}");
+        assert!(!svg.contains("NaN"));
     }
 
     #[test]
@@ -186,10 +243,7 @@ mod tests {
         let names = ["a long name for a label", "another long name for one", "c"];
         let chart = chart(
             names
-                .map(|name| Series {
-                    name: name.into(),
-                    points: vec![(1.0, 0.5)],
-                })
+                .map(|name| Series::line(name, vec![(1.0, 0.5)]))
                 .into(),
         );
         let rows = chart.legend_rows();
