@@ -88,7 +88,7 @@ def at(truth, p, threshold, prevalence):
 def main():
     cases = []
     for seed, films, classes, sharpness, step in [
-        (1, 120, 2, 2.5, None), (2, 300, 2, 0.5, None), (3, 200, 2, 2.5, 0.1), (4, 240, 3, 3.0, None), (5, 300, 5, 0.7, None),
+        (1, 120, 2, 2.5, None), (2, 300, 2, 0.5, None), (3, 200, 2, 4.0, 0.02), (4, 240, 3, 3.0, None), (5, 300, 5, 0.7, None),
     ]:
         truth, p = draw(seed, films, classes, sharpness, step)
         p = p.round(12)

@@ -263,6 +263,7 @@ pub(crate) fn softmax(logits: &[f32], temperature: f64) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evaluate::{Band, Calibration, Operation};
 
     #[test]
     fn softmax_is_right_and_does_not_overflow() {
@@ -270,6 +271,55 @@ mod tests {
         assert_eq!(even, [0.5, 0.5]);
         let uneven = softmax(&[0.0, 9.0_f32.ln()], 2.0);
         assert!((uneven[1] - 0.75).abs() < 1e-7, "{uneven:?}");
+    }
+
+    #[test]
+    fn a_models_correction_and_threshold_are_served() {
+        let plain = crate::bundle::bundled().unwrap();
+        let mut corrected = plain.clone();
+        let calibration = Calibration {
+            method: CalibrationMethod::Platt,
+            slope: 0.5,
+            intercept: 0.75,
+            films: 40,
+            chosen: "Platt's scaling, fitted on 40 validation films".to_owned(),
+        };
+        corrected.header.threshold.value = 0.9;
+        corrected.header.operation = Some(Operation {
+            calibration: calibration.clone(),
+            threshold: 0.9,
+            chosen: "as asked for".to_owned(),
+            points: Vec::new(),
+            not_sure: Some(Band {
+                low: 0.0,
+                high: 1.0,
+            }),
+        });
+        let device = Device::flex();
+        let [plain, corrected] =
+            [plain, corrected].map(|file| Predictor::new(&file, &device).unwrap());
+        let size = plain.header().preprocessing.size;
+        let values = (0..size * size)
+            .map(|i| (i % size) as f32 / size as f32)
+            .collect();
+        let planes = [Plane { size, values }];
+        let before = &plain.probabilities(&planes)[0];
+        let after = &corrected.probabilities(&planes)[0];
+        assert_eq!(*after, calibration.apply(plain.positive(), before));
+        assert_ne!(after, before);
+        let is_called = after[corrected.positive()] >= 0.9;
+        assert_eq!(corrected.label(after) == corrected.positive(), is_called);
+        assert!(corrected.is_not_sure(after) && !plain.is_not_sure(before));
+        assert!(
+            corrected
+                .operation_text()
+                .contains("calibrated (Platt's scaling, fitted on 40")
+        );
+        assert!(
+            plain
+                .operation_text()
+                .starts_with("probabilities not calibrated")
+        );
     }
 
     #[test]
