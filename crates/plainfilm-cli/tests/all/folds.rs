@@ -137,6 +137,10 @@ fn a_chosen_threshold_and_calibration_go_with_the_model() {
     let scratch = Scratch::with_films(120);
     let (films, run) = (scratch.path("films"), scratch.path("run"));
     let more = [
+        "--epochs",
+        "10",
+        "--selection",
+        "last",
         "--calibration",
         "platt",
         "--threshold",
