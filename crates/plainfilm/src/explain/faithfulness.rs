@@ -23,8 +23,8 @@ const STEPS: usize = 20;
 const REMOVED: [f64; 4] = [0.2, 0.4, 0.6, 0.8];
 /// Noise on what ROAD fills in, as a share of the range of the film's values.
 const NOISE: f32 = 0.01;
-/// Mean rank correlation with the maps of random weights from which on a method fails. Maps of two
-/// unrelated films of chests reach about a third by the shape of the chest alone.
+/// Mean rank correlation with the maps of random weights from which on a method fails: our choice,
+/// since maps of one film resemble one another a little by the shape of the chest alone.
 pub const TOO_ALIKE: f64 = 0.5;
 /// Side of the squares that maps are compared on.
 const COMPARED: usize = 32;
