@@ -166,7 +166,13 @@ fn divide(
     };
     let films = std::mem::take(&mut dataset.films);
     let (mut kept, mut test) = (vec![], vec![]);
-    for film in films {
+    for mut film in films {
+        // What `balance = "sources"` goes by.
+        let source = match film.label {
+            COVID => Group::of(&film).name(),
+            _ => "NIH",
+        };
+        film.source = Some(source.to_owned());
         let out = match film.label {
             COVID => Group::of(&film) == group,
             _ => is_held_out(&film.patient_id),

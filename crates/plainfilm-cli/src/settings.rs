@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Parser;
-use plainfilm::dataset::SplitMethod;
 use plainfilm::model::{Architecture, Freeze, Head};
 use plainfilm::radiograph::{Inversion, Preprocessing};
 use plainfilm::recipe::Recipe;
@@ -81,6 +80,9 @@ pub fn resolve(
     replace(&mut settings.optimiser.learning_rate, args.learning_rate);
     replace(&mut settings.optimiser.weight_decay, args.weight_decay);
     replace(&mut settings.optimiser.kind, args.optimiser.map(optimiser));
+    if args.ema.is_some() {
+        settings.ema = args.ema;
+    }
     if args.early_stopping.is_some() {
         settings.early_stopping = args.early_stopping;
     }
@@ -112,7 +114,7 @@ pub fn resolve(
     }
     if let Some(split) = &args.split {
         settings.split = SplitSettings {
-            method: split_method(split),
+            method: split.clone().into(),
             ..settings.split
         };
     }
@@ -223,15 +225,6 @@ fn replace<T>(target: &mut T, value: Option<T>) {
     }
 }
 
-/// `grouped`, `random`, or a file.
-pub fn split_method(text: &str) -> SplitMethod {
-    match text {
-        "grouped" => SplitMethod::Grouped,
-        "random" => SplitMethod::Random,
-        file => SplitMethod::File(PathBuf::from(file)),
-    }
-}
-
 fn optimiser(argument: OptimiserArg) -> OptimiserKind {
     match argument {
         OptimiserArg::Adam => OptimiserKind::Adam,
@@ -261,6 +254,7 @@ fn balance(argument: BalanceArg) -> Balance {
         BalanceArg::None => Balance::None,
         BalanceArg::ClassWeights => Balance::ClassWeights,
         BalanceArg::Sampling => Balance::Sampling,
+        BalanceArg::Sources => Balance::Sources,
     }
 }
 

@@ -27,8 +27,12 @@ pub struct AuditArgs {
     /// as "--fit crop --strip-borders 8%"
     #[arg(long, value_name = "PREPROCESSING", allow_hyphen_values = true)]
     pub after: Option<String>,
-    /// How training will divide the films: by patient, at random, or as a split.csv says
-    #[arg(long, value_name = "grouped|random|FILE", default_value = "grouped")]
+    /// How training will divide the films: as --split of `train`
+    #[arg(
+        long,
+        value_name = "grouped|sources|stratified|random|FILE",
+        default_value = "grouped"
+    )]
     pub split: String,
     /// Regular expression with one group that finds the patient in a file's name
     #[arg(long, value_name = "REGEX")]

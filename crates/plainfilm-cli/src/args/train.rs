@@ -65,6 +65,9 @@ pub struct TrainArgs {
     /// Smoothing of the target
     #[arg(long, value_name = "X", help_heading = "Training")]
     pub label_smoothing: Option<f32>,
+    /// Keep an exponential moving average of the weights with this decay, such as 0.99, in their place
+    #[arg(long, value_name = "DECAY", help_heading = "Training")]
+    pub ema: Option<f64>,
     /// Stop after this many epochs without a better validation loss
     #[arg(long, value_name = "EPOCHS", help_heading = "Training")]
     pub early_stopping: Option<usize>,
@@ -84,8 +87,13 @@ pub struct TrainArgs {
     #[arg(long, value_enum, help_heading = "Training")]
     pub head: Option<HeadArg>,
 
-    /// Division into train, validation and test: by patient, at random (patients shared), or a split.csv
-    #[arg(long, value_name = "grouped|random|FILE", help_heading = "Split")]
+    /// Division into train, validation and test: by patient, whole sources left out, by label alone or at
+    /// random (both share patients), or a split.csv [default: grouped]
+    #[arg(
+        long,
+        value_name = "grouped|sources|stratified|random|FILE",
+        help_heading = "Split"
+    )]
     pub split: Option<String>,
     /// Do not audit the data first; every output then says so
     #[arg(long, help_heading = "Split")]
@@ -240,8 +248,10 @@ pub enum BalanceArg {
     None,
     /// Rare labels count more in the loss
     ClassWeights,
-    /// Rare labels are drawn more often
+    /// Every label is drawn equally often
     Sampling,
+    /// Every label is drawn equally often, and within it every source (a manifest's column)
+    Sources,
 }
 
 /// `--head`

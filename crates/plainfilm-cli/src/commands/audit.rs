@@ -13,7 +13,7 @@ use crate::args::{AuditArgs, TableFormat};
 use crate::exit::Exit;
 use crate::printer::{Printer, Style};
 use crate::progress::counter;
-use crate::settings::{available_threads, preprocessing_after, split_method, use_threads};
+use crate::settings::{available_threads, preprocessing_after, use_threads};
 
 /// Audits a data set and prints what was found.
 ///
@@ -23,7 +23,7 @@ use crate::settings::{available_threads, preprocessing_after, split_method, use_
 pub fn run(args: &AuditArgs, printer: &Printer) -> anyhow::Result<Exit> {
     let settings = AuditSettings {
         seed: args.seed,
-        split: split_method(&args.split),
+        split: args.split.clone().into(),
         after: args.after.as_deref().map(preprocessing_after).transpose()?,
         ..AuditSettings::default()
     };

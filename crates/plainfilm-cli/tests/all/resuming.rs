@@ -13,10 +13,13 @@ fn killed_at_many_moments_a_run_ends_with_the_same_bytes() {
     let scratch = Scratch::with_films(40);
     let films = scratch.path("films");
     let whole = scratch.path("whole");
-    assert_code(&train(&films, &whole, &["--epochs", "6"]), 0);
+    assert_code(
+        &train(&films, &whole, &["--epochs", "6", "--ema", "0.9"]),
+        0,
+    );
 
     let broken = scratch.path("broken");
-    let first = training(&films, &broken, &["--epochs", "6"]);
+    let first = training(&films, &broken, &["--epochs", "6", "--ema", "0.9"]);
     let resume = ["train", "--resume", text(&broken)];
     let mut kills = 0;
     // Later and later, so that kills fall on reading, training, checkpoints and the report alike.

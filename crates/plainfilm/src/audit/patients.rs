@@ -90,6 +90,8 @@ pub(super) fn check(dataset: &Dataset, splits: &[Split], fractions: [f64; 3]) ->
     };
     let method = match &splits[0].method {
         SplitMethod::Grouped => "the split by patient".to_owned(),
+        SplitMethod::Sources => "the split by source".to_owned(),
+        SplitMethod::Stratified => "the stratified split".to_owned(),
         SplitMethod::Random => "the random split".to_owned(),
         SplitMethod::File(path) => format!("the split of {}", path.display()),
     };

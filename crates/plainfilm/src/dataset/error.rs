@@ -123,16 +123,22 @@ pub enum DatasetError {
     /// The settings of a split make no sense.
     #[error("split: {0}")]
     SplitSettings(String),
-    /// A label has too few patients to be in every part.
+    /// A label has too few patients, sources or films to be in every part.
     #[error(
-        "label `{label}` has {patients} patient(s), expected at least {parts}: one for each part of the split{}",
-        hint(Some("use fewer folds or parts, leave the label out, or split at random (patients are then shared between parts)".into()))
+        "label `{label}` has {found} {unit}, expected at least {parts}: one for each part of the split{}",
+        hint(Some(match *unit {
+            "patients" => "use fewer folds or parts, leave the label out, or split at random (patients are then shared between parts)".into(),
+            "sources" => "what is left out must hold every label, and so must what stays; use fewer folds, or split by patient".into(),
+            _ => "use fewer folds or parts, or leave the label out".into(),
+        }))
     )]
-    TooFewPatients {
+    TooFew {
         /// The label.
         label: String,
-        /// Its patients.
-        patients: usize,
+        /// What is kept together: `patients`, `sources` or `films`.
+        unit: &'static str,
+        /// How many of those the label has.
+        found: usize,
         /// The parts that each need one.
         parts: usize,
     },

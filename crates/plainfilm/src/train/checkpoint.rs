@@ -82,6 +82,8 @@ pub struct Checkpoint {
     pub progress: Progress,
     /// Weights now.
     pub model: Vec<NamedTensor>,
+    /// Averages of the weights; empty where none are asked for.
+    pub average: Vec<NamedTensor>,
     /// Weights of the best epoch; empty before the first epoch ended.
     pub best: Vec<NamedTensor>,
     /// The optimiser's record, as Burn writes it.
@@ -103,6 +105,7 @@ impl Checkpoint {
             .model
             .iter()
             .map(|tensor| ("model", tensor))
+            .chain(self.average.iter().map(|tensor| ("average", tensor)))
             .chain(self.best.iter().map(|tensor| ("best", tensor)))
             .map(|(part, tensor)| {
                 let bytes = tensor
@@ -161,6 +164,7 @@ impl Checkpoint {
         let mut checkpoint = Self {
             progress,
             model: Vec::new(),
+            average: Vec::new(),
             best: Vec::new(),
             optimiser: Vec::new(),
         };
@@ -169,6 +173,7 @@ impl Checkpoint {
             match part {
                 OPTIMISER => checkpoint.optimiser = view.data().to_vec(),
                 "model" => checkpoint.model.push(named(name, &view)),
+                "average" => checkpoint.average.push(named(name, &view)),
                 "best" => checkpoint.best.push(named(name, &view)),
                 other => return Err(corrupt(format!("unexpected tensor {other}.{name}"))),
             }
@@ -222,6 +227,7 @@ mod tests {
                 history: Vec::new(),
             },
             model: tensor(vec![1.0, -0.0, f32::MIN_POSITIVE]),
+            average: tensor(vec![0.5, 3.0]),
             best: tensor(vec![2.0]),
             optimiser: vec![1, 2, 3],
         }
@@ -236,6 +242,7 @@ mod tests {
         let loaded = Checkpoint::load(&path).unwrap();
         assert_eq!(loaded.progress, saved.progress);
         assert_eq!(loaded.model, saved.model);
+        assert_eq!(loaded.average, saved.average);
         assert_eq!(loaded.best, saved.best);
         assert_eq!(loaded.optimiser, saved.optimiser);
     }

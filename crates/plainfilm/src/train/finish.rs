@@ -14,7 +14,7 @@ use super::story::Story;
 use super::trainer::{Trained, Trainer};
 use crate::audit::{Audit, AuditSummary};
 use crate::bundle::{DatasetRecord, ModelFile, ModelHeader, Precision, SCHEMA_VERSION, Threshold};
-use crate::dataset::{Dataset, Part, Split, SplitMethod};
+use crate::dataset::{Dataset, Part, Split};
 use crate::evaluate::{
     CalibrationMethod, Operation, OperationFigures, OperationSettings, PartMetrics, ScoredFilm,
     Subgroups, ThresholdRule, evaluate, positive_label, subgroups,
@@ -296,7 +296,7 @@ fn header(
             fingerprint: dataset.fingerprint(),
             films_per_label,
             split: metrics.split.clone(),
-            patients_grouped: split.method != SplitMethod::Random
+            patients_grouped: !split.method.ignores_patients()
                 && metrics.test_films_with_patient_in_training == 0,
             synthetic: dataset.synthetic,
         },

@@ -5,6 +5,7 @@
 //! was killed at any moment ends with the bytes of one that was not.
 
 pub mod augment;
+mod average;
 mod batch;
 mod checkpoint;
 mod error;

@@ -54,6 +54,10 @@ pub struct TrainSettings {
     pub label_smoothing: f32,
     /// What is done about labels of unequal size.
     pub balance: Balance,
+    /// Decay of the exponential moving average of the weights, which is then what is validated and kept;
+    /// none keeps the weights themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ema: Option<f64>,
     /// Stop after this many epochs without a better validation loss.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub early_stopping: Option<usize>,
@@ -204,6 +208,9 @@ pub enum Balance {
     ClassWeights,
     /// An epoch draws as many films as there are, with replacement, each label equally often.
     Sampling,
+    /// As [`Self::Sampling`], and each source (hospital, archive) of a label equally often, so that
+    /// a large one does not stand for its label.
+    Sources,
 }
 
 /// Which optimiser.
@@ -299,6 +306,7 @@ impl TrainSettings {
             precision: Precision::Float32,
             label_smoothing: 0.0,
             balance: Balance::None,
+            ema: None,
             early_stopping: None,
             audit: true,
             selection: Selection::Best,
@@ -405,6 +413,12 @@ impl TrainSettings {
                 (0.0..1.0).contains(&self.label_smoothing),
                 "at least 0 and below 1",
                 self.label_smoothing.to_string(),
+            ),
+            (
+                "ema",
+                self.ema.is_none_or(|decay| decay > 0.0 && decay < 1.0),
+                "above 0 and below 1",
+                format!("{:?}", self.ema.unwrap_or(0.0)),
             ),
             (
                 "size",

@@ -7,7 +7,7 @@ use super::finish::RunMetrics;
 use super::run_folder::settings_text;
 use super::settings::TrainSettings;
 use crate::audit::{Audit, AuditSummary};
-use crate::dataset::{Dataset, Part, PatientOrigin, Split, SplitMethod};
+use crate::dataset::{Dataset, Part, PatientOrigin, Split};
 use crate::evaluate::{ScoredFilm, positive_label};
 use crate::model::{Freeze, summary};
 use crate::radiograph::Plane;
@@ -262,7 +262,7 @@ fn data_summary(dataset: &Dataset, split: &Split, metrics: &RunMetrics) -> DataS
         patient_origin: dataset.patients,
         sources: sources.into_iter().collect(),
         split_method: metrics.split.clone(),
-        grouped: split.method != SplitMethod::Random,
+        grouped: !split.method.ignores_patients(),
         shared_test_films: metrics.test_films_with_patient_in_training,
         set_aside: dataset.set_aside.clone(),
         synthetic: dataset.synthetic,

@@ -7,6 +7,7 @@ use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Bytes, Device, Tensor, TensorData};
 
+use super::average::WeightAverage;
 use super::batch;
 use super::checkpoint::{Best, Checkpoint, EpochSums, HistoryRow, Progress};
 use super::error::TrainError;
@@ -61,6 +62,8 @@ struct State {
     network: Network,
     optimiser: ModuleOptimizer,
     progress: Progress,
+    /// The average of the weights so far, where one is asked for: what is validated and kept.
+    average: Option<WeightAverage>,
     /// The best epoch's network, for prediction: it shares the frozen tensors with the other. None
     /// before the first epoch ended.
     best: Option<Network>,
@@ -79,10 +82,13 @@ impl Trainer<'_> {
         while state.progress.epochs_done < self.settings.epochs && !self.has_stopped_early(&state) {
             self.epoch(&mut state, &mut saved, observer)?;
         }
-        let last =
-            (self.settings.selection == Selection::BestAndLast).then(|| state_dict(&state.network));
+        let now = match &state.average {
+            Some(average) => average.network(),
+            None => &state.network,
+        };
+        let last = (self.settings.selection == Selection::BestAndLast).then(|| state_dict(now));
         Ok(Trained {
-            tensors: state_dict(state.best.as_ref().unwrap_or(&state.network)),
+            tensors: state_dict(state.best.as_ref().unwrap_or(now)),
             last,
             progress: state.progress,
         })
@@ -108,8 +114,12 @@ impl Trainer<'_> {
                 best: None,
                 history: Vec::new(),
             };
+            let network = starting_network(settings, &device)?;
             return Ok(State {
-                network: starting_network(settings, &device)?,
+                average: settings
+                    .ema
+                    .map(|decay| WeightAverage::new(&network, decay)),
+                network,
                 optimiser,
                 progress,
                 best: None,
@@ -128,18 +138,23 @@ impl Trainer<'_> {
                 path: self.folder.checkpoint_path(),
                 problem: format!("the optimiser's state cannot be read: {error}"),
             })?;
+        let network_of = |tensors: &[NamedTensor]| match tensors {
+            [] => Ok(None),
+            tensors => {
+                Network::from_state_dict(&settings.network(), tensors, &self.device).map(Some)
+            }
+        };
+        let network = Network::from_state_dict(&settings.network(), &checkpoint.model, &device)?;
+        let average = network_of(&checkpoint.average)?;
         Ok(State {
-            network: Network::from_state_dict(&settings.network(), &checkpoint.model, &device)?,
+            average: settings.ema.map(|decay| match average {
+                Some(average) => WeightAverage::resumed(average, decay),
+                None => WeightAverage::new(&network, decay),
+            }),
+            network,
             optimiser,
             progress: checkpoint.progress,
-            best: match checkpoint.best.as_slice() {
-                [] => None,
-                best => Some(Network::from_state_dict(
-                    &settings.network(),
-                    best,
-                    &self.device,
-                )?),
-            },
+            best: network_of(&checkpoint.best)?,
         })
     }
 
@@ -173,14 +188,7 @@ impl Trainer<'_> {
                 .balance
                 .class_weights(settings.labels.len(), &labels),
         };
-        let order = batch::epoch_order(
-            &train,
-            &|film| films[film].label,
-            settings.labels.len(),
-            settings.balance,
-            settings.seed,
-            epoch,
-        );
+        let order = batch::epoch_order(films, &train, settings.balance, settings.seed, epoch);
         let batches: Vec<&[usize]> = order.chunks(settings.batch).collect();
         let losses: Vec<f64> = state
             .progress
@@ -202,6 +210,9 @@ impl Trainer<'_> {
                 },
             );
             self.step(state, &loss, batches[step], rate)?;
+            if let Some(average) = &mut state.average {
+                average.update(&state.network, epoch * batches.len() + step);
+            }
             state.progress.sums.seconds += begun.elapsed().as_secs_f64();
             observer.batch(&BatchProgress::new(
                 epoch,
@@ -306,7 +317,10 @@ impl Trainer<'_> {
     fn finish_epoch(&self, state: &mut State, rate: f64) -> Result<HistoryRow, TrainError> {
         let begun = Instant::now();
         let validation = self.split.indices(Part::Validation);
-        let network = state.network.valid();
+        let network = match &state.average {
+            Some(average) => average.network().valid(),
+            None => state.network.valid(),
+        };
         let (mut validation_loss, mut validation_accuracy) = (None, None);
         if !validation.is_empty() {
             let scored = self.score(&network, &validation)?;
@@ -411,6 +425,11 @@ impl Trainer<'_> {
         Checkpoint {
             progress: state.progress.clone(),
             model: state_dict(&state.network),
+            average: state
+                .average
+                .as_ref()
+                .map(|average| state_dict(average.network()))
+                .unwrap_or_default(),
             best: state.best.as_ref().map(state_dict).unwrap_or_default(),
             optimiser: optimiser.to_vec(),
         }

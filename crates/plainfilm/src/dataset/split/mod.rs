@@ -1,9 +1,6 @@
 //! Splitting a data set into training, validation and test part, once or in folds.
 
 use std::collections::{BTreeMap, HashSet};
-use std::fmt;
-use std::path::PathBuf;
-use std::str::FromStr;
 
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -15,61 +12,13 @@ use super::{Dataset, DatasetError, Part, PatientOrigin};
 
 mod file;
 mod grouped;
+mod method;
 mod random;
 mod shrink;
 #[cfg(test)]
 mod tests;
 
-/// How films are dealt to the parts.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(from = "String", into = "String")]
-pub enum SplitMethod {
-    /// Every patient entirely in one part; labels in the same proportions in each part, as near as
-    /// the patients allow.
-    #[default]
-    Grouped,
-    /// Films shuffled and cut, without regard to patient or label, as scikit-learn's
-    /// `train_test_split` and `KFold(shuffle=True)` do by default. Patients are shared between
-    /// parts; results on such a split overstate how well a network does on new patients.
-    Random,
-    /// As a file written by [`Split::write_csv`] says.
-    File(PathBuf),
-}
-
-impl From<String> for SplitMethod {
-    fn from(text: String) -> Self {
-        match text.as_str() {
-            "grouped" => Self::Grouped,
-            "random" => Self::Random,
-            _ => Self::File(text.into()),
-        }
-    }
-}
-
-impl From<SplitMethod> for String {
-    fn from(method: SplitMethod) -> Self {
-        method.to_string()
-    }
-}
-
-impl FromStr for SplitMethod {
-    type Err = std::convert::Infallible;
-
-    /// `grouped`, `random`, or else the path of a file.
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(text.to_owned().into())
-    }
-}
-
-impl fmt::Display for SplitMethod {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Grouped => out.write_str("grouped"),
-            Self::Random => out.write_str("random"),
-            Self::File(path) => write!(out, "{}", path.display()),
-        }
-    }
-}
+pub use method::SplitMethod;
 
 /// How a data set is split once.
 #[derive(Debug, Clone, PartialEq)]
@@ -133,18 +82,20 @@ impl Split {
         let films = Films::of(dataset);
         let parts = match &options.method {
             SplitMethod::File(path) => return Self::read_csv(dataset, path),
-            SplitMethod::Grouped => {
-                check_fractions(&options.fractions)?;
-                let all: Vec<usize> = (0..films.len()).collect();
-                films
-                    .deal_patients(&all, &options.fractions, options.seed, "split", 0)?
-                    .into_iter()
-                    .map(|part| [Part::Train, Part::Validation, Part::Test][part])
-                    .collect()
-            }
             SplitMethod::Random => {
                 check_fractions(&options.fractions)?;
                 random::parts(films.len(), &options.fractions, options.seed)
+            }
+            SplitMethod::Sources => films.parts_by_source(options)?,
+            SplitMethod::Grouped | SplitMethod::Stratified => {
+                check_fractions(&options.fractions)?;
+                let unit = films.unit(&options.method)?;
+                let all: Vec<usize> = (0..films.len()).collect();
+                films
+                    .deal(&unit, &all, &options.fractions, options.seed, "split", 0)?
+                    .into_iter()
+                    .map(|part| [Part::Train, Part::Validation, Part::Test][part])
+                    .collect()
             }
         };
         Ok(films.into_split(options.method.clone(), options.seed, None, parts))
@@ -189,13 +140,13 @@ impl Split {
         let fold_of = match method {
             SplitMethod::File(path) => {
                 return Err(DatasetError::SplitSettings(format!(
-                    "expected `grouped` or `random` for folds, found the file {}",
+                    "expected `grouped`, `sources`, `stratified` or `random` for folds, found the file {}",
                     path.display()
                 )));
             }
-            SplitMethod::Grouped => {
+            SplitMethod::Grouped | SplitMethod::Sources | SplitMethod::Stratified => {
                 let fractions = vec![1.0 / folds as f64; folds];
-                films.deal_patients(&all, &fractions, seed, "folds", 0)?
+                films.deal(&films.unit(method)?, &all, &fractions, seed, "folds", 0)?
             }
             SplitMethod::Random => random::folds(films.len(), folds, seed),
         };
@@ -204,13 +155,22 @@ impl Split {
             let rest: Vec<usize> = (0..films.len())
                 .filter(|film| fold_of[*film] != index)
                 .collect();
+            let index_of_draw = index as u64;
             let in_validation = if validation_fraction == 0.0 {
                 vec![0; rest.len()]
-            } else if *method == SplitMethod::Grouped {
-                let fractions = [1.0 - validation_fraction, validation_fraction];
-                films.deal_patients(&rest, &fractions, seed, "fold validation", index as u64)?
+            } else if *method == SplitMethod::Random {
+                random::share(rest.len(), validation_fraction, seed, index_of_draw)
             } else {
-                random::share(rest.len(), validation_fraction, seed, index as u64)
+                let unit = films.validation_unit(method);
+                let fractions = [1.0 - validation_fraction, validation_fraction];
+                films.deal(
+                    &unit,
+                    &rest,
+                    &fractions,
+                    seed,
+                    "fold validation",
+                    index_of_draw,
+                )?
             };
             let mut parts = vec![Part::Test; films.len()];
             for (film, validation) in rest.iter().zip(in_validation) {
@@ -272,6 +232,8 @@ impl Split {
         };
         let how = match &self.method {
             SplitMethod::Grouped => "grouped by patient".to_owned(),
+            SplitMethod::Sources => "whole sources left out".to_owned(),
+            SplitMethod::Stratified => "stratified by label, patients ignored".to_owned(),
             SplitMethod::Random => "random".to_owned(),
             SplitMethod::File(path) => format!("from {}", path.display()),
         };
@@ -307,11 +269,30 @@ pub(crate) fn folds_by_patient(
         labels: vec![String::new(); classes],
         label: labels.to_vec(),
         patient: patients.to_vec(),
+        source: vec![None; labels.len()],
         origin: PatientOrigin::Manifest,
     };
     let all: Vec<usize> = (0..films.len()).collect();
     let fractions = vec![1.0 / folds as f64; folds];
-    films.deal_patients(&all, &fractions, seed, "folds", 0).ok()
+    let unit = films.validation_unit(&SplitMethod::Grouped);
+    films.deal(&unit, &all, &fractions, seed, "folds", 0).ok()
+}
+
+/// What is dealt in one piece.
+struct Unit {
+    /// One number per film; films that stay together have the same.
+    of: Vec<usize>,
+    /// For messages: `patients`, `sources` or `films`.
+    name: &'static str,
+}
+
+/// Numbers in the order of the names, so that the order of films does not matter.
+fn numbered<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Vec<usize> {
+    let mut numbers: BTreeMap<&str, usize> = names.clone().map(|name| (name, 0)).collect();
+    for (number, slot) in numbers.values_mut().enumerate() {
+        *slot = number;
+    }
+    names.map(|name| numbers[name]).collect()
 }
 
 /// What splitting needs to know about the films.
@@ -320,29 +301,79 @@ struct Films {
     labels: Vec<String>,
     label: Vec<usize>,
     patient: Vec<usize>,
+    source: Vec<Option<String>>,
     origin: PatientOrigin,
 }
 
 impl Films {
     fn of(dataset: &Dataset) -> Self {
-        // Numbered in the order of their names, so that the order of films does not matter.
-        let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
-        for film in &dataset.films {
-            numbers.insert(&film.patient_id, 0);
-        }
-        for (number, slot) in numbers.values_mut().enumerate() {
-            *slot = number;
-        }
+        let films = &dataset.films;
         Self {
             labels: dataset.labels.clone(),
-            label: dataset.films.iter().map(|film| film.label).collect(),
-            patient: dataset
-                .films
-                .iter()
-                .map(|film| numbers[film.patient_id.as_str()])
-                .collect(),
+            label: films.iter().map(|film| film.label).collect(),
+            patient: numbered(films.iter().map(|film| film.patient_id.as_str())),
+            source: films.iter().map(|film| film.source.clone()).collect(),
             origin: dataset.patients,
         }
+    }
+
+    /// What the method keeps in one part.
+    fn unit(&self, method: &SplitMethod) -> Result<Unit, DatasetError> {
+        if *method != SplitMethod::Sources {
+            return Ok(self.validation_unit(method));
+        }
+        let without = self.source.iter().filter(|source| source.is_none()).count();
+        if without > 0 {
+            return Err(DatasetError::SplitSettings(format!(
+                "expected a source for every film to leave whole sources out, found none for {without} of {} \
+                 (hint: the `source` column of a manifest says where a film is from)",
+                self.len()
+            )));
+        }
+        Ok(Unit {
+            of: numbered(
+                self.source
+                    .iter()
+                    .map(|source| source.as_deref().unwrap_or_default()),
+            ),
+            name: "sources",
+        })
+    }
+
+    /// What the validation part is dealt in: whole sources would leave too few to learn from.
+    fn validation_unit(&self, method: &SplitMethod) -> Unit {
+        match method {
+            SplitMethod::Stratified => Unit {
+                of: (0..self.len()).collect(),
+                name: "films",
+            },
+            _ => Unit {
+                of: self.patient.clone(),
+                name: "patients",
+            },
+        }
+    }
+
+    /// The test part by source, then the validation part by patient.
+    fn parts_by_source(&self, options: &SplitOptions) -> Result<Vec<Part>, DatasetError> {
+        check_fractions(&options.fractions)?;
+        let [train, validation, test] = options.fractions;
+        let all: Vec<usize> = (0..self.len()).collect();
+        let (unit, seed) = (self.unit(&options.method)?, options.seed);
+        let held_out = self.deal(&unit, &all, &[1.0 - test, test], seed, "split", 0)?;
+        let mut parts = vec![Part::Test; self.len()];
+        let rest: Vec<usize> = all
+            .into_iter()
+            .filter(|&film| held_out[film] == 0)
+            .collect();
+        let unit = self.validation_unit(&options.method);
+        let kept = train + validation;
+        let shares = [train / kept, validation / kept];
+        let dealt = self.deal(&unit, &rest, &shares, seed, "split validation", 0)?;
+        for (film, part) in rest.into_iter().zip(dealt) {
+            parts[film] = [Part::Train, Part::Validation][part];
+        }
+        Ok(parts)
     }
 
     fn len(&self) -> usize {
@@ -366,9 +397,10 @@ impl Films {
         }
     }
 
-    /// A part (an index into `fractions`) for each of `films`, whole patients at a time.
-    fn deal_patients(
+    /// A part (an index into `fractions`) for each of `films`, whole units at a time.
+    fn deal(
         &self,
+        unit: &Unit,
         films: &[usize],
         fractions: &[f64],
         seed: u64,
@@ -378,25 +410,22 @@ impl Films {
         let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for film in films {
             let counts = groups
-                .entry(self.patient[*film])
+                .entry(unit.of[*film])
                 .or_insert_with(|| vec![0; self.labels.len()]);
             counts[self.label[*film]] += 1;
         }
         let counts: Vec<Vec<usize>> = groups.values().cloned().collect();
         let mut order: Vec<usize> = (0..counts.len()).collect();
         order.shuffle(&mut generator(seed, purpose, index));
-        let dealt = grouped::deal(&counts, order, fractions).map_err(|lacking| {
-            DatasetError::TooFewPatients {
+        let dealt =
+            grouped::deal(&counts, order, fractions).map_err(|lacking| DatasetError::TooFew {
                 label: self.labels[lacking.label].clone(),
-                patients: lacking.groups,
+                unit: unit.name,
+                found: lacking.groups,
                 parts: lacking.parts,
-            }
-        })?;
+            })?;
         let part_of: BTreeMap<usize, usize> = groups.into_keys().zip(dealt).collect();
-        Ok(films
-            .iter()
-            .map(|film| part_of[&self.patient[*film]])
-            .collect())
+        Ok(films.iter().map(|film| part_of[&unit.of[*film]]).collect())
     }
 }
 

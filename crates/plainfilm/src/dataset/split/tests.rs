@@ -118,7 +118,7 @@ proptest! {
         seed in any::<u64>(),
     ) {
         let dataset = dataset(&films);
-        for method in [SplitMethod::Grouped, SplitMethod::Random] {
+        for method in [SplitMethod::Grouped, SplitMethod::Stratified, SplitMethod::Random] {
             let make = |seed| Split::make(&dataset, &options(method.clone(), seed)).unwrap();
             prop_assert_eq!(make(seed), make(seed));
             prop_assert_ne!(make(seed).parts, make(seed.wrapping_add(1)).parts);
@@ -150,7 +150,11 @@ fn the_notebook_has_500_63_and_62_films() {
 #[test]
 fn folds_without_validation_leave_it_empty() {
     let films: Vec<(usize, usize)> = (0..50).map(|film| (film % 2, film)).collect();
-    for method in [SplitMethod::Grouped, SplitMethod::Random] {
+    for method in [
+        SplitMethod::Grouped,
+        SplitMethod::Stratified,
+        SplitMethod::Random,
+    ] {
         for split in Split::folds(&dataset(&films), 5, &method, 1, 0.0).unwrap() {
             let sizes = PARTS.map(|part| split.indices(part).len());
             assert_eq!(sizes, [40, 0, 10], "{method}");
@@ -165,7 +169,7 @@ fn a_label_with_too_few_patients_is_named() {
     let error = Split::make(&dataset(&films), &SplitOptions::default()).unwrap_err();
     let text = error.to_string();
     assert!(
-        text.contains("`label-1` has 2 patient(s), expected at least 3"),
+        text.contains("`label-1` has 2 patients, expected at least 3"),
         "{text}"
     );
     assert!(text.contains("hint:"), "{text}");
@@ -252,9 +256,74 @@ fn a_split_file_that_does_not_fit_the_data_is_an_error() {
 }
 
 #[test]
+fn stratified_parts_keep_the_labels_shares_and_share_patients() {
+    // 100 of one label and 40 of the other, two films a patient.
+    let films: Vec<(usize, usize)> = (0..140).map(|i| (usize::from(i >= 100), i / 2)).collect();
+    let data = dataset(&films);
+    let options = SplitOptions {
+        fractions: [0.8, 0.0, 0.2],
+        ..options(SplitMethod::Stratified, 42)
+    };
+    let split = Split::make(&data, &options).unwrap();
+    let counts = |part| [0, 1].map(|label| label_count(&data, &split.indices(part), label));
+    assert_eq!(PARTS.map(counts), [[80, 32], [0, 0], [20, 8]]);
+    assert!(split.shared_patients() > 0);
+    for fold in Split::folds(&data, 5, &SplitMethod::Stratified, 42, 0.25).unwrap() {
+        let counts = |part| [0, 1].map(|label| label_count(&data, &fold.indices(part), label));
+        assert_eq!(PARTS.map(counts), [[60, 24], [20, 8], [20, 8]]);
+    }
+}
+
+#[test]
+fn as_many_folds_as_sources_leave_each_out_once() {
+    let films: Vec<(usize, usize)> = (0..120).map(|film| (film % 2, film / 4)).collect();
+    let mut data = dataset(&films);
+    for (index, film) in data.films.iter_mut().enumerate() {
+        film.source = Some(format!("hospital {}", index / 40));
+    }
+    let source = |film: &usize| data.films[*film].source.clone().unwrap();
+    let sources = |films: Vec<usize>| films.iter().map(source).collect::<HashSet<_>>();
+    let mut left_out = HashSet::new();
+    for fold in Split::folds(&data, 3, &SplitMethod::Sources, 1, 0.2).unwrap() {
+        let test = sources(fold.indices(Part::Test));
+        assert_eq!(test.len(), 1);
+        assert!(test.is_disjoint(&sources(fold.indices(Part::Train))));
+        assert!(test.is_disjoint(&sources(fold.indices(Part::Validation))));
+        assert_eq!(fold.shared_with_training(Part::Validation), 0);
+        left_out.extend(test);
+    }
+    assert_eq!(left_out.len(), 3);
+    let options = SplitOptions {
+        fractions: [0.5, 0.2, 0.3],
+        ..options(SplitMethod::Sources, 1)
+    };
+    let once = Split::make(&data, &options).unwrap();
+    assert_eq!(sources(once.indices(Part::Test)).len(), 1);
+    assert!(!once.indices(Part::Validation).is_empty());
+
+    // A label that only one source has cannot be learned without it.
+    data.films
+        .retain(|film| film.label == 0 || film.source.as_deref() == Some("hospital 0"));
+    let error = Split::folds(&data, 3, &SplitMethod::Sources, 1, 0.2)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("`label-1` has 1 sources, expected at least 3"),
+        "{error}"
+    );
+    data.films[7].source = None;
+    let error = Split::folds(&data, 3, &SplitMethod::Sources, 1, 0.2)
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("found none for 1 of"), "{error}");
+}
+
+#[test]
 fn methods_are_text_in_settings() {
     for (text, method) in [
         ("grouped", SplitMethod::Grouped),
+        ("sources", SplitMethod::Sources),
+        ("stratified", SplitMethod::Stratified),
         ("random", SplitMethod::Random),
         ("a/split.csv", SplitMethod::File("a/split.csv".into())),
     ] {
