@@ -9,7 +9,8 @@
 //!   statistics, activation and an optional 2x2 max-pool, fused; [`conv_bn_sum_act`] ends a residual
 //!   block, and [`conv_bias_act`] is the block of networks without normalisation;
 //! - [`infer_block`]: the same blocks for prediction, normalisation folded into weights that are
-//!   packed once; [`norm_act`] and [`side_by_side`] are what DenseNet needs besides;
+//!   packed once; [`norm_act`] and [`side_by_side`] are what DenseNet needs besides, and
+//!   [`film_by_film`] runs a chain of layers while a film's maps are warm;
 //! - [`max_pool2d`] with windows of any size, and [`adam_step`], one pass over the weights.
 //!
 //! They look at the device: 32-bit floats on [flex](burn::tensor::Device::flex) (with or without
@@ -60,7 +61,7 @@ pub use extension::{AdamBackend, ConvBackend, InferenceBackend};
 pub use fused::{Activation, BlockSettings, Precision, Prepared};
 pub use geometry::{ConvGeometry, GeometryError};
 pub use inference::{
-    BlockCache, Channels, InferenceBlock, Norm, infer_block, norm_act, side_by_side,
+    BlockCache, Channels, InferenceBlock, Norm, film_by_film, infer_block, norm_act, side_by_side,
 };
 pub use max_pool::Windows;
 pub use optimiser::AdamStep;

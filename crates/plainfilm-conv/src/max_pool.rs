@@ -6,6 +6,7 @@
 use rayon::prelude::*;
 
 use crate::buffer::Buffer;
+use crate::kernel::vectorised;
 
 /// The windows of a pool, alike in rows and columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,14 +33,6 @@ impl Windows {
     pub(crate) fn output(&self, map: [usize; 2]) -> [usize; 2] {
         map.map(|side| (side + 2 * self.padding - self.size) / self.stride + 1)
     }
-
-    /// The pixels that window `number` covers in rows or columns, and how many of its own come before.
-    fn covered(&self, number: usize, side: usize) -> (std::ops::Range<usize>, usize) {
-        let first = number * self.stride;
-        let start = first.saturating_sub(self.padding);
-        let end = (first + self.size).saturating_sub(self.padding).min(side);
-        (start..end, start + self.padding - first)
-    }
 }
 
 /// The largest value of each window of each plane, and its number in the window, a byte each; of
@@ -54,31 +47,92 @@ pub(crate) fn forward(input: &[f32], map: [usize; 2], windows: &Windows) -> (Buf
         .zip(index.bytes_mut().par_chunks_mut(height * width))
         .zip(input.par_chunks(map[0] * map[1]))
         .for_each(|((output, index), input)| {
+            let mut scan = Scan::new(input, map, windows);
             let rows = output
                 .chunks_exact_mut(width)
                 .zip(index.chunks_exact_mut(width));
             for (row, (output, index)) in rows.enumerate() {
-                let (lines, above) = windows.covered(row, map[0]);
-                for column in 0..width {
-                    let (columns, left) = windows.covered(column, map[1]);
-                    let mut largest = f32::NEG_INFINITY;
-                    // A window of nothing but -inf takes its first pixel.
-                    let mut which = above * windows.size + left;
-                    for (y, line) in lines.clone().enumerate() {
-                        let pixels = &input[line * map[1]..][columns.clone()];
-                        for (x, &value) in pixels.iter().enumerate() {
-                            if value > largest || (value.is_nan() && !largest.is_nan()) {
-                                largest = value;
-                                which = (above + y) * windows.size + left + x;
-                            }
-                        }
-                    }
-                    output[column] = largest;
-                    index[column] = which as u8;
+                scan.row(row);
+                let found = scan.largest.iter().zip(&scan.which).step_by(windows.stride);
+                for ((output, index), (&largest, &which)) in output.iter_mut().zip(index).zip(found)
+                {
+                    *output = largest;
+                    *index = which as u8;
                 }
             }
         });
     (output, index)
+}
+
+/// The windows of one plane, row by row: all that are one column apart, so that registers hold
+/// neighbours.
+struct Scan<'a> {
+    windows: &'a Windows,
+    /// The plane with its padding around it, which is less than every value.
+    padded: Vec<f32>,
+    pitch: usize,
+    /// The largest value of the window that begins at each column of the padded plane.
+    largest: Vec<f32>,
+    /// Its number in the window.
+    which: Vec<u32>,
+    /// In each window, the columns before its first pixel.
+    left: Vec<u32>,
+}
+
+impl<'a> Scan<'a> {
+    fn new(input: &[f32], map: [usize; 2], windows: &'a Windows) -> Self {
+        let &Windows { size, padding, .. } = windows;
+        let pitch = map[1] + 2 * padding;
+        let mut padded = vec![f32::NEG_INFINITY; pitch * (map[0] + 2 * padding)];
+        let lines = padded[padding * pitch..].chunks_exact_mut(pitch);
+        for (line, pixels) in lines.zip(input.chunks_exact(map[1])) {
+            line[padding..padding + map[1]].copy_from_slice(pixels);
+        }
+        let positions = pitch - size + 1;
+        let left = (0..positions).map(|start| padding.saturating_sub(start) as u32);
+        Self {
+            windows,
+            padded,
+            pitch,
+            largest: vec![0.0; positions],
+            which: vec![0; positions],
+            left: left.collect(),
+        }
+    }
+
+    /// Finds the largest values of output row `row`.
+    fn row(&mut self, row: usize) {
+        let &Windows {
+            size,
+            stride,
+            padding,
+        } = self.windows;
+        let above = padding.saturating_sub(row * stride);
+        let positions = self.largest.len();
+        self.largest.fill(f32::NEG_INFINITY);
+        // A window of nothing but -inf takes its first pixel.
+        for (which, left) in self.which.iter_mut().zip(&self.left) {
+            *which = (above * size) as u32 + left;
+        }
+        for y in 0..size {
+            let line = &self.padded[(row * stride + y) * self.pitch..][..self.pitch];
+            for x in 0..size {
+                let number = (y * size + x) as u32;
+                let (largest, which) = (&mut self.largest, &mut self.which);
+                vectorised(|| take_larger(&line[x..][..positions], number, largest, which));
+            }
+        }
+    }
+}
+
+/// Takes the values that are larger than those so far, or no numbers, and their number.
+#[inline(always)]
+fn take_larger(values: &[f32], number: u32, largest: &mut [f32], which: &mut [u32]) {
+    for ((&value, largest), which) in values.iter().zip(largest).zip(which) {
+        let is_larger = value > *largest || (value.is_nan() && !largest.is_nan());
+        *largest = if is_larger { value } else { *largest };
+        *which = if is_larger { number } else { *which };
+    }
 }
 
 /// The gradient of the input: each window's goes to the value it took.

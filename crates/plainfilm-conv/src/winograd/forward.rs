@@ -25,7 +25,7 @@ const WHOLE_RUN: usize = 512;
 /// Outputs that a thread multiplies with the whole batch.
 const WHOLE_CHANNELS: usize = 32;
 /// Weights from which on a batch is multiplied at once: they cost more memory than the films.
-const HEAVY: usize = 9 * 128 * 256;
+const HEAVY: usize = 9 * 128 * 64;
 
 /// A convolution by transformed tiles.
 ///
@@ -108,7 +108,7 @@ impl Winograd {
         if self.whole {
             let [rows, columns] = tiles(shape.output);
             let run = (shape.films * rows * columns).next_multiple_of(WIDEST);
-            let length = MATRICES * shape.inputs * run;
+            let length = MATRICES * pitch(shape.inputs, run);
             let mut inputs = Buffer::take(length + WIDEST);
             inputs[length..].fill(0.0);
             channels_of(&mut inputs[..length], shape, run)
@@ -136,7 +136,7 @@ impl Winograd {
             with_scratch(|scratch| {
                 let count: usize = tasks.iter().map(|task| self.tile_count(task)).sum();
                 let run = count.next_multiple_of(WIDEST);
-                let length = MATRICES * shape.inputs * run;
+                let length = MATRICES * pitch(shape.inputs, run);
                 let mut inputs = std::mem::take(&mut scratch.source);
                 let values = at_least(&mut inputs, length + WIDEST);
                 let channels = channels_of(&mut values[..length], shape, run);
@@ -156,8 +156,8 @@ impl Winograd {
     }
 
     /// Multiplies transformed inputs with the weights of the tasks' channels, transforms the
-    /// products back and hands them to `write`. `inputs` is `[36, inputs, run]`; the tasks have the
-    /// same channels, and their tiles follow one another.
+    /// products back and hands them to `write`. `inputs` is `[36, inputs, run]`, matrices [`pitch`]
+    /// apart; the tasks have the same channels, and their tiles follow one another.
     fn multiply<R>(
         &self,
         inputs: &[f32],
@@ -178,7 +178,8 @@ impl Winograd {
         let panel_values = shape.inputs * HEIGHT;
         // Products: `[36, channels rounded up, run]`.
         let rows = channels.len().next_multiple_of(HEIGHT);
-        let products = at_least(tile, MATRICES * rows * run);
+        let apart = pitch(rows, run);
+        let products = at_least(tile, MATRICES * apart);
         let first_panel = channels.start / HEIGHT;
         for at in 0..MATRICES {
             for panel in 0..rows / HEIGHT {
@@ -188,17 +189,17 @@ impl Winograd {
                     height: HEIGHT,
                     offsets: &offsets,
                     reach: offsets[shape.inputs - 1],
-                    first: at * shape.inputs * run,
+                    first: at * pitch(shape.inputs, run),
                     source: inputs,
                     length: run,
                 };
-                let out = &mut products[(at * rows + panel * HEIGHT) * run..][..HEIGHT * run];
+                let out = &mut products[at * apart + panel * HEIGHT * run..][..HEIGHT * run];
                 outer_products(&product, out, run);
             }
         }
         let table = at_least(map, MATRICES * run);
         for channel in 0..channels.len() {
-            rows_of_outputs(&products[channel * run..], rows * run, run, table);
+            rows_of_outputs(&products[channel * run..], apart, run, table);
             let mut first = 0;
             for task in &mut *tasks {
                 let count = self.tile_count(task);
@@ -212,9 +213,16 @@ impl Winograd {
     }
 }
 
+/// Values from one matrix of `rows` rows of `run` to the next. Without the register between them, 36
+/// values that are used together would mostly lie a multiple of 4 KiB apart, in one set of the
+/// first-level cache, which holds eight or twelve of them.
+fn pitch(rows: usize, run: usize) -> usize {
+    rows * run + WIDEST
+}
+
 /// The places of each channel in transformed inputs `[36, inputs, run]`: 36 rows of `run`.
 fn channels_of<'a>(inputs: &'a mut [f32], shape: &Shape, run: usize) -> Vec<MatMut<'a>> {
-    let mut rest = MatMut::new(inputs, MATRICES, shape.inputs * run);
+    let mut rest = MatMut::new(inputs, MATRICES, pitch(shape.inputs, run));
     (0..shape.inputs)
         .map(|_| {
             let whole = std::mem::replace(&mut rest, MatMut::new(&mut [], 0, 0));

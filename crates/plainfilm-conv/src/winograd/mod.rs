@@ -34,11 +34,16 @@ fn possible(shape: &Shape) -> bool {
         && shape.groups == 1
 }
 
-/// Cycles for a tile-channel's transform of inputs and of outputs, and for each kernel's, measured
-/// with AVX-512; other instruction sets scale all of it alike.
-const INPUT_CYCLES: usize = 50;
+/// Cycles for a tile's transform of one input and of one output channel, and for each kernel's,
+/// measured with AVX-512; other instruction sets scale all of it alike. A row of tiles has a cost of
+/// its own, which narrow maps spread over few of them.
+const INPUT_CYCLES: usize = 55;
+const INPUT_ROW_CYCLES: usize = 200;
 const OUTPUT_CYCLES: usize = 35;
+const OUTPUT_ROW_CYCLES: usize = 100;
 const WEIGHT_CYCLES: usize = 30;
+/// Columns whose multiplication takes as long as reading the transformed weights does.
+const READING_COLUMNS: usize = 16;
 
 /// True where the transforms cost less than they save.
 pub(crate) fn pays(shape: &Shape) -> bool {
@@ -47,13 +52,28 @@ pub(crate) fn pays(shape: &Shape) -> bool {
     }
     let [rows, columns] = tiles(shape.output);
     let films = forward::films_together(shape);
-    let run = (films * rows * columns).next_multiple_of(WIDEST);
+    // Columns that every weight is multiplied with, and as many as it takes to read the weights.
+    let tasks = Winograd::tiles(shape);
+    let run: usize = if tasks.len() == 1 {
+        (films * rows * columns).next_multiple_of(WIDEST) + READING_COLUMNS
+    } else {
+        let of_task = |rows: &std::ops::Range<usize>| {
+            (rows.len().div_ceil(TILE) * columns).next_multiple_of(WIDEST) + READING_COLUMNS
+        };
+        films * tasks.iter().map(of_task).sum::<usize>()
+    };
     let channels = shape.outputs.next_multiple_of(8) * shape.inputs;
     // One register of sums for eight rows is eight multiplications, two a cycle.
     let products = MATRICES * channels * run / WIDEST / 2;
-    let transforms =
-        films * rows * columns * (shape.inputs * INPUT_CYCLES + shape.outputs * OUTPUT_CYCLES);
-    let weights = shape.inputs * shape.outputs * WEIGHT_CYCLES * films / shape.films;
+    let transforms = films
+        * rows
+        * (shape.inputs * (INPUT_CYCLES * columns + INPUT_ROW_CYCLES)
+            + shape.outputs * (OUTPUT_CYCLES * columns + OUTPUT_ROW_CYCLES));
+    // Prediction transforms weights once, and it alone goes film by film.
+    let weights = match shape.films {
+        1 => 0,
+        all => shape.inputs * shape.outputs * WEIGHT_CYCLES * films / all,
+    };
     let pitch = shape.output[1] + 2;
     let direct = 9 * channels * films * (shape.output[0] * pitch).div_ceil(WIDEST) / 2;
     products + transforms + weights < direct

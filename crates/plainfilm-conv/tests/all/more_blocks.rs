@@ -4,7 +4,7 @@
 use burn::tensor::{DType, Device, Tensor};
 use plainfilm_conv::{
     Activation, AdamStep, BlockCache, ConvGeometry, InferenceBlock, Norm, Windows, adam_step,
-    conv_bias_act, conv_bn_sum_act, infer_block, max_pool2d, norm_act, side_by_side,
+    conv_bias_act, conv_bn_sum_act, film_by_film, infer_block, max_pool2d, norm_act, side_by_side,
 };
 
 use crate::support::{Case, assert_close, numbers, shape_classes, tensor, uniform};
@@ -339,4 +339,53 @@ fn a_sum_of_unequal_maps_stops_with_a_clear_message() {
         1e-5,
         Activation::Relu,
     );
+}
+
+#[test]
+fn film_by_film_a_chain_gives_what_it_gives_for_the_batch() {
+    let leaves = Leaves {
+        device: Device::flex(),
+        dtype: DType::F32,
+    };
+    let block = |seed, shape: [usize; 4], geometry| InferenceBlock {
+        weight: leaves.make(seed, shape),
+        bias: None,
+        norm: None,
+        geometry,
+        activation: Activation::Relu6,
+        pool: false,
+    };
+    let depthwise = ConvGeometry {
+        padding: [1; 2],
+        groups: 24,
+        ..ConvGeometry::default()
+    };
+    let wide = block(2, [24, 4, 1, 1], ConvGeometry::default());
+    let apart = block(3, [24, 1, 3, 3], depthwise);
+    let caches = [BlockCache::default(), BlockCache::default()];
+    let calls = std::sync::atomic::AtomicUsize::new(0);
+    let chain = |x| {
+        calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let x = infer_block(x, wide.clone(), None, &caches[0]);
+        infer_block(x, apart.clone(), None, &caches[1])
+    };
+    for (films, expected_calls) in [(1, 1), (2, 2), (5, 5)] {
+        let x = leaves.make(1, [films, 4, 9, 7]);
+        let expected = numbers(&chain(x.clone()));
+        calls.store(0, std::sync::atomic::Ordering::Relaxed);
+        let found = film_by_film(x, chain);
+        assert_eq!(found.dims(), [films, 24, 9, 7]);
+        assert_eq!(
+            calls.load(std::sync::atomic::Ordering::Relaxed),
+            expected_calls
+        );
+        assert_close(&format!("{films} films"), &numbers(&found), &expected, 1e-6);
+    }
+    // Where gradients are recorded the batch stays together.
+    let tracked = leaves.make(1, [3, 4, 9, 7]).autodiff();
+    let found = film_by_film(tracked, |x| {
+        assert_eq!(x.dims()[0], 3);
+        x * 2.0
+    });
+    assert_eq!(found.dims(), [3, 4, 9, 7]);
 }

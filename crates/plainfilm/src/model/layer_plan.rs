@@ -212,6 +212,33 @@ impl LayerPlan {
         }
     }
 
+    /// Values that it writes for one film with an input of this shape: its maps, and those between
+    /// its convolutions. A pooled convolution writes the pooled map alone.
+    pub fn values_written(&self, input: &[usize], output: &[usize]) -> usize {
+        let after = |convolutions: &[ConvPlan]| -> usize {
+            let mut side = input[1];
+            let mut values = 0;
+            for conv in convolutions {
+                side = conv.output(side).unwrap_or(0);
+                values += conv.outputs * side * side;
+            }
+            values
+        };
+        let out = output.iter().product::<usize>();
+        match self {
+            Self::Residual(block) => {
+                after(&block.body) + block.shortcut.as_ref().map_or(0, |_| out)
+            }
+            // The normalised input, the bottleneck's map, and all maps side by side.
+            Self::Growth(block) => {
+                input.iter().product::<usize>()
+                    + block.bottleneck.outputs * input[1] * input[2]
+                    + out
+            }
+            _ => out,
+        }
+    }
+
     /// Makes it behave in training as in prediction.
     pub fn freeze(&mut self) {
         match self {

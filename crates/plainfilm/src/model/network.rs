@@ -1,9 +1,12 @@
 //! A network that computes: the plan's layers with their weights on a device.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
+
+use plainfilm_conv::film_by_film;
 
 use super::architecture::Architecture;
 use super::blocks::{Growth, MaxPool, NormActivation, Residual};
@@ -28,6 +31,21 @@ enum MapLayer {
     MaxPool(MaxPool),
     AveragePool(AveragePool),
     Dropout(Dropout),
+}
+
+impl MapLayer {
+    /// `[films, channels, side, side]` to the same with other channels and side.
+    fn forward(&self, maps: Tensor<4>) -> Tensor<4> {
+        match self {
+            Self::Conv(block) => block.forward(maps),
+            Self::Norm(norm) => norm.forward(maps),
+            Self::Residual(block) => block.forward(maps),
+            Self::Growth(block) => block.forward(maps),
+            Self::MaxPool(pool) => pool.forward(maps),
+            Self::AveragePool(pool) => pool.forward(maps),
+            Self::Dropout(dropout) => dropout.forward(maps),
+        }
+    }
 }
 
 /// A layer from vectors to vectors.
@@ -213,7 +231,7 @@ impl Network {
             "films have to be [films, channels, size, size] as in the network's settings"
         );
         self.check_layers(layers);
-        through(self.map_layers().take(layers), films)
+        self.through(0..layers, films)
     }
 
     /// What [`Self::features_up_to`] gave for the same number of layers, to logits
@@ -224,7 +242,8 @@ impl Network {
     /// When `layers` is more than there are before maps become vectors.
     pub fn forward_from(&self, maps: Tensor<4>, layers: usize) -> Tensor<2> {
         self.check_layers(layers);
-        let maps = through(self.map_layers().skip(layers), maps);
+        let all = self.features.len() + self.head_maps.len();
+        let maps = self.through(layers..all, maps);
         self.head_vectors
             .iter()
             .fold(maps.flatten(1, 3), |vectors, layer| match layer {
@@ -246,6 +265,21 @@ impl Network {
     /// All layers before maps become vectors.
     fn map_layers(&self) -> impl Iterator<Item = &MapLayer> {
         self.features.iter().chain(&self.head_maps)
+    }
+
+    /// Maps through these layers; in prediction on the CPU film by film, where that is faster.
+    fn through(&self, layers: Range<usize>, maps: Tensor<4>) -> Tensor<4> {
+        let alone = self.plan.map_bound_layers.clamp(layers.start, layers.end);
+        let chain = |layers: Range<usize>, maps| {
+            let layers = self.map_layers().skip(layers.start).take(layers.len());
+            layers.fold(maps, |maps, layer| layer.forward(maps))
+        };
+        let maps = if alone - layers.start > 1 {
+            film_by_film(maps, |film| chain(layers.start..alone, film))
+        } else {
+            chain(layers.start..alone, maps)
+        };
+        chain(alone..layers.end, maps)
     }
 
     fn check_layers(&self, layers: usize) {
@@ -286,16 +320,4 @@ fn map_layers(
             LayerPlan::Flatten | LayerPlan::Dense(_) => None,
         })
         .collect()
-}
-
-fn through<'a>(layers: impl Iterator<Item = &'a MapLayer>, maps: Tensor<4>) -> Tensor<4> {
-    layers.fold(maps, |maps, layer| match layer {
-        MapLayer::Conv(block) => block.forward(maps),
-        MapLayer::Norm(norm) => norm.forward(maps),
-        MapLayer::Residual(block) => block.forward(maps),
-        MapLayer::Growth(block) => block.forward(maps),
-        MapLayer::MaxPool(pool) => pool.forward(maps),
-        MapLayer::AveragePool(pool) => pool.forward(maps),
-        MapLayer::Dropout(dropout) => dropout.forward(maps),
-    })
 }

@@ -33,6 +33,9 @@ pub(crate) struct Plan {
     pub head: Vec<Placed>,
     /// The backbone's stages in order; they cover it.
     pub stages: Vec<Stage>,
+    /// How many layers from the film on, of those before the flattening, write more values for a
+    /// film than they have weights: prediction takes films through them one by one.
+    pub map_bound_layers: usize,
 }
 
 impl Plan {
@@ -53,6 +56,14 @@ impl Plan {
         self.layers()
             .take_while(|placed| placed.layer != LayerPlan::Flatten && placed.layer.is_constant())
             .count()
+    }
+}
+
+impl Placed {
+    /// Whether it writes more values for one film than it has weights to read.
+    fn is_map_bound(&self) -> bool {
+        let weights: usize = self.layer.tensors().iter().map(TensorPlan::elements).sum();
+        self.layer.values_written(&self.input, &self.output) > weights
     }
 }
 
@@ -185,6 +196,11 @@ impl Planner {
                 expected: names().collect::<Vec<_>>().join(", "),
             });
         }
+        let map_bound_layers = self
+            .layers
+            .iter()
+            .take_while(|placed| placed.layer != LayerPlan::Flatten && placed.is_map_bound())
+            .count();
         let split = self.features.unwrap_or(self.layers.len());
         let head = self.layers.split_off(split);
         Ok(Plan {
@@ -192,6 +208,7 @@ impl Planner {
             features: self.layers,
             head,
             stages: self.stages,
+            map_bound_layers,
         })
     }
 }
