@@ -10,6 +10,7 @@ use crate::fused::Curve;
 use crate::geometry::Shape;
 use crate::kernel::WIDEST;
 use crate::kernel::depthwise::{PaddedPlane, depthwise_plane, place_rows, spare_length};
+use crate::share;
 
 /// Output values that one task computes at least.
 const TASK: usize = 16 * 1024;
@@ -56,6 +57,7 @@ impl Depthwise {
         output
             .par_chunks_mut(planes * plane)
             .zip(input.par_chunks(planes * shape.input_plane()))
+            .with_min_len(share::fewest())
             .enumerate()
             .for_each(|(task, (out, input))| {
                 let planes = task * planes..;

@@ -12,6 +12,7 @@ use crate::kernel::elementwise::Grid;
 use crate::kernel::{OuterProduct, Panels, WIDEST, outer_products};
 use crate::lattice::{Lattice, parts};
 use crate::matrix::MatMut;
+use crate::share;
 use crate::winograd::{self, Winograd};
 
 /// Floats of a tile's laid-out input: half a mebibyte, which stays in the second-level cache.
@@ -261,11 +262,12 @@ impl Convolution {
         write: impl Fn(&mut Task<'_, R>, usize, &Rows<'_>) + Sync,
     ) -> Vec<(Range<usize>, R)> {
         let mut tasks = self.tasks(output, plane, values);
+        let each = tasks.par_iter_mut().with_min_len(share::fewest());
         match &self.method {
-            Method::Direct(direct) => tasks.par_iter_mut().for_each(|task| {
+            Method::Direct(direct) => each.for_each(|task| {
                 with_scratch(|scratch| direct.task(&self.shape, input, task, scratch, &write));
             }),
-            Method::HalfPrecision(half) => tasks.par_iter_mut().for_each(|task| {
+            Method::HalfPrecision(half) => each.for_each(|task| {
                 with_scratch(|scratch| half.task(&self.shape, input, task, scratch, &write));
             }),
             Method::Winograd(winograd) => winograd.run(input, &mut tasks, &write),

@@ -14,6 +14,7 @@ use crate::extension::{InferenceBackend, contiguous, values};
 use crate::fused::{Activation, BlockSettings, Normalisation, Prepared};
 use crate::geometry::{ConvGeometry, Shape};
 use crate::kernel::elementwise::Channel;
+use crate::share;
 
 /// Packed weights above this many bytes are made anew for every batch: many times the weights
 /// themselves are not kept.
@@ -249,10 +250,18 @@ pub fn film_by_film(x: Tensor<4>, chain: impl Fn(Tensor<4>) -> Tensor<4> + Sync)
     if films < 2 || on_flex(&x).is_none() || !api::fast::<1>(&x, &x, &[]) {
         return chain(x);
     }
+    let enough = films >= rayon::current_num_threads();
     let done = (0..films)
         .into_par_iter()
         .with_max_len(1)
-        .map(|film| chain(x.clone().slice([film..film + 1])))
+        .map(|film| {
+            let film = x.clone().slice([film..film + 1]);
+            if enough {
+                share::alone(|| chain(film))
+            } else {
+                chain(film)
+            }
+        })
         .collect();
     Tensor::cat(done, 0)
 }

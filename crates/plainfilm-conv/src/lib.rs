@@ -50,6 +50,7 @@ mod matrix;
 mod max_pool;
 mod optimiser;
 mod pointwise;
+mod share;
 mod winograd;
 
 pub use api::{

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use crate::buffer::Buffer;
 use crate::kernel::vectorised;
+use crate::share;
 
 /// The windows of a pool, alike in rows and columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +47,7 @@ pub(crate) fn forward(input: &[f32], map: [usize; 2], windows: &Windows) -> (Buf
         .par_chunks_mut(height * width)
         .zip(index.bytes_mut().par_chunks_mut(height * width))
         .zip(input.par_chunks(map[0] * map[1]))
+        .with_min_len(share::fewest())
         .for_each(|((output, index), input)| {
             let mut scan = Scan::new(input, map, windows);
             let rows = output

@@ -14,6 +14,7 @@ use crate::geometry::Shape;
 use crate::kernel::packed::{PACKED, PackedProduct, packed_products};
 use crate::kernel::{Panels, WIDEST, vectorised};
 use crate::matrix::MatMut;
+use crate::share;
 
 /// Packed values of a task: three eighths of a mebibyte, which stay in the second-level cache.
 const TASK_VALUES: usize = 96 * 1024;
@@ -75,7 +76,9 @@ impl Pointwise {
         curve: Curve,
         output: &mut [f32],
     ) {
-        self.tasks(output).par_iter_mut().for_each(|segments| {
+        let mut tasks = self.tasks(output);
+        let tasks = tasks.par_iter_mut().with_min_len(share::fewest());
+        tasks.for_each(|segments| {
             with_scratch(|scratch| self.task(input, bias, kept, curve, segments, scratch));
         });
     }

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use super::Activation;
 use crate::buffer::Buffer;
 use crate::kernel::elementwise::{Channel, activate, curved_gradient};
+use crate::share;
 
 /// Values that one task takes of an elementwise loop over a batch.
 const CHUNK: usize = 64 * 1024;
@@ -30,7 +31,7 @@ pub(crate) fn normalise_activate(
     let mut output = Buffer::take(input.len());
     output
         .par_chunks_mut(plane)
-        .with_min_len(CHUNK.div_ceil(plane))
+        .with_min_len(CHUNK.div_ceil(plane).max(share::fewest()))
         .zip(input.par_chunks(plane))
         .enumerate()
         .for_each(|(at, (y, z))| activate(z, channels[at % count], activation.curve(), y));

@@ -10,6 +10,7 @@ use crate::forward::Convolution;
 use crate::geometry::Shape;
 use crate::kernel::elementwise::{Channel, activate_sum, bias_activate, bias_activate_pool};
 use crate::pointwise::Pointwise;
+use crate::share;
 
 /// Batch normalisation with running statistics, one value per output channel each.
 #[derive(Clone, Copy)]
@@ -124,6 +125,7 @@ impl Prepared {
                 output
                     .par_chunks_mut(plane)
                     .zip(z.par_chunks(plane).zip(kept.par_chunks(plane)))
+                    .with_min_len(share::fewest())
                     .for_each(|(y, (z, kept))| {
                         activate_sum(z, kept, Channel::shifted(0.0), curve, y);
                     });

@@ -11,6 +11,7 @@ use crate::forward::{self, Rows, Task};
 use crate::geometry::Shape;
 use crate::kernel::{OuterProduct, WIDEST, outer_products, vectorised};
 use crate::matrix::MatMut;
+use crate::share;
 
 /// Rows of the weight in a panel.
 const HEIGHT: usize = 8;
@@ -113,6 +114,7 @@ impl Winograd {
             inputs[length..].fill(0.0);
             channels_of(&mut inputs[..length], shape, run)
                 .into_par_iter()
+                .with_min_len(share::fewest())
                 .enumerate()
                 .for_each(|(channel, out)| {
                     with_scratch(|scratch| {
@@ -122,7 +124,8 @@ impl Winograd {
                 });
             // By channels: each job has all films of some.
             tasks.sort_by_key(|task| task.channels.start);
-            tasks.par_chunks_mut(shape.films).for_each(|tasks| {
+            let jobs = tasks.par_chunks_mut(shape.films);
+            jobs.with_min_len(share::fewest()).for_each(|tasks| {
                 with_scratch(|scratch| self.multiply(&inputs, run, tasks, scratch, write));
             });
             return;
@@ -132,7 +135,8 @@ impl Winograd {
         } else {
             1
         };
-        tasks.par_chunks_mut(together).for_each(|tasks| {
+        let jobs = tasks.par_chunks_mut(together);
+        jobs.with_min_len(share::fewest()).for_each(|tasks| {
             with_scratch(|scratch| {
                 let count: usize = tasks.iter().map(|task| self.tile_count(task)).sum();
                 let run = count.next_multiple_of(WIDEST);

@@ -255,13 +255,9 @@ impl Trainer<'_> {
         let (epoch, step) = (state.progress.epochs_done, state.progress.steps_done);
         let films = &self.films.dataset.films;
         let device = self.device.clone().autodiff();
-        // Dropout draws from the device's own generator: seeded for this step alone, so that a
-        // resumed run drops what the uninterrupted one does.
-        device.seed(seed::derive(
-            settings.seed,
-            "dropout",
-            &[epoch as u64, step as u64],
-        ));
+        // A key for this step alone, so that a resumed run drops what the uninterrupted one does.
+        let key = seed::derive(settings.seed, "dropout", &[epoch as u64, step as u64]);
+        state.network.seed_dropout(key);
         let truth: Vec<usize> = batch.iter().map(|&film| films[film].label).collect();
         let logits = match self.features {
             None => {

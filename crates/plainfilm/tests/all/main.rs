@@ -17,4 +17,5 @@ mod planted;
 mod public_data;
 mod resampling;
 mod support;
+mod training;
 mod weights;
