@@ -255,7 +255,7 @@ pub fn film_by_film(x: Tensor<4>, chain: impl Fn(Tensor<4>) -> Tensor<4> + Sync)
         .into_par_iter()
         .with_max_len(1)
         .map(|film| {
-            let film = x.clone().slice([film..film + 1]);
+            let film = x.clone().narrow(0, film, 1);
             if enough {
                 share::alone(|| chain(film))
             } else {
