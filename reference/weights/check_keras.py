@@ -3,6 +3,7 @@
 Usage: python check_keras.py FOLDER_OF_covid-xray FOLDER_FOR_THE_FILES
 """
 
+import importlib
 import json
 import os
 import pathlib
@@ -24,6 +25,8 @@ def fill(model, seed):
         shape, name = tuple(weight.shape), weight.name
         if len(shape) > 1:
             values = random.normal(size=shape) * numpy.sqrt(2 / numpy.prod(shape[:-1]))
+        elif weight.path.split("/")[-2].startswith("normalization"):
+            continue
         elif name in ("gamma", "moving_variance"):
             values = random.uniform(0.5, 1.5, shape)
         else:
@@ -47,6 +50,33 @@ def notebook(backbone):
             ),
         ]
     )
+
+
+def as_published(fresh):
+    """EfficientNetB0 as it is with ImageNet's weights, which cannot be had without a network: with the
+    statistics of the normalisation and with the scaling of each channel after it."""
+    efficientnet = importlib.import_module("keras.src.applications.efficientnet")
+    deviation = numpy.array(efficientnet.IMAGENET_STDDEV_RGB)
+    normalization = next(layer for layer in fresh.layers if isinstance(layer, layers.Normalization))
+    index = fresh.layers.index(normalization)
+
+    def follow(layer):
+        # The scaling comes right after the normalisation.
+        if layer is not normalization:
+            return layer.__class__.from_config(layer.get_config())
+        return keras.Sequential(
+            [
+                layers.Normalization.from_config(layer.get_config()),
+                layers.Rescaling([1 / value**0.5 for value in efficientnet.IMAGENET_STDDEV_RGB]),
+            ]
+        )
+
+    model = keras.models.clone_model(fresh, clone_function=follow)
+    inner = model.layers[index].layers[0]
+    inner.adapt_mean.assign(numpy.array([0.485, 0.456, 0.406]).reshape(inner.adapt_mean.shape))
+    inner.adapt_variance.assign((deviation**2).reshape(inner.adapt_variance.shape))
+    inner.finalize_state()
+    return model
 
 
 def main():
@@ -109,6 +139,43 @@ def main():
     dense.save(folder / "densenet121_notop.keras")
     for name in ("densenet121_notop.h5", "densenet121_notop.keras"):
         case(name, "densenet121", 224, "pooled", "imagenet", maps.mean(axis=(1, 2)))
+
+    # The others, with a classifier of two labels. Files of weights alone, and whole models.
+    number = 4
+    for name, build, preprocess, scaling in (
+        ("vgg19", applications.VGG19, None, "unit"),
+        ("densenet121", applications.DenseNet121, None, "unit"),
+        ("resnet50-keras", applications.ResNet50, applications.resnet.preprocess_input, "caffe"),
+        (
+            "mobilenet-v2-keras",
+            applications.MobileNetV2,
+            applications.mobilenet_v2.preprocess_input,
+            "tf",
+        ),
+        ("efficientnet-b0-keras", applications.EfficientNetB0, lambda values: values, "imagenet"),
+    ):
+        number += 1
+        backbone = build(weights=None, include_top=False, input_shape=(224, 224, 3))
+        if name.startswith("efficientnet"):
+            backbone = as_published(backbone)
+        fill(backbone, number)
+        if preprocess:
+            # As it is published: without a head, so that the file alone tells the scaling.
+            maps = backbone.predict(preprocess(rgb(224)), verbose=0)
+            for ending in ("h5", "keras", "weights.h5"):
+                file = f"{name}_notop.{ending}"
+                backbone.save_weights(folder / file) if "weights" in ending else backbone.save(folder / file)
+                case(file, name, 224, "pooled", scaling, maps.mean(axis=(1, 2)))
+        if name == "vgg19":
+            model = notebook(backbone)
+        else:
+            model = keras.Sequential([backbone, layers.GlobalAveragePooling2D(), layers.Dense(2)])
+        model.build((None, 224, 224, 3))
+        fill(model, number)
+        own = name.startswith("efficientnet")
+        logits = model.predict(rgb(224) if own else rgb(224) / 255, verbose=0)
+        model.save(folder / f"{name}-head.keras")
+        case(f"{name}-head.keras", name, 224, "logits", "imagenet" if own else "unit", logits)
 
     (folder / "keras.json").write_text(json.dumps(cases))
     print(f"Keras {keras.__version__} ({keras.backend.backend()}), {len(cases)} cases")

@@ -12,6 +12,7 @@ import safetensors.torch
 import timm
 import torch
 import torchvision
+import torchxrayvision
 from films import films, grey
 
 MEAN = torch.tensor([0.485, 0.456, 0.406]).reshape(3, 1, 1)
@@ -64,6 +65,8 @@ def main():
             ("resnet18", models.resnet18),
             ("mobilenet-v2", models.mobilenet_v2),
             ("densenet121", models.densenet121),
+            ("resnet50", models.resnet50),
+            ("efficientnet-b0", models.efficientnet_b0),
         ]
     ):
         model = build(num_classes=2).eval()
@@ -78,22 +81,49 @@ def main():
         for file in (f"{name}.pth", f"{name}-stream.pth", f"{name}-module.pth"):
             case(file, name, "logits", logits)
 
-    # An ImageNet file: the classifier of a thousand classes is left out.
-    vgg = models.vgg16().eval()
-    fill(vgg, 9)
-    torch.save(vgg.state_dict(), folder / "vgg16.pth", _use_new_zipfile_serialization=False)
-    with torch.no_grad():
-        case("vgg16.pth", "vgg16", "pooled", vgg.features(normal).mean(dim=(2, 3)))
+    # ImageNet files: the classifier of a thousand classes is left out.
+    for name, build in (("vgg16", models.vgg16), ("vgg19", models.vgg19)):
+        vgg = build().eval()
+        fill(vgg, 9)
+        torch.save(vgg.state_dict(), folder / f"{name}.pth", _use_new_zipfile_serialization=False)
+        with torch.no_grad():
+            case(f"{name}.pth", name, "pooled", vgg.features(normal).mean(dim=(2, 3)))
 
     for number, (theirs, ours) in enumerate(
-        [("resnet18", "resnet18"), ("mobilenetv2_100", "mobilenet-v2"), ("densenet121", "densenet121")]
+        [
+            ("resnet18", "resnet18"),
+            ("mobilenetv2_100", "mobilenet-v2"),
+            ("densenet121", "densenet121"),
+            ("resnet50", "resnet50"),
+            ("efficientnet_b0", "efficientnet-b0"),
+            ("tf_efficientnet_b0", "efficientnet-b0-keras"),
+            ("tf_efficientnet_lite0", "efficientnet-lite0"),
+            ("vgg16", "vgg16"),
+            ("vgg19", "vgg19"),
+        ]
     ):
         model = timm.create_model(theirs, num_classes=2).eval()
         fill(model, 20 + number)
-        file = f"timm-{theirs}.safetensors"
+        tf = theirs == "tf_efficientnet_lite0"
+        scaled = planes * 2 - 1 if tf else normal
+        file = f"{theirs}.timm.safetensors"
         safetensors.torch.save_file(model.state_dict(), folder / file)
         with torch.no_grad():
-            case(file, ours, "logits", model(normal))
+            if theirs.startswith("vgg"):
+                maps = model.features(scaled).mean(dim=(2, 3))
+                case(file, ours, "pooled", maps)
+            else:
+                case(file, ours, "logits", model(scaled), "tf" if tf else "imagenet")
+
+    # torchxrayvision's layout: one channel, values in 1024 each way, 18 findings and thresholds.
+    xrv = torchxrayvision.models.DenseNet(weights=None, num_classes=18, apply_sigmoid=False).eval()
+    fill(xrv, 40)
+    with torch.no_grad():
+        logits = xrv.classifier(xrv.features2((2 * planes[:, :1] - 1) * 1024))
+    torch.save(xrv.state_dict(), folder / "xrv.pth")
+    torch.save(xrv, folder / "xrv-module.pt")
+    for file in ("xrv.pth", "xrv-module.pt"):
+        case(file, "xrv-densenet121", "logits", logits, "xrv", 18)
 
     if len(sys.argv) > 3:
         # Real ImageNet weights, with the classes of ImageNet.

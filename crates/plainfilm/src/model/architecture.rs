@@ -33,15 +33,25 @@ pub enum Architecture {
     /// ResNet-50: residual sums around bottlenecks.
     #[serde(rename = "resnet50")]
     ResNet50,
+    /// ResNet-50 as Keras has it: the stride in the first convolution of a block.
+    #[serde(rename = "resnet50-keras")]
+    ResNet50Keras,
     /// MobileNetV2: inverted residuals with depthwise convolutions.
     #[serde(rename = "mobilenet-v2")]
     MobileNetV2,
+    /// MobileNetV2 as Keras has it: padded as TensorFlow does, with its constants.
+    #[serde(rename = "mobilenet-v2-keras")]
+    MobileNetV2Keras,
     /// EfficientNet-Lite0: MobileNetV2's blocks in EfficientNet-B0's sizes.
     #[serde(rename = "efficientnet-lite0")]
     EfficientNetLite0,
     /// EfficientNet-B0: inverted residuals with squeeze-and-excitation.
     #[serde(rename = "efficientnet-b0")]
     EfficientNetB0,
+    /// EfficientNet-B0 as its authors, Keras and timm's `tf_efficientnet_b0` have it: padded as
+    /// TensorFlow does, with its constants.
+    #[serde(rename = "efficientnet-b0-keras")]
+    EfficientNetB0Keras,
     /// DenseNet-121: every layer reads all before it in its block.
     #[serde(rename = "densenet121")]
     DenseNet121,
@@ -68,16 +78,19 @@ struct Facts {
 
 impl Architecture {
     /// Every architecture, in the order in which they are listed.
-    pub fn all() -> [Self; 11] {
+    pub fn all() -> [Self; 14] {
         [
             Self::DarkCovidNet,
             Self::Vgg16,
             Self::Vgg19,
             Self::ResNet18,
             Self::ResNet50,
+            Self::ResNet50Keras,
             Self::MobileNetV2,
+            Self::MobileNetV2Keras,
             Self::EfficientNetLite0,
             Self::EfficientNetB0,
+            Self::EfficientNetB0Keras,
             Self::DenseNet121,
             Self::XrvDenseNet121,
             Self::PlantsCnn,
@@ -124,6 +137,12 @@ impl Architecture {
                 features: resnet::features50,
                 ..Self::ResNet18.facts()
             },
+            Self::ResNet50Keras => Facts {
+                name: "resnet50-keras",
+                title: "ResNet-50 of Keras",
+                features: resnet::features50_keras,
+                ..Self::ResNet18.facts()
+            },
             Self::MobileNetV2 => Facts {
                 name: "mobilenet-v2",
                 title: "MobileNetV2",
@@ -131,6 +150,12 @@ impl Architecture {
                 size: 224,
                 features: mobile_net_v2::features,
                 head: mobile_net_v2::head,
+            },
+            Self::MobileNetV2Keras => Facts {
+                name: "mobilenet-v2-keras",
+                title: "MobileNetV2 of Keras",
+                features: mobile_net_v2::features_keras,
+                ..Self::MobileNetV2.facts()
             },
             Self::EfficientNetLite0 => Facts {
                 name: "efficientnet-lite0",
@@ -148,6 +173,12 @@ impl Architecture {
                 size: 224,
                 features: efficient_net_b0::features,
                 head: efficient_net_b0::head,
+            },
+            Self::EfficientNetB0Keras => Facts {
+                name: "efficientnet-b0-keras",
+                title: "EfficientNet-B0 of Keras",
+                features: efficient_net_b0::features_keras,
+                ..Self::EfficientNetB0.facts()
             },
             Self::DenseNet121 => Facts {
                 name: "densenet121",
@@ -308,8 +339,8 @@ mod tests {
                 .expect_err("unknown")
                 .to_string(),
             "unknown model `vgg`: expected one of darkcovidnet, vgg16, vgg19, resnet18, resnet50, \
-             mobilenet-v2, efficientnet-lite0, efficientnet-b0, densenet121, xrv-densenet121, \
-             plants; hint: did you mean `vgg16`?"
+             resnet50-keras, mobilenet-v2, mobilenet-v2-keras, efficientnet-lite0, efficientnet-b0, \
+             efficientnet-b0-keras, densenet121, xrv-densenet121, plants; hint: did you mean `vgg16`?"
         );
     }
 }

@@ -8,31 +8,57 @@
 //!
 //! Deviations: no block is skipped at random in training ("stochastic depth", in torchvision with up
 //! to 0.2); as many logits as labels; the average is taken over the whole last map.
+//!
+//! Keras' network is the authors': it pads as TensorFlow's "same" and has the authors' constants, as
+//! has timm's `tf_efficientnet_b0`. It is laid out beside torchvision's, under the same names.
 
 use super::activation::Activation;
 use super::efficient_net::{Block, DROPOUT, FIRST, LAST, blocks};
 use super::error::ModelError;
 use super::head;
-use super::layer_plan::{ConvPlan, GatePlan, Initialisation, LayerPlan};
+use super::layer_plan::{ConvPlan, GatePlan, Initialisation, LayerPlan, Library, NormConstants};
 use super::plan::Planner;
 
 /// Channels that enter a block, in units of those that its gate squeezes to.
 const SQUEEZE: usize = 4;
 
-/// Lays the backbone out.
+/// Lays torchvision's backbone out.
 pub(crate) fn features(planner: &mut Planner) -> Result<(), ModelError> {
+    backbone(planner, Library::Torchvision)
+}
+
+/// Lays the authors' and Keras' backbone out.
+pub(crate) fn features_keras(planner: &mut Planner) -> Result<(), ModelError> {
+    backbone(planner, Library::Keras)
+}
+
+fn backbone(planner: &mut Planner, library: Library) -> Result<(), ModelError> {
+    let constants = match library {
+        Library::Torchvision => NormConstants::PYTORCH,
+        Library::Keras => NormConstants::EFFICIENT_NET,
+    };
     planner.stage("stem");
     planner.push(LayerPlan::Conv(ConvPlan {
         stride: 2,
+        padding: library.padding(planner.side(), 3, 2),
+        constants,
         ..convolution("features.0", [planner.width(), FIRST], 3)
     }))?;
-    blocks(planner, inverted)?;
+    blocks(planner, |block| {
+        let (name, mut body) = inverted(block);
+        for conv in &mut body {
+            conv.constants = constants;
+            if conv.kernel > 1 {
+                conv.padding = library.padding(block.side, conv.kernel, conv.stride);
+            }
+        }
+        (name, body)
+    })?;
     planner.stage("last");
-    planner.push(LayerPlan::Conv(convolution(
-        "features.8",
-        [planner.width(), LAST],
-        1,
-    )))
+    planner.push(LayerPlan::Conv(ConvPlan {
+        constants,
+        ..convolution("features.8", [planner.width(), LAST], 1)
+    }))
 }
 
 /// The published head.
@@ -79,11 +105,10 @@ fn inverted(block: &Block) -> (String, Vec<ConvPlan>) {
     (name, body)
 }
 
-/// A convolution that keeps the map's size, with batch norm and SiLU.
+/// A convolution with batch norm and SiLU.
 fn convolution(name: &str, shape: [usize; 2], kernel: usize) -> ConvPlan {
     ConvPlan {
         norm: Some(format!("{name}.1")),
-        padding: [kernel / 2; 2],
         activation: Activation::Silu,
         ..ConvPlan::plain(
             format!("{name}.0"),

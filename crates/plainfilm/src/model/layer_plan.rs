@@ -55,6 +55,34 @@ impl NormConstants {
         epsilon: 1e-3,
         momentum: 0.01,
     };
+    /// Those of Keras' MobileNetV2.
+    pub const KERAS_MOBILE_NET: Self = Self {
+        epsilon: 1e-3,
+        momentum: 0.001,
+    };
+    /// Those of Keras' ResNets.
+    pub const KERAS_RESNET: Self = Self {
+        epsilon: 1.001e-5,
+        momentum: 0.01,
+    };
+}
+
+/// Whose version of a network it is, where libraries that share its name compute different things.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Library {
+    Torchvision,
+    Keras,
+}
+
+impl Library {
+    /// Zeros around a map of `side` pixels that a kernel keeps, or halves at stride 2: torchvision
+    /// pads evenly, Keras as TensorFlow's "same".
+    pub fn padding(self, side: usize, kernel: usize, stride: usize) -> [usize; 2] {
+        match self {
+            Self::Torchvision => [kernel / 2; 2],
+            Self::Keras => same_padding(side, kernel, stride),
+        }
+    }
 }
 
 /// One tensor of a network: the order of [`Plan::tensors`](super::plan::Plan::tensors) is the order in which modules hold them.

@@ -8,11 +8,17 @@
 //! Deviations: as in torchvision, the last layer is linear on the averaged map (the paper has a 1x1
 //! convolution, which is the same there) after a dropout of 0.2; as many logits as labels; the
 //! average is taken over the whole last map, whatever the film's size.
+//!
+//! Keras' network of that name pads maps at stride 2 as TensorFlow does, with the odd zero below and to
+//! the right, and has other constants in its batch norms; it is laid out beside torchvision's, under
+//! the same names. (Keras has no dropout before its last layer; here it has torchvision's.)
 
 use super::activation::Activation;
 use super::error::ModelError;
 use super::head;
-use super::layer_plan::{ConvPlan, Initialisation, LayerPlan, ResidualPlan};
+use super::layer_plan::{
+    ConvPlan, Initialisation, LayerPlan, Library, NormConstants, ResidualPlan,
+};
 use super::plan::Planner;
 
 /// Rows of the paper's table 2: expansion factor t, output channels c, blocks n, stride s of the
@@ -33,12 +39,26 @@ const LAST: usize = 1280;
 /// Share of the averaged values dropped in training.
 const DROPOUT: f64 = 0.2;
 
-/// Lays the backbone out; its stages `stage1` to `stage7` are the rows of table 2.
+/// Lays torchvision's backbone out; its stages `stage1` to `stage7` are the rows of table 2.
 pub(crate) fn features(planner: &mut Planner) -> Result<(), ModelError> {
+    backbone(planner, Library::Torchvision)
+}
+
+/// Lays Keras' backbone out, with the same stages.
+pub(crate) fn features_keras(planner: &mut Planner) -> Result<(), ModelError> {
+    backbone(planner, Library::Keras)
+}
+
+fn backbone(planner: &mut Planner, library: Library) -> Result<(), ModelError> {
+    let constants = match library {
+        Library::Torchvision => NormConstants::PYTORCH,
+        Library::Keras => NormConstants::KERAS_MOBILE_NET,
+    };
     planner.stage("stem");
     planner.push(LayerPlan::Conv(ConvPlan {
         stride: 2,
-        padding: [1, 1],
+        padding: library.padding(planner.side(), 3, 2),
+        constants,
         ..convolution("features.0.0", "features.0.1", [planner.width(), FIRST], 3)
     }))?;
     let mut position = 1;
@@ -48,7 +68,13 @@ pub(crate) fn features(planner: &mut Planner) -> Result<(), ModelError> {
             let stride = if index == 0 { first_stride } else { 1 };
             let name = format!("features.{position}");
             let inputs = planner.width();
-            let body = inverted(&name, [inputs, outputs], expansion, stride);
+            let mut body = inverted(&name, [inputs, outputs], expansion, stride);
+            for conv in &mut body {
+                conv.constants = constants;
+                if conv.kernel > 1 {
+                    conv.padding = library.padding(planner.side(), conv.kernel, conv.stride);
+                }
+            }
             if stride == 1 && inputs == outputs {
                 planner.push(LayerPlan::Residual(ResidualPlan {
                     name,
@@ -65,12 +91,15 @@ pub(crate) fn features(planner: &mut Planner) -> Result<(), ModelError> {
         }
     }
     planner.stage("last");
-    planner.push(LayerPlan::Conv(convolution(
-        &format!("features.{position}.0"),
-        &format!("features.{position}.1"),
-        [planner.width(), LAST],
-        1,
-    )))
+    planner.push(LayerPlan::Conv(ConvPlan {
+        constants,
+        ..convolution(
+            &format!("features.{position}.0"),
+            &format!("features.{position}.1"),
+            [planner.width(), LAST],
+            1,
+        )
+    }))
 }
 
 /// The published head.
@@ -100,7 +129,6 @@ fn inverted(
     let depthwise = body.len();
     body.push(ConvPlan {
         stride,
-        padding: [1, 1],
         groups: hidden,
         ..convolution(
             &format!("{name}.conv.{depthwise}.0"),

@@ -8,11 +8,16 @@
 //! blocks have the stride in the 3x3 convolution (the paper has it in the first 1x1; the change is
 //! known as ResNet v1.5); as many logits as labels; the average is taken over the whole last map,
 //! whatever the film's size.
+//!
+//! Keras' ResNet-50 is the paper's: its stride lies in the first 1x1 convolution. It is laid out beside
+//! torchvision's, under the same names; the biases of its convolutions are part of the norms' means.
 
 use super::activation::Activation;
 use super::error::ModelError;
 use super::head;
-use super::layer_plan::{ConvPlan, Initialisation, LayerPlan, ResidualPlan};
+use super::layer_plan::{
+    ConvPlan, Initialisation, LayerPlan, Library, NormConstants, ResidualPlan,
+};
 use super::plan::Planner;
 
 /// Channels inside the blocks of the stages conv2_x to conv5_x (table 1 of the paper); all but the
@@ -26,6 +31,7 @@ struct Variant {
     /// Blocks in each stage.
     blocks: [usize; 4],
     block: Block,
+    library: Library,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -39,10 +45,16 @@ enum Block {
 const RESNET18: Variant = Variant {
     blocks: [2, 2, 2, 2],
     block: Block::Basic,
+    library: Library::Torchvision,
 };
 const RESNET50: Variant = Variant {
     blocks: [3, 4, 6, 3],
     block: Block::Bottleneck,
+    library: Library::Torchvision,
+};
+const KERAS_RESNET50: Variant = Variant {
+    library: Library::Keras,
+    ..RESNET50
 };
 /// Channels that a bottleneck puts out, in units of those inside it.
 const EXPANSION: usize = 4;
@@ -57,6 +69,11 @@ pub(crate) fn features50(planner: &mut Planner) -> Result<(), ModelError> {
     features(planner, &RESNET50)
 }
 
+/// Lays Keras' ResNet-50 out without its head.
+pub(crate) fn features50_keras(planner: &mut Planner) -> Result<(), ModelError> {
+    features(planner, &KERAS_RESNET50)
+}
+
 /// The published head.
 pub(crate) fn head(planner: &mut Planner) -> Result<(), ModelError> {
     head::linear(planner, "fc", None, Initialisation::PyTorch)
@@ -66,6 +83,7 @@ fn features(planner: &mut Planner, variant: &Variant) -> Result<(), ModelError> 
     planner.stage("stem");
     planner.push(LayerPlan::Conv(ConvPlan {
         norm: Some("bn1".to_owned()),
+        constants: constants(variant.library),
         stride: 2,
         padding: [3, 3],
         activation: Activation::Relu,
@@ -81,7 +99,7 @@ fn features(planner: &mut Planner, variant: &Variant) -> Result<(), ModelError> 
         for index in 0..blocks {
             let stride = if number > 1 && index == 0 { 2 } else { 1 };
             let name = format!("layer{number}.{index}");
-            let block = residual(name, planner.width(), channels, stride, variant.block);
+            let block = residual(name, planner.width(), channels, stride, variant);
             planner.push(LayerPlan::Residual(block))?;
         }
     }
@@ -93,22 +111,30 @@ fn residual(
     inputs: usize,
     channels: usize,
     stride: usize,
-    block: Block,
+    variant: &Variant,
 ) -> ResidualPlan {
+    let constants = constants(variant.library);
     // Kernel, outputs and stride of each convolution.
-    let steps = match block {
+    let steps = match variant.block {
         Block::Basic => vec![(3, channels, stride), (3, channels, 1)],
-        Block::Bottleneck => vec![
-            (1, channels, 1),
-            (3, channels, stride),
-            (1, channels * EXPANSION, 1),
-        ],
+        Block::Bottleneck => {
+            let (first, second) = match variant.library {
+                Library::Torchvision => (1, stride),
+                Library::Keras => (stride, 1),
+            };
+            vec![
+                (1, channels, first),
+                (3, channels, second),
+                (1, channels * EXPANSION, 1),
+            ]
+        }
     };
     let mut outputs = inputs;
     let mut body: Vec<ConvPlan> = (1..)
         .zip(steps)
         .map(|(step, (kernel, channels, stride))| ConvPlan {
             norm: Some(format!("{name}.bn{step}")),
+            constants,
             stride,
             padding: [kernel / 2; 2],
             activation: Activation::Relu,
@@ -125,6 +151,7 @@ fn residual(
     }
     let shortcut = (stride != 1 || inputs != outputs).then(|| ConvPlan {
         norm: Some(format!("{name}.downsample.1")),
+        constants,
         stride,
         ..convolution(&format!("{name}.downsample.0"), [inputs, outputs], 1)
     });
@@ -133,6 +160,13 @@ fn residual(
         body,
         shortcut,
         activation: Activation::Relu,
+    }
+}
+
+fn constants(library: Library) -> NormConstants {
+    match library {
+        Library::Torchvision => NormConstants::PYTORCH,
+        Library::Keras => NormConstants::KERAS_RESNET,
     }
 }
 

@@ -353,9 +353,12 @@ impl TrainSettings {
             Architecture::Vgg16 | Architecture::Vgg19 => Self { batch: 8, ..base },
             Architecture::ResNet18
             | Architecture::ResNet50
+            | Architecture::ResNet50Keras
             | Architecture::MobileNetV2
+            | Architecture::MobileNetV2Keras
             | Architecture::EfficientNetLite0
             | Architecture::EfficientNetB0
+            | Architecture::EfficientNetB0Keras
             | Architecture::DenseNet121
             | Architecture::XrvDenseNet121 => base,
             Architecture::PlantsCnn => Self { batch: 32, ..base },

@@ -7,6 +7,7 @@ use safetensors::tensor::{Dtype, TensorView};
 
 use super::error::{Problem, WeightsError, damaged};
 use super::formats::{self, Dialect, Entry, OwnMetadata, WeightsFile};
+use super::input::InputScaling;
 use super::naming::{self, Layout, Place, Target};
 use super::public::verify_weights;
 use super::record::{RECORD_KEY, WeightsRecord};
@@ -50,8 +51,8 @@ pub fn import(
     options: &ImportOptions,
 ) -> Result<Imported, WeightsError> {
     let plan = settings.plan()?;
-    let target = target(settings, &plan);
-    let file = formats::open(path)?;
+    let target = target(settings, &plan, file_name(path));
+    let mut file = formats::open(path)?;
     let earlier = own_record(&file.dialect, path)?;
     let library = earlier
         .as_ref()
@@ -73,14 +74,24 @@ pub fn import(
             reason,
         }
     })?;
+    let input = InputScaling::read(&mut file, &places).map_err(|problem| problem.at(path))?;
     let chosen = reader.choose(&file.entries, &places)?;
     let head = target
         .head
         .iter()
-        .all(|(name, _)| chosen.contains_key(name));
-    let (scaling, scaling_known_from) =
-        scaling(options, &file.dialect, earlier.as_ref(), settings, head);
-    let tensors = reader.read(file, &chosen, scaling)?;
+        .all(|(name, _)| chosen.tensors.contains_key(name));
+    let (scaling, scaling_known_from) = scaling(
+        options,
+        &file.dialect,
+        earlier.as_ref(),
+        input.as_ref(),
+        settings,
+        head,
+    );
+    let mut tensors = reader.read(file, &chosen, scaling)?;
+    if let Some(change) = input.and_then(|input| input.fold(&mut tensors)) {
+        reader.changes.push(change);
+    }
     let (name, sha256) = match &earlier {
         Some(earlier) => (earlier.file.clone(), earlier.sha256.clone()),
         None => (file_name(path), sha256(path)?),
@@ -189,7 +200,7 @@ fn file_name(path: &Path) -> String {
     name.to_string_lossy().into_owned()
 }
 
-fn target<'a>(settings: &'a NetworkSettings, plan: &Plan) -> Target<'a> {
+fn target<'a>(settings: &'a NetworkSettings, plan: &Plan, file: String) -> Target<'a> {
     let tensors = |layers: &[crate::model::Placed]| -> Vec<(String, Vec<usize>)> {
         layers
             .iter()
@@ -204,6 +215,7 @@ fn target<'a>(settings: &'a NetworkSettings, plan: &Plan) -> Target<'a> {
         .and_then(|placed| placed.input.as_slice().try_into().ok());
     Target {
         settings,
+        file,
         backbone: tensors(&plan.features).into_iter().collect(),
         head: tensors(&plan.head),
         flattened: flattened.unwrap_or([0, 1, 1]),
@@ -267,6 +279,7 @@ fn scaling(
     options: &ImportOptions,
     dialect: &Dialect,
     earlier: Option<&WeightsRecord>,
+    input: Option<&InputScaling>,
     settings: &NetworkSettings,
     head: bool,
 ) -> (Scaling, String) {
@@ -275,6 +288,9 @@ fn scaling(
     }
     if let Some(earlier) = earlier {
         return (earlier.scaling, earlier.scaling_known_from.clone());
+    }
+    if let Some(input) = input {
+        return (input.scaling, "the model's own first layers".to_owned());
     }
     if matches!(dialect, Dialect::Keras(_)) && head {
         let why = "not known: a file with a head of its own does not say; the notebook's was fitted on \
@@ -286,6 +302,14 @@ fn scaling(
         scaling,
         "how the library's ImageNet weights are published".to_owned(),
     )
+}
+
+/// Which entry is read for which tensor.
+struct Chosen {
+    /// By the tensor's name here: the entry's place and how its numbers lie.
+    tensors: HashMap<String, (usize, Layout)>,
+    /// Biases that are subtracted from a running mean, by its name.
+    biases: HashMap<String, usize>,
 }
 
 /// Chooses and reads the tensors of a file, and keeps account of every other.
@@ -301,12 +325,9 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     /// Which entry holds which tensor of ours: the whole backbone, and the head or nothing of it.
-    fn choose(
-        &mut self,
-        entries: &[Entry],
-        places: &[Place],
-    ) -> Result<HashMap<String, (usize, Layout)>, WeightsError> {
+    fn choose(&mut self, entries: &[Entry], places: &[Place]) -> Result<Chosen, WeightsError> {
         let mut chosen: HashMap<String, (usize, Layout)> = HashMap::new();
+        let mut biases: HashMap<String, usize> = HashMap::new();
         let mut head_fits = true;
         for (index, (entry, place)) in entries.iter().zip(places).enumerate() {
             match place {
@@ -330,6 +351,20 @@ impl Reader<'_> {
                         self.differences.extra.push(entry.name.clone());
                     }
                 }
+                Place::FoldedBias(mean) => {
+                    let expected = self.target.backbone.get(mean);
+                    if expected != Some(&entry.shape) {
+                        self.differences.misshapen.push(Misshapen {
+                            name: entry.name.clone(),
+                            expected: expected.cloned().unwrap_or_default(),
+                            found: entry.shape.clone(),
+                        });
+                    }
+                    if biases.insert(mean.clone(), index).is_some() {
+                        self.differences.extra.push(entry.name.clone());
+                    }
+                }
+                Place::Input(_) => {}
                 Place::OtherHead | Place::Bookkeeping => self.left_out.push(entry.name.clone()),
                 Place::Unknown => self.differences.extra.push(entry.name.clone()),
             }
@@ -353,14 +388,17 @@ impl Reader<'_> {
         }
         self.left_out.sort();
         self.check()?;
-        Ok(chosen)
+        Ok(Chosen {
+            tensors: chosen,
+            biases,
+        })
     }
 
     /// Reads what was chosen, in the plan's order.
     fn read(
         &mut self,
         mut file: WeightsFile,
-        chosen: &HashMap<String, (usize, Layout)>,
+        chosen: &Chosen,
         scaling: Scaling,
     ) -> Result<Vec<NamedTensor>, WeightsError> {
         let epsilons_here = epsilons(self.plan);
@@ -368,7 +406,7 @@ impl Reader<'_> {
         let mut epsilons = BTreeSet::new();
         let mut tensors = vec![];
         for plan in self.plan.tensors() {
-            let Some(&(index, layout)) = chosen.get(&plan.name) else {
+            let Some(&(index, layout)) = chosen.tensors.get(&plan.name) else {
                 continue;
             };
             let entry = file.entries[index].clone();
@@ -398,6 +436,19 @@ impl Reader<'_> {
                 for value in &mut values {
                     *value = (f64::from(*value) + difference) as f32;
                 }
+            }
+            if let Some(&bias) = chosen.biases.get(&plan.name) {
+                let entry = file.entries[bias].clone();
+                let biases = file
+                    .tensors
+                    .read(bias)
+                    .map_err(|problem| self.about(problem, &entry))?;
+                for (mean, bias) in values.iter_mut().zip(biases) {
+                    *mean -= bias;
+                }
+                layouts.insert(
+                    "biases of convolutions subtracted from the means of the norms after them",
+                );
             }
             if values.iter().any(|value| !value.is_finite()) {
                 self.differences.unfit.push(plan.name.clone());

@@ -16,6 +16,7 @@
 mod error;
 mod formats;
 mod import;
+mod input;
 mod naming;
 mod public;
 mod record;

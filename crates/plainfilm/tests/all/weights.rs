@@ -48,6 +48,7 @@ fn computed(case: &Case, file: &Path, films: &Path) -> Vec<Vec<f32>> {
     let preprocessing = Preprocessing {
         fit: Fit::Squash,
         size: case.size,
+        channels: settings.channels,
         resampling: Resampling::Nearest,
         scaling: case.scaling,
         ..Preprocessing::default()
@@ -59,7 +60,7 @@ fn computed(case: &Case, file: &Path, films: &Path) -> Vec<Vec<f32>> {
         preprocessing.write_tensor(&preprocessing.plane(&film), &mut tensor);
         values.extend(tensor);
     }
-    let shape = [case.films.len(), 3, case.size, case.size];
+    let shape = [case.films.len(), settings.channels, case.size, case.size];
     let films = Tensor::<4>::from_data(TensorData::new(values, shape), &device);
     let output: Tensor<2> = if case.kind == "logits" {
         network.forward(films)

@@ -13,8 +13,9 @@ pub(in super::super) struct KerasConfig {
     pub epsilons: HashMap<String, f64>,
     /// Dense layers, in the model's order.
     pub dense: Vec<String>,
-    /// Layers that scale values inside the model, such as `Rescaling`.
-    pub scaling_layers: Vec<String>,
+    /// What a `Rescaling` layer with a factor for each channel multiplies by, such as the second one of
+    /// EfficientNet.
+    pub channel_scale: Option<Vec<f64>>,
     /// The version of Keras that wrote it.
     pub version: Option<String>,
     /// Whether maps come channels first.
@@ -63,7 +64,11 @@ impl KerasConfig {
                 }
             }
             "Dense" => self.dense.push(name),
-            "Rescaling" | "Normalization" => self.scaling_layers.push(name),
+            "Rescaling" => {
+                if let Some(factors) = config.get("scale").and_then(Value::as_array) {
+                    self.channel_scale = factors.iter().map(Value::as_f64).collect();
+                }
+            }
             _ => {}
         }
     }

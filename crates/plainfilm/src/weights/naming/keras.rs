@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::super::formats::{Entry, KerasConfig};
-use super::{Layout, Place, Target};
+use super::{InputStatistic, Layout, Place, Target};
 use crate::model::Architecture;
 use crate::radiograph::Scaling;
 
@@ -11,6 +11,7 @@ use crate::radiograph::Scaling;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Convolution,
+    Depthwise,
     Norm,
 }
 
@@ -27,12 +28,18 @@ fn table(architecture: Architecture) -> Result<Vec<Pair>, String> {
         Architecture::Vgg16 => Ok(vgg(&[2, 2, 3, 3, 3])),
         Architecture::Vgg19 => Ok(vgg(&[2, 2, 4, 4, 4])),
         Architecture::DenseNet121 => Ok(dense_net(&[6, 12, 24, 16])),
-        Architecture::MobileNetV2 => Err(
-            "Keras pads the map at stride 2 below and to the right only, this network on all sides; \
-             hint: torchvision's and timm's weights for it fit"
-                .to_owned(),
-        ),
-        other => Err(format!("no table of Keras' names for {other} is known")),
+        Architecture::MobileNetV2Keras => Ok(mobile_net()),
+        Architecture::ResNet50Keras => Ok(resnet(&[3, 4, 6, 3])),
+        Architecture::EfficientNetB0Keras => Ok(efficient_net(&[1, 2, 2, 3, 3, 4, 1])),
+        Architecture::MobileNetV2 | Architecture::EfficientNetB0 => Err(format!(
+            "Keras pads the map at stride 2 below and to the right, {architecture} on all sides; \
+             hint: import it as `{architecture}-keras`"
+        )),
+        Architecture::ResNet50 => Err(format!(
+            "Keras has the stride in the first convolution of a block, {architecture} in the second; \
+             hint: import it as `{architecture}-keras`"
+        )),
+        other => Err(format!("Keras publishes no network like {other}")),
     }
 }
 
@@ -97,6 +104,126 @@ fn dense_net(blocks: &[usize]) -> Vec<Pair> {
     pairs
 }
 
+/// MobileNetV2: the first block has no number and no convolution to more channels.
+fn mobile_net() -> Vec<Pair> {
+    let mut pairs = vec![
+        ("Conv1".into(), "features.0.0".into(), Kind::Convolution),
+        ("bn_Conv1".into(), "features.0.1".into(), Kind::Norm),
+        ("Conv_1".into(), "features.18.0".into(), Kind::Convolution),
+        ("Conv_1_bn".into(), "features.18.1".into(), Kind::Norm),
+    ];
+    for block in 0..=16 {
+        let (keras, steps) = match block {
+            0 => (
+                "expanded_conv".to_owned(),
+                [None, Some(["0.0", "0.1"]), Some(["1", "2"])],
+            ),
+            _ => (
+                format!("block_{block}"),
+                [Some(["0.0", "0.1"]), Some(["1.0", "1.1"]), Some(["2", "3"])],
+            ),
+        };
+        let parts = [
+            ("expand", Kind::Convolution),
+            ("depthwise", Kind::Depthwise),
+            ("project", Kind::Convolution),
+        ];
+        for ((part, kind), step) in parts.into_iter().zip(steps) {
+            let Some([conv, norm]) = step else { continue };
+            let ours = format!("features.{}.conv", block + 1);
+            pairs.push((format!("{keras}_{part}"), format!("{ours}.{conv}"), kind));
+            pairs.push((
+                format!("{keras}_{part}_BN"),
+                format!("{ours}.{norm}"),
+                Kind::Norm,
+            ));
+        }
+    }
+    pairs
+}
+
+/// ResNet: stages count from `conv2` and blocks from 1; a block's shortcut is number 0.
+fn resnet(blocks: &[usize]) -> Vec<Pair> {
+    let mut pairs = vec![
+        ("conv1_conv".into(), "conv1".into(), Kind::Convolution),
+        ("conv1_bn".into(), "bn1".into(), Kind::Norm),
+    ];
+    for (stage, &blocks) in (1..).zip(blocks) {
+        for block in 0..blocks {
+            let keras = format!("conv{}_block{}", stage + 1, block + 1);
+            let ours = format!("layer{stage}.{block}");
+            let steps = usize::from(block > 0)..=3;
+            for step in steps {
+                let (conv, norm) = match step {
+                    0 => ("downsample.0".to_owned(), "downsample.1".to_owned()),
+                    _ => (format!("conv{step}"), format!("bn{step}")),
+                };
+                pairs.push((
+                    format!("{keras}_{step}_conv"),
+                    format!("{ours}.{conv}"),
+                    Kind::Convolution,
+                ));
+                pairs.push((
+                    format!("{keras}_{step}_bn"),
+                    format!("{ours}.{norm}"),
+                    Kind::Norm,
+                ));
+            }
+        }
+    }
+    pairs
+}
+
+/// EfficientNet: stages count from 1, the blocks of a stage from `a`.
+fn efficient_net(blocks: &[usize]) -> Vec<Pair> {
+    let mut pairs = vec![
+        ("stem_conv".into(), "features.0.0".into(), Kind::Convolution),
+        ("stem_bn".into(), "features.0.1".into(), Kind::Norm),
+        ("top_conv".into(), "features.8.0".into(), Kind::Convolution),
+        ("top_bn".into(), "features.8.1".into(), Kind::Norm),
+    ];
+    for (stage, &blocks) in (1..).zip(blocks) {
+        for (block, letter) in (0..blocks).zip('a'..) {
+            let keras = format!("block{stage}{letter}");
+            let ours = format!("features.{stage}.{block}.block");
+            let mut add = |part: &str, ours: String, kind| {
+                pairs.push((format!("{keras}_{part}"), ours, kind));
+            };
+            // The first stage does not go to more channels.
+            let depthwise = usize::from(stage > 1);
+            if depthwise > 0 {
+                add("expand_conv", format!("{ours}.0.0"), Kind::Convolution);
+                add("expand_bn", format!("{ours}.0.1"), Kind::Norm);
+            }
+            let [gate, project] = [depthwise + 1, depthwise + 2];
+            add("dwconv", format!("{ours}.{depthwise}.0"), Kind::Depthwise);
+            add("bn", format!("{ours}.{depthwise}.1"), Kind::Norm);
+            add("se_reduce", format!("{ours}.{gate}.fc1"), Kind::Convolution);
+            add("se_expand", format!("{ours}.{gate}.fc2"), Kind::Convolution);
+            add(
+                "project_conv",
+                format!("{ours}.{project}.0"),
+                Kind::Convolution,
+            );
+            add("project_bn", format!("{ours}.{project}.1"), Kind::Norm);
+        }
+    }
+    pairs
+}
+
+/// The norm after a convolution, where the network has the convolution's bias in it.
+fn norm_after(convolution: &str) -> Option<String> {
+    let (before, last) = convolution.rsplit_once('.').unwrap_or(("", convolution));
+    let norm = match last {
+        "0" => "1".to_owned(),
+        last => format!("bn{}", last.strip_prefix("conv")?),
+    };
+    Some(match before {
+        "" => norm,
+        _ => format!("{before}.{norm}"),
+    })
+}
+
 /// What each entry is.
 pub(super) fn places(
     config: &KerasConfig,
@@ -114,6 +241,11 @@ pub(super) fn places(
                 ("kernel", "weight", Layout::Convolution),
                 ("bias", "bias", Layout::Same),
             ],
+            // Keras 2 and files of weights call it `depthwise_kernel`, whole models of Keras 3 `kernel`.
+            Kind::Depthwise => &[
+                ("depthwise_kernel", "weight", Layout::Depthwise),
+                ("kernel", "weight", Layout::Depthwise),
+            ],
             Kind::Norm => &[
                 ("gamma", "weight", Layout::Same),
                 ("beta", "bias", Layout::Same),
@@ -122,7 +254,15 @@ pub(super) fn places(
             ],
         };
         for (there, here, layout) in weights {
-            let place = Place::Ours(format!("{name}.{here}"), *layout);
+            let ours_name = format!("{name}.{here}");
+            let place = match norm_after(name) {
+                Some(norm)
+                    if *here == "bias" && *kind == Kind::Convolution && !target.has(&ours_name) =>
+                {
+                    Place::FoldedBias(format!("{norm}.running_mean"))
+                }
+                _ => Place::Ours(ours_name, *layout),
+            };
             ours.insert(format!("{keras}/{there}"), place);
         }
     }
@@ -132,6 +272,7 @@ pub(super) fn places(
         .map(|entry| {
             let layer = entry.name.split('/').next().unwrap_or_default();
             ours.get(&entry.name)
+                .or_else(|| normalization(&entry.name))
                 .or_else(|| head.get(&entry.name))
                 .cloned()
                 .unwrap_or(if HEADS.contains(&layer) {
@@ -141,6 +282,24 @@ pub(super) fn places(
                 })
         })
         .collect())
+}
+
+/// The layer that EfficientNet begins with: `normalization`, numbered where a program made several.
+fn normalization(entry: &str) -> Option<&'static Place> {
+    let (layer, weight) = entry.split_once('/')?;
+    let number = layer.strip_prefix("normalization")?;
+    if !number
+        .chars()
+        .all(|letter| letter == '_' || letter.is_ascii_digit())
+    {
+        return None;
+    }
+    match weight {
+        "mean" => Some(&Place::Input(InputStatistic::Mean)),
+        "variance" => Some(&Place::Input(InputStatistic::Variance)),
+        "count" => Some(&Place::Bookkeeping),
+        _ => None,
+    }
 }
 
 /// Dense layers in their order are the head's where all shapes fit; else they are another head.
@@ -187,8 +346,8 @@ fn head(config: &KerasConfig, entries: &[Entry], target: &Target<'_>) -> HashMap
 /// As the modules of `keras.applications` preprocess their ImageNet films.
 pub(super) fn published_scaling(architecture: Architecture) -> Scaling {
     match architecture {
-        Architecture::Vgg16 | Architecture::Vgg19 => Scaling::Caffe,
-        Architecture::MobileNetV2 => Scaling::Tf,
+        Architecture::Vgg16 | Architecture::Vgg19 | Architecture::ResNet50Keras => Scaling::Caffe,
+        Architecture::MobileNetV2Keras => Scaling::Tf,
         _ => Scaling::ImageNet,
     }
 }
@@ -196,7 +355,7 @@ pub(super) fn published_scaling(architecture: Architecture) -> Scaling {
 /// What `keras.applications` adds to a variance, for files that do not say.
 pub(in super::super) fn published_epsilon(architecture: Architecture) -> f64 {
     match architecture {
-        Architecture::DenseNet121 => 1.001e-5,
+        Architecture::DenseNet121 | Architecture::ResNet50Keras => 1.001e-5,
         _ => 1e-3,
     }
 }

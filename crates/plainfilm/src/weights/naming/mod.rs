@@ -14,12 +14,24 @@ use crate::radiograph::Scaling;
 pub(super) enum Place {
     /// One of the network's, with what has to be done to its numbers.
     Ours(String, Layout),
+    /// A convolution's bias, which the network leaves to the batch norm after it: subtracted from the
+    /// running mean of this name.
+    FoldedBias(String),
+    /// What a layer inside the model takes from the values of each channel, or divides their squares by.
+    Input(InputStatistic),
     /// Part of a head that the network does not have, such as ImageNet's 1000 classes.
     OtherHead,
     /// Kept by the library for itself, such as PyTorch's count of batches.
     Bookkeeping,
     /// Not known.
     Unknown,
+}
+
+/// A statistic of Keras' `Normalization`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum InputStatistic {
+    Mean,
+    Variance,
 }
 
 /// How the numbers lie in the file, in distinction to PyTorch's `[out, in, rows, columns]`.
@@ -29,6 +41,8 @@ pub(super) enum Layout {
     Same,
     /// Keras' convolution: `[rows, columns, in, out]`.
     Convolution,
+    /// Keras' depthwise convolution: `[rows, columns, channels, 1]`.
+    Depthwise,
     /// Keras' dense layer: `[in, out]`; where it follows a map of `[channels, rows, columns]`, that
     /// was flattened place by place, channels innermost.
     Dense(Option<[usize; 3]>),
@@ -42,6 +56,9 @@ impl Layout {
             (Self::Convolution, &[rows, columns, inputs, outputs]) => {
                 Some(vec![outputs, inputs, rows, columns])
             }
+            (Self::Depthwise, &[rows, columns, channels, 1]) => {
+                Some(vec![channels, 1, rows, columns])
+            }
             (Self::Dense(_), &[inputs, outputs]) => Some(vec![outputs, inputs]),
             _ => None,
         }
@@ -52,6 +69,9 @@ impl Layout {
         match (self, shape) {
             (Self::Convolution, &[rows, columns, inputs, outputs]) => {
                 permuted(&values, [rows, columns, inputs, outputs], [3, 2, 0, 1])
+            }
+            (Self::Depthwise, &[rows, columns, channels, 1]) => {
+                permuted(&values, [rows, columns, channels, 1], [2, 3, 0, 1])
             }
             (Self::Dense(None), &[inputs, outputs]) => {
                 permuted(&values, [1, 1, inputs, outputs], [3, 2, 0, 1])
@@ -69,6 +89,10 @@ impl Layout {
             Self::Same => None,
             Self::Convolution => Some(
                 "convolutions transposed from [rows, columns, in, out] to [out, in, rows, columns]",
+            ),
+            Self::Depthwise => Some(
+                "depthwise convolutions transposed from [rows, columns, channels, 1] to \
+                 [channels, 1, rows, columns]",
             ),
             Self::Dense(None) => Some("dense layers transposed from [in, out] to [out, in]"),
             Self::Dense(Some(_)) => Some(
@@ -103,6 +127,8 @@ fn permuted(values: &[f32], shape: [usize; 4], axes: [usize; 4]) -> Vec<f32> {
 /// The network as the tables see it.
 pub(super) struct Target<'a> {
     pub settings: &'a NetworkSettings,
+    /// The file's name, without its folder.
+    pub file: String,
     /// Shapes of the backbone's tensors.
     pub backbone: HashMap<String, Vec<usize>>,
     /// Names and shapes of the head's, in its order.
@@ -126,7 +152,7 @@ pub(super) fn places(
 ) -> Result<Vec<Place>, String> {
     match dialect {
         Dialect::Keras(config) => keras::places(config, entries, target),
-        Dialect::Torch => Ok(torch::places(entries, target)),
+        Dialect::Torch => torch::places(entries, target),
         Dialect::Own(_) => Ok(entries
             .iter()
             .map(|entry| match target.has(&entry.name) {
@@ -180,7 +206,14 @@ mod tests {
         }
         let values = |count: u8| (0..count).map(f32::from).collect::<Vec<_>>();
         type Case<'a> = (Layout, &'a [usize], &'a [usize], Vec<f32>);
-        let cases: [Case<'_>; 3] = [
+        let cases: [Case<'_>; 4] = [
+            // Two places of two channels: [place, channel] to [channel, place].
+            (
+                Layout::Depthwise,
+                &[1, 2, 2, 1],
+                &[2, 1, 1, 2],
+                vec![0.0, 2.0, 1.0, 3.0],
+            ),
             (
                 Layout::Dense(None),
                 &[2, 2],

@@ -18,16 +18,44 @@ const HEADS: [&str; 6] = [
     "_fc.",
 ];
 
+/// Blocks in the stages of the EfficientNets.
+const EFFICIENT_NET_STAGES: [usize; 7] = [1, 2, 2, 3, 3, 4, 1];
+
 /// Blocks in the stages of MobileNetV2: timm numbers stages and blocks, torchvision blocks only.
 const MOBILE_NET_STAGES: [usize; 7] = [1, 2, 3, 4, 3, 3, 1];
 
 /// What each entry is.
-pub(super) fn places(entries: &[Entry], target: &Target<'_>) -> Vec<Place> {
+pub(super) fn places(entries: &[Entry], target: &Target<'_>) -> Result<Vec<Place>, String> {
     let architecture = target.settings.architecture;
-    entries
+    if matches!(
+        architecture,
+        Architecture::MobileNetV2Keras | Architecture::ResNet50Keras
+    ) {
+        return Err(format!(
+            "no PyTorch library publishes a network that computes what Keras' does; hint: import it \
+             as `{}`",
+            architecture.name().trim_end_matches("-keras")
+        ));
+    }
+    // What tells timm's two apart is the file's name alone: their tensors are called the same.
+    let timm = entries.iter().any(|entry| {
+        entry.name.ends_with("conv_stem.weight") && !entry.name.ends_with("_conv_stem.weight")
+    });
+    if timm
+        && architecture == Architecture::EfficientNetLite0
+        && !target.file.contains("tf_efficientnet_lite0")
+    {
+        return Err(
+            "timm's `efficientnet_lite0` and `tf_efficientnet_lite0` have the same names and pad \
+             differently, and only the latter computes what this network does; hint: if that is what \
+             it holds, let the file's name begin with `tf_efficientnet_lite0`"
+                .to_owned(),
+        );
+    }
+    Ok(entries
         .iter()
         .map(|entry| place(&entry.name, architecture, target))
-        .collect()
+        .collect())
 }
 
 fn place(name: &str, architecture: Architecture, target: &Target<'_>) -> Place {
@@ -72,31 +100,105 @@ fn old_dense_net(name: &str) -> Option<String> {
 fn timm(name: &str, architecture: Architecture) -> Option<String> {
     match architecture {
         Architecture::MobileNetV2 => timm_mobile_net(name),
+        Architecture::EfficientNetB0 | Architecture::EfficientNetB0Keras => timm_b0(name),
+        Architecture::EfficientNetLite0 => timm_lite0(name),
         _ => None,
     }
 }
 
-fn timm_mobile_net(name: &str) -> Option<String> {
-    if let Some(weight) = name.strip_prefix("classifier.") {
-        return Some(format!("classifier.1.{weight}"));
+/// Stage, block, layer and weight of `blocks.<stage>.<block>.<layer>.<weight>`, where a network has
+/// such a block; a layer of squeeze-and-excitation is `se.conv_reduce` or `se.conv_expand`.
+fn timm_block<'a>(name: &'a str, stages: &[usize]) -> Option<(usize, usize, &'a str, &'a str)> {
+    let mut parts = name.strip_prefix("blocks.")?.splitn(3, '.');
+    let stage: usize = parts.next()?.parse().ok()?;
+    let block: usize = parts.next()?.parse().ok()?;
+    let (layer, weight) = parts.next()?.rsplit_once('.')?;
+    (block < *stages.get(stage)?).then_some((stage, block, layer, weight))
+}
+
+/// The name of a tensor outside the blocks, from pairs of beginnings.
+fn renamed(name: &str, beginnings: &[(&str, &str)]) -> Option<String> {
+    beginnings.iter().find_map(|(theirs, ours)| {
+        let weight = name.strip_prefix(theirs)?;
+        Some(format!("{ours}{weight}"))
+    })
+}
+
+/// EfficientNet-B0, whose names here are torchvision's.
+fn timm_b0(name: &str) -> Option<String> {
+    let outside = [
+        ("conv_stem.", "features.0.0."),
+        ("bn1.", "features.0.1."),
+        ("conv_head.", "features.8.0."),
+        ("bn2.", "features.8.1."),
+        ("classifier.", "classifier.1."),
+    ];
+    if let Some(ours) = renamed(name, &outside) {
+        return Some(ours);
     }
-    for (timm, ours) in [
+    let (stage, block, layer, weight) = timm_block(name, &EFFICIENT_NET_STAGES)?;
+    // The first stage does not go to more channels.
+    let step = match (stage, layer) {
+        (0, "conv_dw") => "0.0",
+        (0, "bn1") => "0.1",
+        (0, "se.conv_reduce") => "1.fc1",
+        (0, "se.conv_expand") => "1.fc2",
+        (0, "conv_pw") => "2.0",
+        (0, "bn2") => "2.1",
+        (1.., "conv_pw") => "0.0",
+        (1.., "bn1") => "0.1",
+        (1.., "conv_dw") => "1.0",
+        (1.., "bn2") => "1.1",
+        (1.., "se.conv_reduce") => "2.fc1",
+        (1.., "se.conv_expand") => "2.fc2",
+        (1.., "conv_pwl") => "3.0",
+        (1.., "bn3") => "3.1",
+        _ => return None,
+    };
+    Some(format!(
+        "features.{}.{block}.block.{step}.{weight}",
+        stage + 1
+    ))
+}
+
+/// EfficientNet-Lite0, whose names here are those of `efficientnet_lite_pytorch`.
+fn timm_lite0(name: &str) -> Option<String> {
+    let outside = [
+        ("conv_stem.", "_conv_stem."),
+        ("bn1.", "_bn0."),
+        ("conv_head.", "_conv_head."),
+        ("bn2.", "_bn1."),
+        ("classifier.", "_fc."),
+    ];
+    if let Some(ours) = renamed(name, &outside) {
+        return Some(ours);
+    }
+    let (stage, block, layer, weight) = timm_block(name, &EFFICIENT_NET_STAGES)?;
+    let position = EFFICIENT_NET_STAGES[..stage].iter().sum::<usize>() + block;
+    let step = match (stage, layer) {
+        (_, "conv_dw") => "_depthwise_conv",
+        (0, "bn1") | (1.., "bn2") => "_bn1",
+        (0, "conv_pw") | (1.., "conv_pwl") => "_project_conv",
+        (0, "bn2") | (1.., "bn3") => "_bn2",
+        (1.., "conv_pw") => "_expand_conv",
+        (1.., "bn1") => "_bn0",
+        _ => return None,
+    };
+    Some(format!("_blocks.{position}.{step}.{weight}"))
+}
+
+fn timm_mobile_net(name: &str) -> Option<String> {
+    let outside = [
         ("conv_stem.", "features.0.0."),
         ("bn1.", "features.0.1."),
         ("conv_head.", "features.18.0."),
         ("bn2.", "features.18.1."),
-    ] {
-        if let Some(weight) = name.strip_prefix(timm) {
-            return Some(format!("{ours}{weight}"));
-        }
+        ("classifier.", "classifier.1."),
+    ];
+    if let Some(ours) = renamed(name, &outside) {
+        return Some(ours);
     }
-    let mut parts = name.strip_prefix("blocks.")?.splitn(4, '.');
-    let stage: usize = parts.next()?.parse().ok()?;
-    let block: usize = parts.next()?.parse().ok()?;
-    let (layer, weight) = (parts.next()?, parts.next()?);
-    if block >= *MOBILE_NET_STAGES.get(stage)? {
-        return None;
-    }
+    let (stage, block, layer, weight) = timm_block(name, &MOBILE_NET_STAGES)?;
     let position = 1 + MOBILE_NET_STAGES[..stage].iter().sum::<usize>() + block;
     // The first block has no convolution to more channels.
     let step = match (stage, layer) {
@@ -149,6 +251,31 @@ mod tests {
         ] {
             assert_eq!(timm_mobile_net(name), None, "{name}");
         }
+        for (name, b0, lite0) in [
+            (
+                "conv_head.weight",
+                "features.8.0.weight",
+                "_conv_head.weight",
+            ),
+            (
+                "blocks.0.0.conv_pw.weight",
+                "features.1.0.block.2.0.weight",
+                "_blocks.0._project_conv.weight",
+            ),
+            (
+                "blocks.5.3.bn2.running_var",
+                "features.6.3.block.1.1.running_var",
+                "_blocks.14._bn1.running_var",
+            ),
+        ] {
+            assert_eq!(timm_b0(name).as_deref(), Some(b0), "{name}");
+            assert_eq!(timm_lite0(name).as_deref(), Some(lite0), "{name}");
+        }
+        assert_eq!(
+            timm_b0("blocks.5.3.se.conv_reduce.bias").as_deref(),
+            Some("features.6.3.block.2.fc1.bias")
+        );
+        assert_eq!(timm_lite0("blocks.5.3.se.conv_reduce.bias"), None);
         assert_eq!(
             old_dense_net("features.denseblock1.denselayer1.norm.1.weight").as_deref(),
             Some("features.denseblock1.denselayer1.norm1.weight")
