@@ -117,3 +117,124 @@ impl InputScaling {
         ))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::formats::{Entry, KerasConfig, ReadTensor};
+    use super::*;
+
+    struct Values(Vec<Vec<f32>>);
+
+    impl ReadTensor for Values {
+        fn read(&mut self, index: usize) -> Result<Vec<f32>, Problem> {
+            Ok(self.0[index].clone())
+        }
+    }
+
+    fn file(mean: &[f32], variance: &[f32], config: KerasConfig) -> WeightsFile {
+        let entry = |name: &str, values: &[f32]| Entry {
+            name: format!("normalization/{name}"),
+            shape: vec![values.len()],
+        };
+        WeightsFile {
+            format: "Keras HDF5",
+            dialect: Dialect::Keras(config),
+            entries: vec![entry("mean", mean), entry("variance", variance)],
+            tensors: Box::new(Values(vec![mean.to_vec(), variance.to_vec()])),
+        }
+    }
+
+    const PLACES: [Place; 2] = [
+        Place::Input(InputStatistic::Mean),
+        Place::Input(InputStatistic::Variance),
+    ];
+    const IMAGE_NET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
+    const IMAGE_NET_VARIANCE: [f32; 3] = [0.052_441, 0.050_176, 0.050_625];
+
+    #[test]
+    fn first_layers_are_followed_or_refused() {
+        let silent = KerasConfig::default;
+        let said = |channel_scale| KerasConfig {
+            known: true,
+            channel_scale,
+            ..KerasConfig::default()
+        };
+        let twos = said(Some(vec![2.0; 3]));
+        let of_image_net: Vec<f32> = IMAGE_NET
+            .map(|(_, deviation)| 1.0 / deviation.sqrt())
+            .into();
+        for (mean, variance, config, scaling, factors) in [
+            // A file of weights does not say what its model multiplies by: Keras' own factors.
+            (
+                IMAGE_NET_MEAN,
+                IMAGE_NET_VARIANCE,
+                silent(),
+                Scaling::ImageNet,
+                Some(of_image_net),
+            ),
+            (
+                IMAGE_NET_MEAN,
+                IMAGE_NET_VARIANCE,
+                said(None),
+                Scaling::ImageNet,
+                None,
+            ),
+            (
+                IMAGE_NET_MEAN,
+                IMAGE_NET_VARIANCE,
+                twos,
+                Scaling::ImageNet,
+                Some(vec![2.0; 3]),
+            ),
+            ([0.0; 3], [1.0; 3], silent(), Scaling::Unit, None),
+        ] {
+            let read = InputScaling::read(&mut file(&mean, &variance, config), &PLACES);
+            assert_eq!(read.unwrap(), Some(InputScaling { scaling, factors }));
+        }
+        for (mean, variance, config, reason) in [
+            (
+                &[0.5; 3][..],
+                &[1.0; 3][..],
+                silent(),
+                "only ImageNet's, or none",
+            ),
+            (
+                &[0.0],
+                &[1.0],
+                silent(),
+                "expected one value for each of 3 channels",
+            ),
+            (
+                &[0.0; 3],
+                &[1.0; 3],
+                said(Some(vec![1.0])),
+                "other than 3 channels",
+            ),
+        ] {
+            let error = InputScaling::read(&mut file(mean, variance, config), &PLACES).unwrap_err();
+            let error = error.at(std::path::Path::new("b0.h5")).to_string();
+            assert!(error.contains(reason), "{error}");
+        }
+        let none = InputScaling::read(&mut file(&[], &[], silent()), &[Place::Unknown]);
+        assert_eq!(none.unwrap(), None);
+    }
+
+    #[test]
+    fn factors_multiply_each_input_channel_of_the_first_convolution() {
+        let scaling = InputScaling {
+            scaling: Scaling::ImageNet,
+            factors: Some(vec![1.0, 10.0, 100.0]),
+        };
+        // Two kernels of 3 channels and 1x2 places.
+        let mut tensors = [NamedTensor {
+            name: "features.0.0.weight".into(),
+            shape: vec![2, 3, 1, 2],
+            values: (1..=12_u8).map(f32::from).collect(),
+        }];
+        assert!(scaling.fold(&mut tensors).is_some());
+        let expected = [
+            1.0, 2.0, 30.0, 40.0, 500.0, 600.0, 7.0, 8.0, 90.0, 100.0, 1100.0, 1200.0,
+        ];
+        assert_eq!(tensors[0].values, expected);
+    }
+}

@@ -359,3 +359,121 @@ pub(in super::super) fn published_epsilon(architecture: Architecture) -> f64 {
         _ => 1e-3,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::model::NetworkSettings;
+
+    /// Every tensor of a backbone has one Keras layer, and every weight of a Keras layer one place;
+    /// that the names are Keras' own is what `reference/weights/check.sh` shows.
+    #[test]
+    fn tables_cover_every_backbone_that_keras_publishes() {
+        // The second number is how many biases go into a norm.
+        for (architecture, biases) in [
+            (Architecture::Vgg16, 0),
+            (Architecture::Vgg19, 0),
+            (Architecture::DenseNet121, 0),
+            (Architecture::MobileNetV2Keras, 0),
+            (Architecture::ResNet50Keras, 53),
+            (Architecture::EfficientNetB0Keras, 0),
+        ] {
+            let settings = NetworkSettings::published(architecture, 2);
+            let plan = settings.plan().unwrap();
+            let backbone: HashMap<String, Vec<usize>> = plan
+                .features
+                .iter()
+                .flat_map(|placed| placed.layer.tensors())
+                .map(|tensor| (tensor.name, tensor.shape))
+                .collect();
+            let target = Target {
+                settings: &settings,
+                file: "weights.h5".into(),
+                backbone: backbone.clone(),
+                head: vec![],
+                flattened: [0, 1, 1],
+            };
+            // As ResNet has it: a bias wherever there is a convolution.
+            let entries: Vec<Entry> = table(architecture)
+                .unwrap()
+                .iter()
+                .flat_map(|(layer, ours, kind)| {
+                    let weights: &[&str] = match kind {
+                        Kind::Convolution
+                            if biases > 0 || backbone.contains_key(&format!("{ours}.bias")) =>
+                        {
+                            &["kernel", "bias"]
+                        }
+                        Kind::Convolution => &["kernel"],
+                        Kind::Depthwise => &["depthwise_kernel"],
+                        Kind::Norm => &["gamma", "beta", "moving_mean", "moving_variance"],
+                    };
+                    weights.iter().map(move |weight| Entry {
+                        name: format!("{layer}/{weight}"),
+                        shape: vec![],
+                    })
+                })
+                .collect();
+            let places = places(&KerasConfig::default(), &entries, &target).unwrap();
+            let mut folded = 0;
+            let mut found = BTreeSet::new();
+            for (entry, place) in entries.iter().zip(&places) {
+                match place {
+                    Place::Ours(name, _) => {
+                        assert!(
+                            backbone.contains_key(name),
+                            "{architecture}: {entry:?} {name}"
+                        );
+                        assert!(found.insert(name.clone()), "{architecture}: {name} twice");
+                    }
+                    Place::FoldedBias(mean) => {
+                        assert!(
+                            backbone.contains_key(mean),
+                            "{architecture}: {entry:?} {mean}"
+                        );
+                        folded += 1;
+                    }
+                    other => panic!("{architecture}: {entry:?} is {other:?}"),
+                }
+            }
+            assert_eq!(found, backbone.into_keys().collect(), "{architecture}");
+            assert_eq!(folded, biases, "{architecture}");
+        }
+    }
+
+    #[test]
+    fn torchvisions_networks_send_keras_files_to_their_keras_twins() {
+        for architecture in [
+            Architecture::MobileNetV2,
+            Architecture::ResNet50,
+            Architecture::EfficientNetB0,
+        ] {
+            let reason = table(architecture).unwrap_err();
+            assert!(
+                reason.ends_with(&format!("hint: import it as `{architecture}-keras`")),
+                "{reason}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_normalization_is_found_under_any_number() {
+        for (entry, expected) in [
+            (
+                "normalization/mean",
+                Some(Place::Input(InputStatistic::Mean)),
+            ),
+            (
+                "normalization_12/variance",
+                Some(Place::Input(InputStatistic::Variance)),
+            ),
+            ("normalization/count", Some(Place::Bookkeeping)),
+            ("normalization/gamma", None),
+            ("normalizations/mean", None),
+        ] {
+            assert_eq!(normalization(entry).cloned(), expected, "{entry}");
+        }
+    }
+}
