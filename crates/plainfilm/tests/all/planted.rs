@@ -37,13 +37,13 @@ fn save(film: &Radiograph, folder: &Path, label: &str, patient: &str, index: usi
 /// Films with a label, drawn from settings in which the site says nothing.
 fn write_films(
     folder: &Path,
-    count: usize,
+    seed: u64,
     change: &dyn Fn(usize, usize, &mut Radiograph) -> Option<&'static str>,
 ) {
     let settings = PhantomSettings {
-        count,
+        count: 400,
         size: 160,
-        seed: 7,
+        seed,
         shortcut: 0.0,
     };
     let mut manifest = String::from("path,label,patient_id,synthetic\n");
@@ -68,6 +68,7 @@ struct Found {
 fn train_and_explain(
     films: &Path,
     label: &str,
+    seed: u64,
     settings: &ExplainSettings,
     methods: &[Method],
 ) -> Vec<Found> {
@@ -76,7 +77,7 @@ fn train_and_explain(
     let mut training = TrainSettings::defaults(TrainDefaults {
         data: films.to_owned(),
         model: Architecture::DarkCovidNet,
-        seed: 42,
+        seed,
         threads: rayon::current_num_threads(),
     });
     training.labels.clone_from(&dataset.labels);
@@ -156,11 +157,10 @@ fn train_and_explain(
         .collect()
 }
 
-#[test]
-fn a_marker_in_the_corner_is_found_out() {
+/// Healthy chests alone; every other patient gets a bright square in the upper left corner.
+fn marked(seed: u64, settings: &ExplainSettings, methods: &[Method]) -> Vec<Found> {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    // Healthy chests alone; every other patient gets a bright square in the upper left corner.
-    write_films(folder.path(), 400, &|label, patient, film| {
+    write_films(folder.path(), seed, &|label, patient, film| {
         if label == 1 {
             return None;
         }
@@ -175,47 +175,92 @@ fn a_marker_in_the_corner_is_found_out() {
         }
         Some("marked")
     });
-    let found = train_and_explain(
-        folder.path(),
-        "marked",
-        &ExplainSettings::default(),
-        &[Method::Occlusion, Method::IntegratedGradients],
-    );
-    for (found, method) in found.iter().zip(["occlusion", "integrated gradients"]) {
-        println!(
-            "marker, {method}: gain {:.2}, pointing {:.2}, peak {:?}, accuracy {:.3}",
-            found.gain, found.pointing, found.peak, found.accuracy
-        );
+    train_and_explain(folder.path(), "marked", seed, settings, methods)
+}
+
+/// Half of the chests have opacities, on the lungs by their making.
+fn opaque(seed: u64, settings: &ExplainSettings, methods: &[Method]) -> Vec<Found> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    write_films(folder.path(), seed, &|label, _, _| {
+        Some(["clear", "opacity"][label])
+    });
+    train_and_explain(folder.path(), "opacity", seed, settings, methods)
+}
+
+/// The last maps have three cells across the film at this size: an earlier stage sees more finely.
+fn finer() -> ExplainSettings {
+    ExplainSettings {
+        stage: Some("stage4".to_owned()),
+        ..ExplainSettings::default()
+    }
+}
+
+impl Found {
+    /// Whether the mean map peaks at the marker, whose middle is at 0.14: it is a twelfth wide, and
+    /// occluding patches are an eighth.
+    fn peaks_at_the_marker(&self) -> bool {
+        let near = |place: f64| (0.14 - 0.1..0.14 + 0.1).contains(&place);
+        near(self.peak.0) && near(self.peak.1)
+    }
+}
+
+#[test]
+fn a_marker_in_the_corner_is_found_out() {
+    let methods = [Method::Occlusion, Method::IntegratedGradients];
+    let found = marked(42, &ExplainSettings::default(), &methods);
+    for (found, method) in found.iter().zip(methods) {
         assert!(found.accuracy > 0.95, "{method}: nothing was learned");
         assert!(found.gain < 1.0, "{method}: {}", found.gain);
-        // The marker's middle is at 0.14; it is a twelfth wide, and occluding patches are an eighth.
-        let near = |place: f64| (0.14 - 0.1..0.14 + 0.1).contains(&place);
-        assert!(
-            near(found.peak.0) && near(found.peak.1),
-            "{method}: {:?}",
-            found.peak
-        );
+        assert!(found.peaks_at_the_marker(), "{method}: {:?}", found.peak);
+    }
+}
+
+/// Every method on both plants over several seeds, as a table: the test above and the one below are one
+/// seed each. By hand, with `PLAINFILM_PLANTED_SEEDS=5`; docs/explain.md has the result.
+#[test]
+fn planted_truth_by_method_and_seed() {
+    let Some(seeds) = std::env::var("PLAINFILM_PLANTED_SEEDS").ok() else {
+        println!("SKIPPED: set PLAINFILM_PLANTED_SEEDS to a number of seeds");
+        return;
+    };
+    let seeds: u64 = seeds.parse().expect("a number of seeds");
+    // RISE takes as long as all others together.
+    let methods: Vec<Method> = Method::ALL
+        .into_iter()
+        .filter(|&method| method != Method::Rise)
+        .collect();
+    println!("plant,method,stage,seed,accuracy,gain,pointing,peak_x,peak_y,peaks_at_the_marker");
+    for seed in 1..=seeds {
+        for (plant, stage, settings) in [
+            ("marker", "last", ExplainSettings::default()),
+            ("marker", "stage4", finer()),
+            ("opacity", "last", ExplainSettings::default()),
+            ("opacity", "stage4", finer()),
+        ] {
+            let found = match plant {
+                "marker" => marked(seed, &settings, &methods),
+                _ => opaque(seed, &settings, &methods),
+            };
+            for (found, method) in found.iter().zip(&methods) {
+                println!(
+                    "{plant},{method},{stage},{seed},{:.3},{:.3},{:.3},{:.3},{:.3},{}",
+                    found.accuracy,
+                    found.gain,
+                    found.pointing,
+                    found.peak.0,
+                    found.peak.1,
+                    found.peaks_at_the_marker()
+                );
+            }
+        }
     }
 }
 
 #[test]
 fn opacities_are_found_on_the_lungs() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    write_films(folder.path(), 400, &|label, _, _| {
-        Some(["clear", "opacity"][label])
-    });
-    // The last maps have three cells across the film at this size: an earlier stage sees more finely.
-    let settings = ExplainSettings {
-        stage: Some("stage4".to_owned()),
-        ..ExplainSettings::default()
-    };
     let methods = [Method::HiResCam, Method::IntegratedGradients];
-    let found = train_and_explain(folder.path(), "opacity", &settings, &methods);
+    let found = opaque(42, &finer(), &methods);
     for (found, method) in found.iter().zip(methods) {
-        println!(
-            "opacity, {method}: gain {:.2}, pointing {:.2}, peak {:?}, accuracy {:.3}",
-            found.gain, found.pointing, found.peak, found.accuracy
-        );
         assert!(found.accuracy > 0.75, "{method}: nothing was learned");
         assert!(found.gain > 1.0, "{method}: {}", found.gain);
     }
