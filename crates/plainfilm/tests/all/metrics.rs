@@ -2,8 +2,8 @@
 
 use plainfilm::evaluate::{
     Calibration, CalibrationMethod, Estimate, PointFigures, ScoredFilm, ThresholdRule,
-    auroc_difference, bca, brier_parts, choose_threshold, classification_report, evaluate, holm,
-    mcnemar, precision_recall_curve, roc_curve,
+    auroc_difference, auroc_interval, bca, brier_parts, choose_threshold, classification_report,
+    evaluate, holm, mcnemar, precision_recall_curve, roc_curve,
 };
 use serde_json::Value;
 
@@ -188,6 +188,42 @@ fn paired_areas_equal_an_independent_delong() {
         assert_close(Some(found.interval.value), Some(expected[0]), "difference");
         assert_close(Some(found.error), Some(expected[1]), "standard error");
         assert_close(Some(found.p_value), Some(expected[2]), "p-value");
+    }
+}
+
+/// R's pROC on the same rankings, to 1e-6 of each figure.
+#[test]
+fn delongs_intervals_and_test_equal_procs() {
+    let file = reference_output("metrics").join("proc.json");
+    let text = std::fs::read_to_string(file).expect("the reference output is committed");
+    let all: Value = serde_json::from_str(&text).expect("the reference output is JSON");
+    let expected = all["cases"].as_array().expect("a list of cases");
+    let cases = intervals("paired");
+    assert_eq!((cases.len(), expected.len()), (4, 4));
+    for (case, expected) in cases.iter().zip(expected) {
+        let truth: Vec<bool> = serde_json::from_value(case["positive"].clone()).unwrap();
+        let films: Vec<usize> = (0..truth.len()).collect();
+        let scores = [numbers(&case["first"]), numbers(&case["second"])];
+        for (ranking, scores) in scores.iter().enumerate() {
+            let found = auroc_interval(&truth, scores, &films).unwrap();
+            let found = [found.value, found.low, found.high];
+            for (found, name) in found.into_iter().zip(["areas", "low", "high"]) {
+                let expected = numbers(&expected[name])[ranking];
+                assert!(
+                    (found - expected).abs() < 1e-6,
+                    "{name}: {found}, pROC {expected}"
+                );
+            }
+        }
+        let found = auroc_difference(&truth, &scores[0], &scores[1], &films).unwrap();
+        let z = found.interval.value / found.error;
+        for (found, name) in [(z, "z"), (found.p_value, "p_value")] {
+            let expected = expected[name].as_f64().unwrap();
+            assert!(
+                (found - expected).abs() < 1e-6,
+                "{name}: {found}, pROC {expected}"
+            );
+        }
     }
 }
 
