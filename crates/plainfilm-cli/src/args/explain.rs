@@ -49,8 +49,8 @@ pub struct ExplainArgs {
     /// show must cost more than covering what they do not (slow)
     #[arg(long)]
     pub check: bool,
-    /// Folder with lung masks named as the films (white is lung); films without one get theirs from the
-    /// program's own lung network
+    /// Folder with lung masks named as the films (white is lung); films without one have the manifest's
+    /// (column `mask`), else that of the program's own lung network
     #[arg(long, value_name = "DIR")]
     pub masks: Option<PathBuf>,
     /// How maps are written, pixel by pixel of the film

@@ -7,8 +7,8 @@ use plainfilm::bundle::{ModelFile, bundled};
 use plainfilm::dataset::{Dataset, DatasetOptions, Film, Part, Split};
 use plainfilm::evaluate::Estimate;
 use plainfilm::explain::{
-    CheckDepth, ExplainSettings, ExplainedFilm, Explainer, LungSummary, MeanEvidence, Method,
-    MethodCheck, Target, summarise,
+    CheckDepth, ExplainSettings, ExplainedFilm, Explainer, LungMask, LungSummary, MeanEvidence,
+    Method, MethodCheck, Target, ToExplain, summarise,
 };
 use plainfilm::radiograph::{Plane, Radiograph};
 use plainfilm::report::mean_picture;
@@ -294,7 +294,14 @@ impl Work<'_> {
             .par_iter()
             .map(|item| {
                 let (path, film) = self.read(item);
-                let film = film.and_then(|film| self.masks.beside(Path::new(&path), film));
+                let film = film.and_then(|film| {
+                    let mut lungs = self.masks.of(Path::new(&path))?;
+                    if let (None, Item::Film(listed), Some(dataset)) = (&lungs, item, self.dataset)
+                    {
+                        lungs = LungMask::of_film(dataset, listed)?;
+                    }
+                    Ok(ToExplain { film, lungs })
+                });
                 (path, film)
             })
             .collect();

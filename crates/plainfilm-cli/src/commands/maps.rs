@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use plainfilm::bundle::atomic_write;
-use plainfilm::explain::{Explainer, Looked, LungMask, LungShare, Method, ToExplain, npy, tiff};
+use plainfilm::explain::{Explainer, Looked, LungMask, LungShare, Method, npy, tiff};
 use plainfilm::radiograph::{Limits, Radiograph, open};
 use plainfilm::report::{FilmPicture, ShownMap, film_picture};
 use plainfilm::train::without_name;
@@ -232,22 +232,20 @@ impl Masks {
         Ok(Self(masks))
     }
 
-    /// A film with its mask, where there is one.
+    /// A film's mask, where there is one.
     ///
     /// # Errors
     ///
     /// One line when the mask is there and cannot be used.
-    pub fn beside(&self, path: &Path, film: Radiograph) -> Result<ToExplain, String> {
-        let lungs = match self.0.get(&stem(path)) {
-            None => None,
-            Some(file) => {
-                let named = |reason: &str| format!("its lung mask {}: {reason}", file.display());
-                let picture = read(file).map_err(|reason| named(&reason))?;
-                let mask = LungMask::given(&picture);
-                Some(mask.ok_or_else(|| named("expected white lungs, found less than 4 %"))?)
-            }
+    pub fn of(&self, film: &Path) -> Result<Option<LungMask>, String> {
+        let Some(file) = self.0.get(&stem(film)) else {
+            return Ok(None);
         };
-        Ok(ToExplain { film, lungs })
+        let named = |reason: &str| format!("its lung mask {}: {reason}", file.display());
+        let picture = read(file).map_err(|reason| named(&reason))?;
+        let mask = LungMask::given(&picture);
+        mask.map(Some)
+            .ok_or_else(|| named("expected white lungs, found less than 4 %"))
     }
 }
 

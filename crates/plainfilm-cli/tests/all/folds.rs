@@ -54,11 +54,19 @@ fn shards_merged_are_the_cross_validation_in_one_go() {
         "2",
     ]);
     assert_code(&output, 0);
-    for name in ["metrics.json", "predictions.csv", "split.csv"] {
+    for name in [
+        "metrics.json",
+        "predictions.csv",
+        "split.csv",
+        "evidence.json",
+    ] {
         let [one, other] =
             [&whole, &merged].map(|run| std::fs::read_to_string(run.join(name)).unwrap());
         assert!(one == other, "{name} differs");
     }
+    let evidence = json(&merged.join("evidence.json"));
+    assert_eq!(evidence["networks"], 2, "the folds of the first repeat");
+    assert_eq!(evidence["looked_at"], serde_json::json!([40, 40]));
     let metrics = json(&merged.join("metrics.json"));
     assert_eq!(metrics["folds"]["accuracies"].as_array().unwrap().len(), 4);
     assert_eq!(metrics["folds"]["pooled"].as_array().unwrap().len(), 2);

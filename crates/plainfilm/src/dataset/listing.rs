@@ -13,6 +13,7 @@ pub(super) struct Listed {
     pub view: Option<String>,
     pub sex: Option<String>,
     pub age: Option<f32>,
+    pub mask: Option<Location>,
     pub synthetic: bool,
 }
 
@@ -28,6 +29,7 @@ impl Listed {
             view: None,
             sex: None,
             age: None,
+            mask: None,
             synthetic: false,
         }
     }

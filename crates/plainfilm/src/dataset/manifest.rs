@@ -1,6 +1,6 @@
 //! A manifest: one row per film, with the columns `path` and `label`, and where known
-//! `patient_id`, `source`, `view`, `sex`, `age` (years) and `synthetic`. Other columns are not
-//! read.
+//! `patient_id`, `source`, `view`, `sex`, `age` (years), `synthetic` and `mask` (a picture of the
+//! film's lungs, white is lung). Other columns are not read.
 //!
 //! The manifest alone says what the films are: files beside it that it does not name are no
 //! inputs. Its paths are relative to its own folder and may not leave it. A row that cannot be used
@@ -9,6 +9,7 @@
 use std::collections::HashMap;
 
 use super::DatasetError;
+use super::Location;
 use super::archive::clean_path;
 use super::listing::{Listed, Listing};
 use super::root::{Identity, Root};
@@ -71,6 +72,7 @@ struct Columns {
     sex: Option<usize>,
     age: Option<usize>,
     synthetic: Option<usize>,
+    mask: Option<usize>,
 }
 
 impl Columns {
@@ -103,6 +105,7 @@ impl Columns {
             sex: find("sex")?,
             age: find("age")?,
             synthetic: find("synthetic")?,
+            mask: find("mask")?,
         })
     }
 }
@@ -149,6 +152,10 @@ fn take(
         .map(|text| years(&text))
         .transpose()
         .map_err(refuse)?;
+    let mask = optional(columns.mask)
+        .map(|text| mask(&text, root))
+        .transpose()
+        .map_err(refuse)?;
     if let Some(first) = seen.paths.get(&path) {
         return Err(refuse(format!("the same path as row {first}")));
     }
@@ -166,11 +173,20 @@ fn take(
         view: optional(columns.view),
         sex: optional(columns.sex),
         age,
+        mask,
         synthetic: optional(columns.synthetic)
             .is_some_and(|text| ["true", "1", "yes"].contains(&text.to_lowercase().as_str())),
         ..Listed::new(path, location, label)
     });
     Ok(())
+}
+
+/// Where a film's mask is. Films may share one, as the two of a pair that was taken at once do.
+fn mask(given: &str, root: &Root) -> Result<Location, String> {
+    let named = |reason: String| format!("its lung mask {given}: {reason}");
+    let path = clean_path(given).map_err(named)?;
+    let (location, _) = root.locate(&path).map_err(named)?;
+    Ok(location)
 }
 
 /// A cell's text unless it says that the value is missing.
@@ -218,10 +234,10 @@ mod tests {
 
     #[test]
     fn all_columns_are_read_and_others_are_not() {
-        let (_folder, listing) = listed(
-            "Label,path,extra,Patient_ID,source,view,sex,age,synthetic\n\
-             x,./x//a.png,?,p1,site,PA,F,045Y,true\n\
-             y,x\\b.png,?,nan,,AP,,6M,\n",
+        let (folder, listing) = listed(
+            "Label,path,extra,Patient_ID,source,view,sex,age,synthetic,mask\n\
+             x,./x//a.png,?,p1,site,PA,F,045Y,true,x/b.png\n\
+             y,x\\b.png,?,nan,,AP,,6M,,\n",
         );
         let listing = listing.unwrap();
         let [a, b] = &listing.films[..] else {
@@ -232,6 +248,8 @@ mod tests {
         assert_eq!(a.source.as_deref(), Some("site"));
         assert_eq!((a.age, a.synthetic), (Some(45.0), true));
         assert_eq!((b.path.as_str(), b.label.as_str()), ("x/b.png", "y"));
+        let mask = Location::File(folder.path().join("x/b.png"));
+        assert_eq!((&a.mask, &b.mask), (&Some(mask), &None));
         assert_eq!(b.patient_id, None);
         assert_eq!((b.age, b.sex.as_deref()), (Some(0.5), None));
         assert!(listing.rejected.is_empty());
@@ -260,6 +278,18 @@ mod tests {
             let reason = &listing.rejected[0].reason;
             assert!(reason.starts_with("row 2: "), "{row}: {reason}");
             assert!(reason.contains(expected), "{row}: {reason}");
+        }
+    }
+
+    #[test]
+    fn a_mask_that_is_not_there_is_named() {
+        for (mask, expected) in [
+            ("masks/a.png", "its lung mask masks/a.png: file not found"),
+            ("../a.png", "its lung mask ../a.png: "),
+        ] {
+            let (_folder, listing) = listed(&format!("path,label,mask\nx/a.png,x,{mask}\n"));
+            let reason = &listing.unwrap().rejected[0].reason;
+            assert!(reason.contains(expected), "{reason}");
         }
     }
 

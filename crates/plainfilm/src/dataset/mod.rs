@@ -70,6 +70,8 @@ pub struct Film {
     pub sex: Option<String>,
     /// Age in years.
     pub age: Option<f32>,
+    /// Where a picture of its lungs is, as the manifest has it.
+    pub mask: Option<Location>,
 }
 
 /// How films were assigned to patients.

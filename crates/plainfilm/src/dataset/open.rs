@@ -76,6 +76,7 @@ impl Dataset {
                     view: film.view,
                     sex: film.sex,
                     age: film.age,
+                    mask: film.mask,
                 })
                 .collect(),
             labels,
@@ -100,6 +101,23 @@ impl Dataset {
                 reason,
             }
         })
+    }
+
+    /// The bytes of a film's lung mask; none where the manifest names none.
+    ///
+    /// # Errors
+    ///
+    /// [`DatasetError::Film`] when the mask cannot be read, under the film's path.
+    pub fn read_mask(&self, film: &Film) -> Result<Option<Vec<u8>>, DatasetError> {
+        let Some(mask) = &film.mask else {
+            return Ok(None);
+        };
+        read_at(mask, self.archive.as_deref(), &self.limits)
+            .map(Some)
+            .map_err(|reason| DatasetError::Film {
+                path: film.path.clone(),
+                reason: format!("its lung mask: {reason}"),
+            })
     }
 
     /// The limits that the data set was opened with.

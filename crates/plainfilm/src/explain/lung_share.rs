@@ -9,9 +9,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Evidence, Method};
+use crate::dataset::{Dataset, Film};
 use crate::evaluate::{Estimate, Figure, Resampling, wilson_by_patient};
 use crate::lungs;
-use crate::radiograph::{Placement, Radiograph};
+use crate::radiograph::{Placement, Radiograph, decode};
 
 /// Smallest share of a film that is taken for lungs; less is taken for a miss, as in [`lungs::Mask`].
 const LEAST_LUNG: f64 = 0.04;
@@ -60,6 +61,23 @@ impl LungMask {
             origin: MaskOrigin::Given,
         }
         .unless_empty()
+    }
+
+    /// The mask that the data set's manifest names for a film; none where it names none.
+    ///
+    /// # Errors
+    ///
+    /// One line when the mask is named and cannot be used.
+    pub fn of_film(dataset: &Dataset, film: &Film) -> Result<Option<Self>, String> {
+        let bytes = dataset.read_mask(film).map_err(|error| error.to_string())?;
+        let Some(bytes) = bytes else {
+            return Ok(None);
+        };
+        let name = "its lung mask";
+        let picture = decode(&bytes, name, dataset.limits()).map_err(|error| error.to_string())?;
+        let mask = Self::given(&picture);
+        mask.map(Some)
+            .ok_or_else(|| format!("{name}: expected white lungs, found less than 4 %"))
     }
 
     fn unless_empty(self) -> Option<Self> {
@@ -353,6 +371,39 @@ mod tests {
         let found =
             lung_share(Method::GradCam, &flat, &placement(), &left_lung()).expect("has evidence");
         assert_eq!(found.gain(), 1.0);
+    }
+
+    #[test]
+    fn the_manifests_masks_are_used_or_named() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let save = |name: &str, pixel: &dyn Fn(usize) -> u8| {
+            let pixels: Vec<u8> = (0..64).map(pixel).collect();
+            let colour = image::ExtendedColorType::L8;
+            image::save_buffer(folder.path().join(name), &pixels, 8, 8, colour).expect("written");
+        };
+        for film in ["a.png", "b.png", "c.png", "d.png"] {
+            save(film, &|pixel| 3 * pixel as u8);
+        }
+        save("left.png", &|pixel| if pixel % 8 < 4 { 255 } else { 0 });
+        save("black.png", &|_| 0);
+        std::fs::write(folder.path().join("text.png"), "no picture").expect("written");
+        let manifest = "path,label,patient_id,mask\na.png,x,1,left.png\nb.png,x,2,\nc.png,y,3,black.png\n\
+                        d.png,y,4,text.png\n";
+        std::fs::write(folder.path().join("manifest.csv"), manifest).expect("written");
+        let dataset =
+            Dataset::open(folder.path(), &Default::default()).expect("a data set of four films");
+        let of = |film: usize| LungMask::of_film(&dataset, &dataset.films[film]);
+        let mask = of(0).expect("readable").expect("named");
+        assert_eq!((mask.share(), mask.origin), (0.5, MaskOrigin::Given));
+        assert!(mask.at(0.1, 0.9) && !mask.at(0.9, 0.1));
+        assert_eq!(of(1), Ok(None));
+        for (film, expected) in [
+            (2, "expected white lungs, found less"),
+            (3, "its lung mask: "),
+        ] {
+            let reason = of(film).expect_err("no lungs");
+            assert!(reason.contains(expected), "{reason}");
+        }
     }
 
     #[test]

@@ -28,6 +28,11 @@ pub struct EvidenceSection {
     pub lungs: LungSummary,
     /// How many test films were looked at, and how many there are.
     pub looked_at: [usize; 2],
+    /// How many networks looked, each at test films of its own: one, or the folds of a cross-validation.
+    /// The check is of the first.
+    pub networks: usize,
+    /// On how many of the films the lungs were drawn by somebody, and not found by the program.
+    pub drawn_lungs: usize,
 }
 
 /// A test film under its map, as the network was shown it.
@@ -58,6 +63,7 @@ pub(super) struct EvidenceView {
     pub(super) sentence: String,
     pub(super) method: &'static str,
     pub(super) looked_at: String,
+    pub(super) lungs_are: String,
     pub(super) failures: Vec<String>,
     pub(super) check: String,
     pub(super) rows: Vec<EvidenceRow>,
@@ -82,17 +88,13 @@ impl EvidenceView {
     pub(super) fn of(section: &EvidenceSection, pictures: &[Picture]) -> Self {
         let all = section.lungs.all();
         let (class, word) = judge(section);
-        let [looked, there] = section.looked_at;
         Self {
             class,
             word,
             sentence: sentence(all),
             method: section.method.title(),
-            looked_at: if looked == there {
-                format!("all {}", films(there))
-            } else {
-                format!("{looked} of {}, drawn at random", films(there))
-            },
+            looked_at: looked_at(section),
+            lungs_are: lungs_are(section),
             failures: section
                 .check
                 .iter()
@@ -101,8 +103,9 @@ impl EvidenceView {
             check: section.check.as_ref().map_or_else(String::new, |check| {
                 check.randomised.last().map_or_else(String::new, |last| {
                     format!(
-                        "With random weights maps of {} correlate {:.2} with these (rank correlation; from \
+                        "With random weights{} maps of {} correlate {:.2} with these (rank correlation; from \
                          {} on the method fails).",
+                        if section.networks > 1 { " in the first fold's network" } else { "" },
                         films(check.films),
                         last.alike,
                         crate::explain::TOO_ALIKE
@@ -118,6 +121,30 @@ impl EvidenceView {
                 })
                 .collect(),
         }
+    }
+}
+
+/// Which films, by which networks.
+fn looked_at(section: &EvidenceSection) -> String {
+    let [looked, there] = section.looked_at;
+    let which = if looked == there {
+        format!("all {}", films(there))
+    } else {
+        format!("{looked} of {}, drawn at random", films(there))
+    };
+    match section.networks {
+        1 => which,
+        _ => format!("{which}, each seen by the network of the fold that tests it"),
+    }
+}
+
+/// Who says where the lungs are.
+fn lungs_are(section: &EvidenceSection) -> String {
+    let found = "as plainfilm's own network finds them";
+    match section.drawn_lungs {
+        0 => found.to_owned(),
+        drawn if drawn == section.looked_at[0] => "as they were drawn".to_owned(),
+        drawn => format!("as they were drawn on {}, else {found}", films(drawn)),
     }
 }
 
@@ -296,6 +323,8 @@ mod tests {
             means: vec![mean, MeanEvidence::new("clear", 4)],
             lungs: summarise(&films),
             looked_at: [20, 30],
+            networks: 1,
+            drawn_lungs: 0,
         }
     }
 

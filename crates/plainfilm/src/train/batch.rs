@@ -117,6 +117,7 @@ mod tests {
             view: None,
             sex: None,
             age: None,
+            mask: None,
         }
     }
 

@@ -1,18 +1,19 @@
-//! Where the trained network looks on its test films, for the report.
+//! Where trained networks look on their test films, for the report.
 
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
 use serde::Serialize;
 
 use super::error::TrainError;
-use super::films::read_film;
+use super::films::{LoadedFilms, read_film};
 use super::run_folder::RunFolder;
-use super::trainer::Trainer;
+use super::settings::TrainSettings;
 use crate::bundle::ModelFile;
-use crate::dataset::Part;
+use crate::dataset::{Part, Split};
+use crate::device;
 use crate::explain::{
-    CheckDepth, ExplainSettings, ExplainedFilm, Explainer, Looked, LungSummary, MeanEvidence,
-    Method, MethodCheck, Target, ToExplain, summarise,
+    CheckDepth, ExplainSettings, ExplainedFilm, Explainer, Looked, LungMask, LungSummary,
+    MaskOrigin, MeanEvidence, Method, MethodCheck, Target, ToExplain, summarise,
 };
 use crate::radiograph::Plane;
 use crate::report::{EvidenceFilm, EvidenceSection};
@@ -36,41 +37,111 @@ const SIDE: usize = 224;
 struct Record<'a> {
     method: Method,
     looked_at: [usize; 2],
+    /// Each of them looked at test films of its own.
+    networks: usize,
+    /// Films whose lungs somebody drew.
+    drawn_lungs: usize,
     lungs: &'a LungSummary,
     check: &'a Option<MethodCheck>,
     notice: &'static str,
 }
 
-/// Looks at a seeded draw of the test films and writes `evidence.json`; none without test films.
+/// A trained network and the split whose test films it did not see.
+pub(super) struct Tested {
+    pub split: Split,
+    pub model: ModelFile,
+}
+
+/// Looks at a seeded draw of test films, of each network's own as many, and writes `evidence.json`; none
+/// without test films. The method is checked on the first network.
 pub(super) fn look(
-    trainer: &Trainer<'_>,
-    model: &ModelFile,
+    films: &LoadedFilms,
+    settings: &TrainSettings,
+    folder: &RunFolder,
+    networks: &[Tested],
 ) -> Result<Option<EvidenceSection>, TrainError> {
-    let settings = ExplainSettings {
-        seed: trainer.settings.seed,
-        ..ExplainSettings::default()
-    };
-    let explainer = Explainer::new(model, &settings, &trainer.device)?;
-    let mut indices = trainer.split.indices(Part::Test);
-    let all = indices.len();
-    if all == 0 {
+    let of_all: usize = networks
+        .iter()
+        .map(|tested| tested.split.indices(Part::Test).len())
+        .sum();
+    let Some(first) = networks.first().filter(|_| of_all > 0) else {
         return Ok(None);
+    };
+    let device = device::parse(&settings.device)?;
+    let labels = &films.dataset.labels;
+    let mut found = Found {
+        means: MeanEvidence::of_labels(labels, first.model.header.preprocessing.size),
+        ..Found::default()
+    };
+    for tested in networks {
+        let look = ExplainSettings {
+            seed: settings.seed,
+            ..ExplainSettings::default()
+        };
+        let explainer = Explainer::new(&tested.model, &look, &device)?;
+        let mut indices = tested.split.indices(Part::Test);
+        let mut random = seed::generator(settings.seed, "evidence", &[]);
+        indices.shuffle(&mut random);
+        // In the order of the draw, so that the first ones to be shown are of all labels.
+        indices.truncate(MOST_FILMS.div_ceil(networks.len()));
+        let mut planes = vec![];
+        for chunk in indices.chunks(CHUNK) {
+            found.look_at(films, chunk, &explainer, folder, &mut planes);
+        }
+        if found.check.is_none() {
+            found.check = check(&explainer, planes)?;
+        }
     }
-    let mut random = seed::generator(trainer.settings.seed, "evidence", &[]);
-    indices.shuffle(&mut random);
-    // In the order of the draw, so that the first ones to be shown are of all labels.
-    indices.truncate(MOST_FILMS);
-    let dataset = &trainer.films.dataset;
-    let labels = &dataset.labels;
-    let mut means = MeanEvidence::of_labels(labels, model.header.preprocessing.size);
-    let (mut films, mut shown, mut planes) = (vec![], [vec![], vec![]], vec![]);
-    for chunk in indices.chunks(CHUNK) {
+    let section = EvidenceSection {
+        method: METHOD,
+        check: found.check,
+        looked_at: [found.films.len(), of_all],
+        networks: networks.len(),
+        drawn_lungs: found.drawn,
+        lungs: summarise(&found.films),
+        means: found.means,
+        films: found.shown.concat(),
+    };
+    write(folder, &section)?;
+    Ok(Some(section))
+}
+
+/// What is known so far.
+#[derive(Default)]
+struct Found {
+    means: Vec<MeanEvidence>,
+    films: Vec<ExplainedFilm>,
+    /// Films whose lungs were drawn.
+    drawn: usize,
+    /// Right ones and wrong ones.
+    shown: [Vec<EvidenceFilm>; 2],
+    check: Option<MethodCheck>,
+}
+
+impl Found {
+    /// Explains films of the data set, and keeps the first planes with their labels for the check.
+    fn look_at(
+        &mut self,
+        films: &LoadedFilms,
+        indices: &[usize],
+        explainer: &Explainer,
+        folder: &RunFolder,
+        planes: &mut Vec<(Plane, usize)>,
+    ) {
+        let dataset = &films.dataset;
         // A film that has become unreadable since it was scored is left out.
-        let read: Vec<(usize, ToExplain)> = chunk
+        let read: Vec<(usize, ToExplain)> = indices
             .par_iter()
             .filter_map(|&index| {
-                let film = read_film(dataset, &dataset.films[index], dataset.limits()).ok()?;
-                Some((index, ToExplain { film, lungs: None }))
+                let film = &dataset.films[index];
+                let read = read_film(dataset, film, dataset.limits()).ok()?;
+                match LungMask::of_film(dataset, film) {
+                    Ok(lungs) => Some((index, ToExplain { film: read, lungs })),
+                    Err(reason) => {
+                        folder.log(&format!("evidence: {} is left out: {reason}", film.path));
+                        None
+                    }
+                }
             })
             .collect();
         let (indices, read): (Vec<usize>, Vec<ToExplain>) = read.into_iter().unzip();
@@ -81,23 +152,32 @@ pub(super) fn look(
             };
             let right = looked.explained.predicted == film.label;
             let evidence = &looked.explained.evidence[0];
-            MeanEvidence::add_to(&mut means, &looked.plane, &looked.explained, evidence);
-            films.push(ExplainedFilm {
+            MeanEvidence::add_to(&mut self.means, &looked.plane, &looked.explained, evidence);
+            self.films.push(ExplainedFilm {
                 patient: film.patient_id.clone(),
-                truth: Some(labels[film.label].clone()),
+                truth: Some(dataset.labels[film.label].clone()),
                 source: film.source.clone(),
                 right: Some(right),
                 lungs: looked.shares[0],
             });
+            let drawn = |mask: &LungMask| mask.origin == MaskOrigin::Given;
+            self.drawn += usize::from(looked.lungs.as_ref().is_some_and(drawn));
             let kind = usize::from(!right);
-            if shown[kind].len() < SHOWN[kind] {
-                shown[kind].push(picture(&film.path, film.label, &looked));
+            if self.shown[kind].len() < SHOWN[kind] {
+                self.shown[kind].push(picture(&film.path, film.label, &looked));
             }
             if planes.len() < CHECKED {
                 planes.push((looked.plane, looked.explained.label));
             }
         }
     }
+}
+
+/// Whether random weights destroy the maps of these films; none of no films.
+fn check(
+    explainer: &Explainer,
+    planes: Vec<(Plane, usize)>,
+) -> Result<Option<MethodCheck>, TrainError> {
     let (planes, targets): (Vec<Plane>, Vec<usize>) = planes.into_iter().unzip();
     let pixels = explainer.pixels(&planes);
     let checks = explainer.check(
@@ -107,22 +187,15 @@ pub(super) fn look(
         CheckDepth::Weights,
         &|_, _| {},
     )?;
-    let section = EvidenceSection {
-        method: METHOD,
-        check: checks.into_iter().next().filter(|check| check.films > 0),
-        looked_at: [films.len(), all],
-        lungs: summarise(&films),
-        means,
-        films: shown.concat(),
-    };
-    write(trainer.folder, &section)?;
-    Ok(Some(section))
+    Ok(checks.into_iter().next().filter(|check| check.films > 0))
 }
 
 fn write(folder: &RunFolder, section: &EvidenceSection) -> Result<(), TrainError> {
     let record = Record {
         method: section.method,
         looked_at: section.looked_at,
+        networks: section.networks,
+        drawn_lungs: section.drawn_lungs,
         lungs: &section.lungs,
         check: &section.check,
         notice: crate::NOT_A_MEDICAL_DEVICE,

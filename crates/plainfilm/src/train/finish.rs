@@ -190,7 +190,13 @@ pub(super) fn finish(
     };
     // A fold's network is one of several, and the report that people read is of all of them.
     let evidence = match trainer.settings.split.folds {
-        None => evidence::look(trainer, &model)?,
+        None => {
+            let tested = evidence::Tested {
+                split: trainer.split.clone(),
+                model,
+            };
+            evidence::look(trainer.films, trainer.settings, trainer.folder, &[tested])?
+        }
         Some(_) => None,
     };
     report::write(

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::error::TrainError;
+use super::evidence::{self, Tested};
 use super::finish::RunMetrics;
 use super::observer::TrainObserver;
 use super::run_folder::RunFolder;
@@ -13,11 +14,12 @@ use super::settings::TrainSettings;
 use super::spread::{FoldFigures, Spread, figures_of, mean_and_deviation, spread};
 use super::story::Story;
 use super::{Run, finish};
+use crate::bundle::ModelFile;
 use crate::dataset::{Part, Split, SplitMethod};
 use crate::evaluate::{
     PartMetrics, ScoredFilm, evaluate, positive_label, read_predictions, subgroups,
 };
-use crate::report;
+use crate::report::{self, EvidenceSection};
 
 /// The folds of a cross-validation, one by one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -247,6 +249,8 @@ struct Together {
     test: PartMetrics,
     summary: FoldSummary,
     first: Split,
+    /// The folds of the first repeat: where they are in the run folder, and their splits.
+    folds: Vec<(String, Split)>,
 }
 
 fn train_fold(
@@ -342,8 +346,8 @@ fn together<'a>(
     let test_share = first.split.indices(Part::Test).len() as f64
         / first.split.indices(Part::Train).len().max(1) as f64;
     let (_, films, test) = pools.remove(0);
-    let of_first = done.iter().filter(|(job, _)| job.repeat == first.repeat);
-    let shared = of_first.map(|(job, _)| job.split.shared_patients()).sum();
+    let of_first = || done.iter().filter(|(job, _)| job.repeat == first.repeat);
+    let shared = of_first().map(|(job, _)| job.split.shared_patients()).sum();
     Some(Together {
         split: format!(
             "{} folds{}; {}",
@@ -371,6 +375,9 @@ fn together<'a>(
         films,
         test,
         first: first.split.clone(),
+        folds: of_first()
+            .map(|(job, _)| (job.folder.clone(), job.split.clone()))
+            .collect(),
     })
 }
 
@@ -443,13 +450,34 @@ fn write(
         split: &whole,
         audit: run.audit,
     };
+    let evidence = look(run, folder, main.folds)?;
     report::write(
         folder.root(),
-        &story.tell(None, &metrics, &main.films, None)?,
+        &story.tell(None, &metrics, &main.films, evidence)?,
     )?;
     whole.write_csv(dataset, &folder.split_path())?;
     finish::write_tables(folder, &metrics, &main.films)?;
     Ok((metrics, main.summary))
+}
+
+/// Where the folds' networks look, each on test films of its own.
+fn look(
+    run: &Run<'_>,
+    folder: &RunFolder,
+    folds: Vec<(String, Split)>,
+) -> Result<Option<EvidenceSection>, TrainError> {
+    let mut networks = vec![];
+    for (fold, split) in folds {
+        let file = folder.inside(&fold).model_path();
+        // Somebody who needed the space: every figure is there without it.
+        if !file.is_file() {
+            folder.log(&format!("evidence: {fold} has no model file any more"));
+            continue;
+        }
+        let model = ModelFile::load(&file)?;
+        networks.push(Tested { split, model });
+    }
+    evidence::look(run.films, run.settings, folder, &networks)
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ pub(super) struct Story<'a> {
 
 impl Story<'_> {
     /// The report, with the scored test films in the order of their paths. `progress` is none where
-    /// several trainings stand together, and so is the evidence, which is of one network.
+    /// several trainings stand together.
     pub fn tell(
         &self,
         progress: Option<&Progress>,

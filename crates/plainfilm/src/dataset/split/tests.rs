@@ -25,6 +25,7 @@ fn dataset(films: &[(usize, usize)]) -> Dataset {
             view: None,
             sex: None,
             age: None,
+            mask: None,
         })
         .collect();
     films.sort_by(|a, b| a.path.cmp(&b.path));
