@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use indicatif::ProgressBar;
 use plainfilm::dataset::phantom::{self, PhantomSettings};
 use plainfilm::dataset::public::{self, FetchOptions, FetchProgress};
-use plainfilm::dataset::{Dataset, DatasetOptions, PatientOrigin};
+use plainfilm::dataset::{Dataset, DatasetOptions, PatientOrigin, Presence};
 
 use super::table::{Align, render};
 use super::train::{NAMED, print_set_aside};
@@ -185,6 +185,31 @@ pub fn draw(settings: &PhantomSettings, folder: &Path, printer: &Printer) -> any
     Ok(())
 }
 
+/// Which findings there are, where a film may have any number of them.
+fn findings_text(dataset: &Dataset) -> String {
+    let header = [
+        ("finding", Align::Left),
+        ("films", Align::Right),
+        ("without", Align::Right),
+        ("unknown", Align::Right),
+    ];
+    let rows: Vec<Vec<String>> = dataset
+        .findings
+        .iter()
+        .enumerate()
+        .map(|(finding, name)| {
+            let count = |presence| {
+                let films = dataset.films.iter();
+                let counted = films.filter(|film| film.findings[finding] == presence);
+                counted.count().to_string()
+            };
+            let counts = [Presence::Present, Presence::Absent, Presence::Unknown].map(count);
+            [vec![name.clone()], counts.to_vec()].concat()
+        })
+        .collect();
+    format!("\n{}", render(&header, &rows))
+}
+
 fn describe(dataset: &Dataset, printer: &Printer) -> Exit {
     let header = [
         ("label", Align::Left),
@@ -201,6 +226,9 @@ fn describe(dataset: &Dataset, printer: &Printer) -> Exit {
         })
         .collect();
     printer.data(&render(&header, &rows));
+    if !dataset.findings.is_empty() {
+        printer.data(&findings_text(dataset));
+    }
     let everyone: std::collections::BTreeSet<&str> = dataset
         .films
         .iter()

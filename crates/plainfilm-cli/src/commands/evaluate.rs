@@ -7,11 +7,11 @@ use plainfilm::dataset::{Dataset, DatasetOptions, Split};
 use plainfilm::evaluate::{
     Operation, OperationFigures, PartMetrics, Subgroups, evaluate, subgroups,
 };
-use plainfilm::predict::{Predictor, score_dataset};
-use plainfilm::train::RunFolder;
+use plainfilm::predict::{Predictor, score_dataset, score_findings};
+use plainfilm::train::{FindingsFigures, RunFolder};
 use serde::Serialize;
 
-use super::train::{figures_text, operation_text, print_set_aside};
+use super::train::{figures_text, findings_text, operation_text, print_set_aside};
 use crate::args::{EvaluateArgs, TableFormat};
 use crate::exit::{Exit, UsageError};
 use crate::printer::{Printer, Style};
@@ -41,6 +41,9 @@ pub fn run(args: &EvaluateArgs, printer: &Printer) -> anyhow::Result<Exit> {
     let device = plainfilm::device::parse_with_precision(&args.device, args.precision.into())?;
     let predictor = Predictor::new(&file, &device)?;
     let header = predictor.header();
+    if !header.findings.is_empty() {
+        return of_findings(args, &predictor, printer);
+    }
     let dataset = Dataset::open(&args.data, &DatasetOptions::default())?
         .with_labels(&header.labels, &renames(&args.map)?)?;
     let bar = counter(printer, "scoring", dataset.films.len() as u64);
@@ -85,6 +88,56 @@ pub fn run(args: &EvaluateArgs, printer: &Printer) -> anyhow::Result<Exit> {
     }
     for gap in &output.subgroups.gaps {
         printer.warning(&format!("not the same for all: {gap}"));
+    }
+    printer.line(&predictor.operation_text());
+    printer.line(&printer.styled(Style::Dim, NOT_A_MEDICAL_DEVICE));
+    Ok(Exit::after(output.set_aside))
+}
+
+/// The JSON of `evaluate` for a model whose films may have any number of findings.
+#[derive(Debug, Serialize)]
+struct FindingsOutput<'a> {
+    labels: &'a [String],
+    findings: Option<FindingsFigures>,
+    operations: &'a [Operation],
+    set_aside: usize,
+    notice: &'static str,
+}
+
+fn of_findings(
+    args: &EvaluateArgs,
+    predictor: &Predictor,
+    printer: &Printer,
+) -> anyhow::Result<Exit> {
+    let header = predictor.header();
+    let dataset = Dataset::open(&args.data, &DatasetOptions::default())?
+        .with_findings(&header.labels, &renames(&args.map)?)?;
+    let bar = counter(printer, "scoring", dataset.films.len() as u64);
+    let scored = score_findings(predictor, &dataset, &|done, _| {
+        bar.set_position(done as u64)
+    });
+    bar.finish_and_clear();
+    print_set_aside(&scored.set_aside, printer);
+    let output = FindingsOutput {
+        labels: &header.labels,
+        findings: FindingsFigures::of(&header.labels, &scored.films, Some(&header.findings)),
+        operations: &header.findings,
+        set_aside: scored.set_aside.len(),
+        notice: NOT_A_MEDICAL_DEVICE,
+    };
+    let json = serde_json::to_string_pretty(&output)? + "\n";
+    match (args.format, &output.findings) {
+        (TableFormat::Json, _) => printer.data(&json),
+        (TableFormat::Table, Some(figures)) => printer.data(&findings_text(figures)),
+        (TableFormat::Table, None) => {}
+    }
+    if let Some(path) = &args.output {
+        let folder = RunFolder::at(path);
+        folder.create()?;
+        folder.write("metrics.json", json.as_bytes())?;
+        folder.write_findings(&header.labels, &scored.films)?;
+        Split::all_test(&dataset).write_csv(&dataset, &folder.split_path())?;
+        folder.write_set_aside(&scored.set_aside)?;
     }
     printer.line(&predictor.operation_text());
     printer.line(&printer.styled(Style::Dim, NOT_A_MEDICAL_DEVICE));

@@ -225,8 +225,16 @@ fn open_dataset(
     args: &ExplainArgs,
     explainer: &Explainer,
 ) -> anyhow::Result<(Dataset, Vec<usize>)> {
-    let dataset = Dataset::open(data, &DatasetOptions::default())?
-        .with_labels(&explainer.header().labels, &renames(&args.map)?)?;
+    let (dataset, header) = (
+        Dataset::open(data, &DatasetOptions::default())?,
+        explainer.header(),
+    );
+    let renames = renames(&args.map)?;
+    let dataset = if header.findings.is_empty() {
+        dataset.with_labels(&header.labels, &renames)?
+    } else {
+        dataset.with_findings(&header.labels, &renames)?
+    };
     let split = RunFolder::at(Path::new(&args.model)).split_path();
     let indices = match args.part {
         Some(PartArg::All) => (0..dataset.films.len()).collect(),
@@ -360,19 +368,23 @@ impl Work<'_> {
                                 right: None,
                                 lungs,
                             },
-                            Item::Film(film) => ExplainedFilm {
-                                patient: film.patient_id.clone(),
-                                truth: Some(header.labels[film.label].clone()),
-                                source: film.source.clone(),
-                                right: Some(film.label == explained.predicted),
-                                lungs,
-                            },
+                            // Of films with findings one may be right and another wrong.
+                            Item::Film(film) => {
+                                let label = header.findings.is_empty().then_some(film.label);
+                                ExplainedFilm {
+                                    patient: film.patient_id.clone(),
+                                    truth: label.map(|label| header.labels[label].clone()),
+                                    source: film.source.clone(),
+                                    right: label.map(|label| label == explained.predicted),
+                                    lungs,
+                                }
+                            }
                         });
                     }
                     Record {
                         path,
                         status: Status::Scored,
-                        label: Some(header.labels[explained.predicted].clone()),
+                        label: Some(header.answer(&explained.probabilities)),
                         probabilities: Some(Probabilities::new(
                             &header.labels,
                             explained.probabilities.clone(),

@@ -273,20 +273,26 @@ fn prediction(predictor: &Predictor, input: &Input, scored: Scored) -> Predictio
             probabilities: Some(Probabilities(
                 header.labels.iter().cloned().zip(values).collect(),
             )),
-            threshold: Some(header.threshold.value),
+            threshold: threshold(predictor),
             reason: Some(NOT_SURE.to_owned()),
             maps,
         },
         Ok((values, maps)) => Prediction {
             path,
             status: Status::Scored,
-            label: Some(header.labels[predictor.label(&values)].clone()),
+            label: Some(predictor.answer(&values)),
             probabilities: Some(Probabilities::new(&header.labels, values)),
-            threshold: Some(header.threshold.value),
+            threshold: threshold(predictor),
             reason: None,
             maps,
         },
     }
+}
+
+/// The one threshold of the model; none where every finding has its own.
+fn threshold(predictor: &Predictor) -> Option<f64> {
+    let header = predictor.header();
+    header.findings.is_empty().then_some(header.threshold.value)
 }
 
 fn json_line(prediction: &Prediction) -> String {
@@ -388,6 +394,9 @@ fn footer(predictor: &Predictor, name: &str, predictions: &[Prediction]) -> Stri
     format!(
         "{scored} scored{aside} by {name} ({}, {}). {NOT_A_MEDICAL_DEVICE}",
         header.network.architecture,
-        header.labels.join(" vs "),
+        match header.findings.len() {
+            0 => header.labels.join(" vs "),
+            count => format!("{count} findings"),
+        },
     )
 }

@@ -12,8 +12,8 @@ use plainfilm::evaluate::{
 };
 use plainfilm::model::Freeze;
 use plainfilm::train::{
-    FeatureCache, FoldSummary, LogSettings, MlFlowSettings, Outcome, RunFolder, TrainError,
-    TrainSettings, TrainingLogs, merge,
+    FeatureCache, FindingsFigures, FoldSummary, LogSettings, MlFlowSettings, Outcome, RunFolder,
+    TrainError, TrainSettings, TrainingLogs, merge,
 };
 use plainfilm::weights::{ImportOptions, StartingWeights};
 
@@ -115,7 +115,8 @@ pub fn train(
             ..DatasetOptions::default()
         },
     )?;
-    settings.labels.clone_from(&dataset.labels);
+    settings.labels = dataset.outputs().to_vec();
+    settings.findings = !dataset.findings.is_empty();
     if let Some(weights) = with.weights {
         start_from(&weights, &mut settings, printer)?;
     }
@@ -223,18 +224,9 @@ fn unused_name(name: &str) -> PathBuf {
 }
 
 fn describe(dataset: &Dataset, settings: &TrainSettings, folder: &RunFolder, printer: &Printer) {
-    let counts: Vec<String> = dataset
-        .labels
-        .iter()
-        .enumerate()
-        .map(|(index, label)| {
-            let films = dataset
-                .films
-                .iter()
-                .filter(|film| film.label == index)
-                .count();
-            format!("{films} {label}")
-        })
+    let outputs = dataset.outputs().iter().zip(dataset.films_per_output());
+    let counts: Vec<String> = outputs
+        .map(|(label, films)| format!("{films} {label}"))
         .collect();
     printer.line(&format!(
         "{}  {} films: {}",
@@ -286,6 +278,10 @@ fn print_outcome(outcome: &Outcome, folder: &RunFolder, printer: &Printer) {
     }
     if let Some(figures) = &metrics.operation_on_test {
         printer.data(&operation_text(figures));
+    }
+    if let Some(figures) = &metrics.findings {
+        printer.data("\nThe figures above are of whether a film shows any finding.\n");
+        printer.data(&findings_text(figures));
     }
     if let Some(operation) = &metrics.operation {
         printer.line(&format!(
@@ -410,6 +406,71 @@ pub fn print_set_aside(set_aside: &[SetAside], printer: &Printer) {
             set_aside.len() - NAMED
         ));
     }
+}
+
+/// Findings, of which a film may have any number, for stdout.
+pub fn findings_text(figures: &FindingsFigures) -> String {
+    let with_ends = |figure: &Estimate| match figure.number_ends(3) {
+        ends if ends.is_empty() => format!("{figure:.3}"),
+        ends => format!("{figure:.3} ({ends})"),
+    };
+    let columns = [
+        ("finding", Align::Left),
+        ("films", Align::Right),
+        ("of", Align::Right),
+        ("AUROC", Align::Left),
+        ("AUPRC", Align::Left),
+        ("from", Align::Right),
+        ("sensitivity", Align::Left),
+        ("specificity", Align::Left),
+        ("F1", Align::Left),
+    ];
+    let rows: Vec<Vec<String>> = figures
+        .each
+        .iter()
+        .map(|own| {
+            vec![
+                own.finding.clone(),
+                own.present.to_string(),
+                own.known.to_string(),
+                with_ends(&own.auroc),
+                with_ends(&own.auprc),
+                own.threshold
+                    .map_or(String::new(), |threshold| format!("{threshold:.3}")),
+                with_ends(&own.sensitivity),
+                with_ends(&own.specificity),
+                with_ends(&own.f1),
+            ]
+        })
+        .collect();
+    let of = &figures.averages;
+    let header = format!("over {} findings", of.findings);
+    let averages = [
+        (header.as_str(), Align::Left),
+        ("AUROC", Align::Left),
+        ("AUPRC", Align::Left),
+        ("F1", Align::Left),
+    ];
+    let mean = |name: &str, cells: [&Estimate; 3]| {
+        let mut row = vec![name.to_owned()];
+        row.extend(cells.map(with_ends));
+        row
+    };
+    let means = [
+        mean("macro", [&of.macro_auroc, &of.macro_auprc, &of.macro_f1]),
+        mean(
+            "weighted",
+            [&of.weighted_auroc, &of.weighted_auprc, &of.weighted_f1],
+        ),
+        mean("micro", [&of.micro_auroc, &of.micro_auprc, &of.micro_f1]),
+    ];
+    format!(
+        "\n{}\n{}\nof all answers {} are right; on {} of the films every answer is\n",
+        render(&columns, &rows),
+        render(&averages, &means),
+        of.accuracy.percent(1),
+        of.exact.percent(1)
+    )
 }
 
 /// The figures of one part of a split, for stdout.

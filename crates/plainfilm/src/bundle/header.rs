@@ -64,6 +64,10 @@ pub struct ModelHeader {
     /// `calibration_temperature`, its threshold `threshold`. None in files from before it was chosen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<Operation>,
+    /// Where a film may have any number of the labels: each label's own operation, whose positive label is the
+    /// first of two, the finding and its absence. Empty where a film has one label.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Operation>,
     /// The resolved training settings.
     pub training: serde_json::Value,
     /// The seed of the training.
@@ -154,7 +158,14 @@ impl ModelHeader {
                 self.calibration_temperature.to_string(),
             );
         }
-        if let Some(operation) = &self.operation {
+        if !self.findings.is_empty() && self.findings.len() != self.labels.len() {
+            return refuse(
+                "findings",
+                format!("one operation for each of {} labels", self.labels.len()),
+                self.findings.len().to_string(),
+            );
+        }
+        for operation in self.operation.iter().chain(&self.findings) {
             let calibration = &operation.calibration;
             let (slope, intercept) = (calibration.slope, calibration.intercept);
             if !(slope.is_finite() && slope > 0.0 && intercept.is_finite()) {
@@ -164,6 +175,16 @@ impl ModelHeader {
                     format!("{slope} and {intercept}"),
                 );
             }
+            if !(0.0..=1.0).contains(&operation.threshold) {
+                return refuse(
+                    "operation",
+                    "a threshold that is a probability".to_owned(),
+                    operation.threshold.to_string(),
+                );
+            }
+        }
+        if let Some(operation) = &self.operation {
+            let calibration = &operation.calibration;
             let agreed = [self.calibration_temperature, self.threshold.value];
             let own = [calibration.temperature(), operation.threshold];
             // A quotient may lose its last digit in the text.

@@ -244,6 +244,7 @@ mod tests {
                 },
                 calibration_temperature: 1.0,
                 operation: None,
+                findings: Vec::new(),
                 training: json!({"epochs": 1}),
                 seed: 5,
                 dataset: DatasetRecord {

@@ -3,28 +3,23 @@
 use std::collections::BTreeSet;
 
 use super::DatasetError;
-use super::listing::Listing;
 
 /// The labels of the data set, in the order of the network's outputs: those asked for in their
-/// order, else all that have a film, sorted by name.
+/// order, else all that are known, which are those that have a film, sorted by name.
 pub(super) fn choose(
-    listing: &Listing,
+    known: &BTreeSet<&str>,
     asked: Option<&[String]>,
 ) -> Result<Vec<String>, DatasetError> {
-    let known: BTreeSet<&str> = listing
-        .films
-        .iter()
-        .map(|film| film.label.as_str())
-        .collect();
+    let names = || known.iter().map(|name| (*name).to_owned()).collect();
     let Some(asked) = asked else {
-        return Ok(known.into_iter().map(str::to_owned).collect());
+        return Ok(names());
     };
     for (index, label) in asked.iter().enumerate() {
         if !known.contains(label.as_str()) {
             return Err(DatasetError::UnknownLabel {
                 asked: label.clone(),
-                suggestion: nearest(label, &known),
-                known: known.into_iter().map(str::to_owned).collect(),
+                suggestion: nearest(label, known),
+                known: names(),
             });
         }
         if asked[..index].contains(label) {
@@ -35,7 +30,7 @@ pub(super) fn choose(
         return Err(DatasetError::UnknownLabel {
             asked: String::new(),
             suggestion: None,
-            known: known.into_iter().map(str::to_owned).collect(),
+            known: names(),
         });
     }
     Ok(asked.to_vec())
@@ -84,37 +79,18 @@ fn edit_distance(a: &[char], b: &[char]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::Location;
-    use crate::dataset::listing::Listed;
-
-    fn listing(labels: &[&str]) -> Listing {
-        let films = labels
-            .iter()
-            .map(|label| {
-                Listed::new(
-                    format!("{label}/a.png"),
-                    Location::File("a.png".into()),
-                    (*label).into(),
-                )
-            })
-            .collect();
-        Listing {
-            films,
-            ..Listing::default()
-        }
-    }
 
     #[test]
     fn all_labels_are_sorted_and_asked_ones_keep_their_order() {
-        let listing = listing(&["b", "a", "c", "b"]);
-        assert_eq!(choose(&listing, None).unwrap(), ["a", "b", "c"]);
+        let known = BTreeSet::from(["b", "a", "c"]);
+        assert_eq!(choose(&known, None).unwrap(), ["a", "b", "c"]);
         let asked = ["c".to_owned(), "a".to_owned()];
-        assert_eq!(choose(&listing, Some(&asked)).unwrap(), asked);
+        assert_eq!(choose(&known, Some(&asked)).unwrap(), asked);
     }
 
     #[test]
     fn an_unknown_label_is_an_error_with_the_nearest_known_one() {
-        let listing = listing(&["Covid-19", "No_findings", "Pneumonia"]);
+        let known = BTreeSet::from(["Covid-19", "No_findings", "Pneumonia"]);
         let cases = [
             ("covid19", Some("Covid-19")),
             ("Covid", Some("Covid-19")),
@@ -124,7 +100,7 @@ mod tests {
             ("", None),
         ];
         for (asked, expected) in cases {
-            match choose(&listing, Some(&[asked.to_owned()])) {
+            match choose(&known, Some(&[asked.to_owned()])) {
                 Err(DatasetError::UnknownLabel {
                     suggestion, known, ..
                 }) => {
@@ -140,7 +116,7 @@ mod tests {
     fn a_repeated_label_is_an_error() {
         let asked = ["a".to_owned(), "a".to_owned()];
         assert!(matches!(
-            choose(&listing(&["a"]), Some(&asked)),
+            choose(&BTreeSet::from(["a"]), Some(&asked)),
             Err(DatasetError::RepeatedLabel(label)) if label == "a"
         ));
     }

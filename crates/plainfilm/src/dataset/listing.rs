@@ -8,6 +8,8 @@ pub(super) struct Listed {
     pub path: String,
     pub location: Location,
     pub label: String,
+    /// Findings of which the manifest says that nobody knows.
+    pub unknown: Option<String>,
     pub patient_id: Option<String>,
     pub source: Option<String>,
     pub view: Option<String>,
@@ -24,6 +26,7 @@ impl Listed {
             path,
             location,
             label,
+            unknown: None,
             patient_id: None,
             source: None,
             view: None,
@@ -51,6 +54,8 @@ pub(super) struct Listing {
     pub films: Vec<Listed>,
     pub rejected: Vec<Rejected>,
     pub ignored: Vec<SetAside>,
+    /// Whether a film may show several findings: labels are then lists.
+    pub several: bool,
 }
 
 impl Listing {

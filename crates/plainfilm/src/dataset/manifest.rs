@@ -2,18 +2,21 @@
 //! `patient_id`, `source`, `view`, `sex`, `age` (years), `synthetic` and `mask` (a picture of the
 //! film's lungs, white is lung). Other columns are not read.
 //!
+//! Where a label has several parts (`Effusion|Mass`), or there is a column `unknown` (findings of which
+//! nobody knows whether the film shows them, likewise), every film may show any number of findings.
+//!
 //! The manifest alone says what the films are: files beside it that it does not name are no
 //! inputs. Its paths are relative to its own folder and may not leave it. A row that cannot be used
 //! is set aside with its number.
 
 use std::collections::HashMap;
 
-use super::DatasetError;
 use super::Location;
 use super::archive::clean_path;
 use super::listing::{Listed, Listing};
 use super::root::{Identity, Root};
 use super::table::{self, Row, Table};
+use super::{DatasetError, findings};
 
 /// Names under which a folder's or archive's manifest is looked for, first match first.
 pub(super) const NAMES: [&str; 2] = ["manifest.csv", "manifest.parquet"];
@@ -45,7 +48,14 @@ pub(super) fn list(root: &Root, name: &str) -> Result<Listing, DatasetError> {
         table::from_csv(&bytes).map_err(refuse)?
     };
     let columns = Columns::of(&table, &manifest)?;
-    let mut listing = Listing::default();
+    let lists = |row: &Row| {
+        let cells = row.cells.as_ref().ok();
+        cells.is_some_and(|cells| cells[columns.label].contains(findings::SEPARATOR))
+    };
+    let mut listing = Listing {
+        several: columns.unknown.is_some() || table.rows.iter().any(lists),
+        ..Listing::default()
+    };
     if let Some(archive) = root.archive() {
         archive.report_refused_names(&mut listing);
     }
@@ -66,6 +76,7 @@ pub(super) fn list(root: &Root, name: &str) -> Result<Listing, DatasetError> {
 struct Columns {
     path: usize,
     label: usize,
+    unknown: Option<usize>,
     patient_id: Option<usize>,
     source: Option<usize>,
     view: Option<usize>,
@@ -99,6 +110,7 @@ impl Columns {
         Ok(Self {
             path,
             label,
+            unknown: find("unknown")?,
             patient_id: find("patient_id")?,
             source: find("source")?,
             view: find("view")?,
@@ -168,6 +180,7 @@ fn take(
     seen.paths.insert(path.clone(), row.number);
     seen.files.insert(identity, path.clone());
     listing.films.push(Listed {
+        unknown: optional(columns.unknown),
         patient_id: optional(columns.patient_id),
         source: optional(columns.source),
         view: optional(columns.view),

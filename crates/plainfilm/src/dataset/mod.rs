@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 mod archive;
 mod error;
+mod findings;
 mod folder;
 mod labels;
 mod listing;
@@ -31,6 +32,7 @@ mod table;
 mod walk;
 
 pub use error::DatasetError;
+pub use findings::{Presence, SEPARATOR};
 pub use folder::{FolderFilms, films_in_folder};
 pub(crate) use split::folds_by_patient;
 pub use split::{Fold, Split, SplitMethod, SplitOptions};
@@ -60,6 +62,8 @@ pub struct Film {
     pub location: Location,
     /// Index into [`Dataset::labels`].
     pub label: usize,
+    /// Whether it shows each of [`Dataset::findings`].
+    pub findings: Vec<Presence>,
     /// Patient, or the group that stands in for one (see [`PatientOrigin`]).
     pub patient_id: String,
     /// Hospital or collection.
@@ -98,7 +102,7 @@ pub struct SetAside {
 /// How a data set is opened.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DatasetOptions {
-    /// Labels to use, in the order of the network's outputs; all of them, sorted, when `None`.
+    /// Labels or findings to use, in the order of the network's outputs; all of them, sorted, when `None`.
     pub labels: Option<Vec<String>>,
     /// A regular expression with one capture group that finds the patient in a file name (or else
     /// in the path), for films to which the manifest gives no `patient_id`.
@@ -112,8 +116,12 @@ pub struct DatasetOptions {
 pub struct Dataset {
     /// The folder, manifest or archive it was opened from.
     pub origin: PathBuf,
-    /// Label names in the order of the network's outputs.
+    /// Label names; a film has one of them. In the order of the network's outputs, but for a data set
+    /// with findings, whose labels say whether a film shows any.
     pub labels: Vec<String>,
+    /// Findings, of which a film may show any number, in the order of the network's outputs. Empty where
+    /// every film has one label and no more.
+    pub findings: Vec<String>,
     /// Films in a fixed order: sorted by path.
     pub films: Vec<Film>,
     /// What looks like an input and could not be used, sorted by path.

@@ -1,5 +1,6 @@
 //! Opening a data set and reading films from it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -10,12 +11,56 @@ use super::archive::Archive;
 use super::listing::{Listed, Listing};
 use super::root::{Root, read_file};
 use super::{
-    Dataset, DatasetError, DatasetOptions, Film, Location, SetAside, folder, labels, manifest,
-    patients,
+    Dataset, DatasetError, DatasetOptions, Film, Location, Presence, SetAside, findings, folder,
+    labels, manifest, patients,
 };
 use crate::radiograph::Limits;
 
+/// Films with their labels, or with their findings.
+struct Labelled {
+    labels: Vec<String>,
+    findings: Vec<String>,
+    films: Vec<(usize, Vec<Presence>, Listed)>,
+}
+
+impl Labelled {
+    fn of(listing: &mut Listing, wanted: Option<&[String]>) -> Result<Self, DatasetError> {
+        if listing.several {
+            let resolved = findings::resolve(listing, wanted)?;
+            return Ok(Self {
+                labels: findings::Resolved::labels(),
+                findings: resolved.findings,
+                films: resolved.films,
+            });
+        }
+        let films = listing.films.iter();
+        let known: BTreeSet<&str> = films.map(|film| film.label.as_str()).collect();
+        let labels = labels::choose(&known, wanted)?;
+        let films = std::mem::take(&mut listing.films)
+            .into_iter()
+            .filter_map(|film| {
+                let label = labels.iter().position(|label| *label == film.label)?;
+                Some((label, Vec::new(), film))
+            })
+            .collect();
+        Ok(Self {
+            labels,
+            findings: Vec::new(),
+            films,
+        })
+    }
+}
+
 impl Dataset {
+    /// The names of what a network answers: the findings where there are any, else the labels.
+    pub fn outputs(&self) -> &[String] {
+        if self.findings.is_empty() {
+            &self.labels
+        } else {
+            &self.findings
+        }
+    }
+
     /// Opens a folder with one sub-folder per label, a folder that contains `manifest.csv` or
     /// `manifest.parquet` (the manifest then rules), a `.csv` or `.parquet` manifest, or a `.zip`
     /// of any of these.
@@ -27,20 +72,24 @@ impl Dataset {
     /// wrong with single films is in [`Dataset::set_aside`].
     pub fn open(data: &Path, options: &DatasetOptions) -> Result<Self, DatasetError> {
         let wanted = options.labels.as_deref();
-        let (root, listing) = list(data, wanted, &options.limits)?;
+        let (root, mut listing) = list(data, wanted, &options.limits)?;
         if listing.films.is_empty() {
             return Err(no_films(data, &listing));
         }
-        let labels = labels::choose(&listing, wanted)?;
+        let Labelled {
+            labels,
+            findings,
+            mut films,
+        } = Labelled::of(&mut listing, wanted)?;
+        if films.is_empty() {
+            return Err(no_films(data, &listing));
+        }
         let label_of = |name: &str| labels.iter().position(|label| label == name);
-
-        let mut films: Vec<(usize, Listed)> = listing
-            .films
+        films.sort_by(|(.., a), (.., b)| a.path.cmp(&b.path));
+        let (answers, films): (Vec<(usize, Vec<Presence>)>, Vec<Listed>) = films
             .into_iter()
-            .filter_map(|film| Some((label_of(&film.label)?, film)))
-            .collect();
-        films.sort_by(|(_, a), (_, b)| a.path.cmp(&b.path));
-        let (indices, films): (Vec<usize>, Vec<Listed>) = films.into_iter().unzip();
+            .map(|(label, presence, film)| ((label, presence), film))
+            .unzip();
 
         let archive = root.archive();
         let read =
@@ -53,7 +102,9 @@ impl Dataset {
             .into_iter()
             .filter(|rejected| {
                 let label = rejected.label.as_deref();
-                wanted.is_none() || label.is_none_or(|label| label_of(label).is_some())
+                wanted.is_none()
+                    || !findings.is_empty()
+                    || label.is_none_or(|label| label_of(label).is_some())
             })
             .map(|rejected| SetAside {
                 path: rejected.path,
@@ -65,12 +116,13 @@ impl Dataset {
             synthetic: films.iter().any(|film| film.synthetic),
             films: films
                 .into_iter()
-                .zip(indices)
+                .zip(answers)
                 .zip(patient_ids)
-                .map(|((film, label), patient_id)| Film {
+                .map(|((film, (label, findings)), patient_id)| Film {
                     path: film.path,
                     location: film.location,
                     label,
+                    findings,
                     patient_id,
                     source: film.source,
                     view: film.view,
@@ -80,6 +132,7 @@ impl Dataset {
                 })
                 .collect(),
             labels,
+            findings,
             set_aside: sorted(set_aside),
             ignored: sorted(listing.ignored),
             patients,
@@ -161,6 +214,19 @@ impl Dataset {
             counts[film.label] += 1;
         }
         counts
+    }
+
+    /// Films of each of [`Self::outputs`]: with that label, or that finding and maybe others.
+    pub fn films_per_output(&self) -> Vec<usize> {
+        if self.findings.is_empty() {
+            return self.films_per_label();
+        }
+        let count = |finding: usize| {
+            let films = self.films.iter();
+            let with = films.filter(|film| film.findings[finding] == Presence::Present);
+            with.count()
+        };
+        (0..self.findings.len()).map(count).collect()
     }
 
     /// Different patients (or the groups that stand in for them) of each label, in the order of

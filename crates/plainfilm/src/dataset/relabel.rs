@@ -1,8 +1,10 @@
-//! Bringing a data set's labels to those of a trained model.
+//! Bringing a data set's labels to those of a trained model, or to one finding alone.
 
 use std::collections::BTreeMap;
 
-use super::{Dataset, DatasetError, SetAside};
+use super::findings::any_of;
+use super::{Dataset, DatasetError, Film, Presence, SetAside};
+use crate::evaluate::says_nothing_found;
 
 impl Dataset {
     /// The same films under a model's labels: names in `renames` are replaced first, then each film
@@ -24,30 +26,109 @@ impl Dataset {
                 labels.iter().position(|label| label == name)
             })
             .collect();
+        self.retain(|film| match targets[film.label] {
+            Some(label) => {
+                film.label = label;
+                Ok(())
+            }
+            None => Err(format!(
+                "its label {} is none of the model's ({})",
+                own[film.label],
+                labels.join(", ")
+            )),
+        });
+        self.unless_empty(labels, own)
+    }
+
+    /// The same films under a model's findings, renamed as in [`Self::with_labels`]. What the data set does not
+    /// tell of a film is unknown: findings that it has no column for, and, where every film has one label,
+    /// all others but for films with none. Films of which nothing is known are set aside.
+    ///
+    /// # Errors
+    ///
+    /// When no film is left.
+    pub fn with_findings(
+        mut self,
+        findings: &[String],
+        renames: &BTreeMap<String, String>,
+    ) -> Result<Self, DatasetError> {
+        let own = self.outputs().to_vec();
+        let renamed: Vec<&String> = own
+            .iter()
+            .map(|name| renames.get(name).unwrap_or(name))
+            .collect();
+        let single = self.findings.is_empty();
+        let presence = |film: &Film, finding: &String| {
+            let Some(place) = renamed.iter().position(|name| *name == finding) else {
+                let nothing = single && says_nothing_found(renamed[film.label]);
+                return match nothing {
+                    true => Presence::Absent,
+                    false => Presence::Unknown,
+                };
+            };
+            match film.findings.get(place) {
+                Some(&known) => known,
+                None if film.label == place => Presence::Present,
+                None if says_nothing_found(renamed[film.label]) => Presence::Absent,
+                None => Presence::Unknown,
+            }
+        };
+        self.retain(|film| {
+            film.findings = findings.iter().map(|name| presence(film, name)).collect();
+            film.label = any_of(&film.findings);
+            match film.findings.iter().all(|&one| one == Presence::Unknown) {
+                true => Err(format!(
+                    "nothing is known of any of the model's findings ({})",
+                    findings.join(", ")
+                )),
+                false => Ok(()),
+            }
+        });
+        self.findings = findings.to_vec();
+        self.labels = super::findings::Resolved::labels();
+        self.unless_empty(findings, own)
+    }
+
+    /// The same films in the same order with one finding as their label: it, or “no” it. Films of which it is
+    /// not known have the latter: whoever uses this leaves them out.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such finding.
+    pub fn of_finding(&self, finding: usize) -> Self {
+        let name = &self.findings[finding];
+        let mut alone = self.clone();
+        alone.labels = vec![name.clone(), format!("no {name}")];
+        alone.findings = Vec::new();
+        for film in &mut alone.films {
+            film.label = usize::from(film.findings[finding] != Presence::Present);
+            film.findings = Vec::new();
+        }
+        alone
+    }
+
+    /// Keeps the films that can be used, and sets the others aside.
+    fn retain(&mut self, mut usable: impl FnMut(&mut Film) -> Result<(), String>) {
         for mut film in std::mem::take(&mut self.films) {
-            match targets[film.label] {
-                Some(label) => {
-                    film.label = label;
-                    self.films.push(film);
-                }
-                None => self.set_aside.push(SetAside {
+            match usable(&mut film) {
+                Ok(()) => self.films.push(film),
+                Err(reason) => self.set_aside.push(SetAside {
                     path: film.path,
-                    reason: format!(
-                        "its label {} is none of the model's ({})",
-                        own[film.label],
-                        labels.join(", ")
-                    ),
+                    reason,
                 }),
             }
         }
+        self.set_aside.sort_by(|a, b| a.path.cmp(&b.path));
+    }
+
+    fn unless_empty(self, expected: &[String], found: Vec<String>) -> Result<Self, DatasetError> {
         if self.films.is_empty() {
             return Err(DatasetError::NoSharedLabel {
                 data: self.origin,
-                expected: labels.to_vec(),
-                found: own,
+                expected: expected.to_vec(),
+                found,
             });
         }
-        self.set_aside.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(self)
     }
 }

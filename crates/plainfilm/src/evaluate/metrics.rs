@@ -324,15 +324,18 @@ const NOTHING_FOUND: [&str; 14] = [
 pub fn positive_label(labels: &[String]) -> usize {
     labels
         .iter()
-        .position(|label| {
-            let plain: String = label
-                .chars()
-                .filter(|character| character.is_alphanumeric())
-                .flat_map(char::to_lowercase)
-                .collect();
-            !NOTHING_FOUND.contains(&plain.as_str())
-        })
+        .position(|label| !says_nothing_found(label))
         .unwrap_or(0)
+}
+
+/// Whether a label is a known name for "nothing found".
+pub(crate) fn says_nothing_found(label: &str) -> bool {
+    let plain: String = label
+        .chars()
+        .filter(|character| character.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+        .collect();
+    NOTHING_FOUND.contains(&plain.as_str())
 }
 
 /// Writes a JSON object whose keys stay in label order.

@@ -16,6 +16,7 @@ mod delong;
 mod effects;
 mod estimate;
 mod figure;
+mod findings;
 mod intervals;
 mod metrics;
 mod operating;
@@ -45,9 +46,10 @@ pub use effects::{
 };
 pub use estimate::Estimate;
 pub use figure::{Figure, figure_name};
+pub use findings::{FindingsAverages, FindingsFilm, average_findings};
 pub use intervals::{Interval, mean_of_shares, wilson, wilson_by_patient};
 pub use metrics::{LabelMetrics, PartMetrics, evaluate, positive_label};
-pub(crate) use metrics::{against_the_rest, ranked_labels};
+pub(crate) use metrics::{against_the_rest, ranked_labels, says_nothing_found};
 pub use operating::{
     Band, Coverage, PointFigures, ThresholdRule, certainty, choose_band, choose_threshold,
     coverage_curve,
@@ -152,12 +154,16 @@ impl ScoredFilm {
 
 /// The patient of each film as an index from 0, in order of first appearance, and how many there are.
 pub(crate) fn patient_indices(scored: &[ScoredFilm]) -> (Vec<usize>, usize) {
+    indices_of(scored.iter().map(|film| film.patient.as_str()))
+}
+
+/// The same of names.
+fn indices_of<'a>(names: impl Iterator<Item = &'a str>) -> (Vec<usize>, usize) {
     let mut known = std::collections::HashMap::new();
-    let indices = scored
-        .iter()
-        .map(|film| {
+    let indices = names
+        .map(|name| {
             let next = known.len();
-            *known.entry(film.patient.as_str()).or_insert(next)
+            *known.entry(name).or_insert(next)
         })
         .collect();
     (indices, known.len())

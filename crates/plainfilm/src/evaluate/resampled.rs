@@ -102,11 +102,11 @@ struct Grouped {
 }
 
 /// A film in descending order of a label's probability.
-struct Ranked {
-    patient: u32,
-    positive: bool,
+pub(super) struct Ranked {
+    pub patient: u32,
+    pub positive: bool,
     /// The next film scores less.
-    closes: bool,
+    pub closes: bool,
 }
 
 impl Table {
@@ -239,10 +239,15 @@ fn number(figure: Figure) -> f64 {
 /// All films of one label's ranking; empty when a score is not a number, as such films have no rank.
 fn ranking(scored: &[ScoredFilm], label: usize, patients: &[usize]) -> Vec<Ranked> {
     let (positive, scores) = against_the_rest(scored, label);
+    ranked(&positive, &scores, patients)
+}
+
+/// Scores from high to low; none when one is not a number.
+pub(super) fn ranked(positive: &[bool], scores: &[f64], patients: &[usize]) -> Vec<Ranked> {
     if scores.iter().any(|score| score.is_nan()) {
         return Vec::new();
     }
-    let mut order = ascending(&scores);
+    let mut order = ascending(scores);
     order.reverse();
     let film = |place: usize| order[place] as usize;
     (0..order.len())
@@ -255,7 +260,7 @@ fn ranking(scored: &[ScoredFilm], label: usize, patients: &[usize]) -> Vec<Ranke
 }
 
 /// [`super::average_precision`] with films counted as often as their patients.
-fn average_precision(ranking: &[Ranked], weights: &Weights) -> f64 {
+pub(super) fn average_precision(ranking: &[Ranked], weights: &Weights) -> f64 {
     let (mut sum, mut before) = (0.0, 0.0);
     let (mut found, mut above) = (0_u64, 0_u64);
     for film in ranking {

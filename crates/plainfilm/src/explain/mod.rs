@@ -38,7 +38,6 @@ pub use raw::{npy, tiff};
 pub use settings::ExplainSettings;
 
 use crate::bundle::{ModelFile, ModelHeader};
-use crate::predict::{decide, positive_of, softmax};
 use crate::radiograph::Plane;
 use method::Needs;
 
@@ -155,11 +154,7 @@ impl Explainer {
             .iter()
             .map(|logits| {
                 let probabilities = self.probabilities(logits);
-                let predicted = decide(
-                    &probabilities,
-                    positive_of(&self.header),
-                    self.header.threshold.value,
-                );
+                let predicted = self.header.label(&probabilities);
                 Explained {
                     probabilities,
                     predicted,
@@ -196,6 +191,6 @@ impl Explainer {
 
     /// Calibrated probabilities of a film's logits.
     pub(crate) fn probabilities(&self, logits: &[f32]) -> Vec<f64> {
-        softmax(logits, self.header.calibration_temperature)
+        self.header.served(logits)
     }
 }

@@ -5,8 +5,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 use rayon::prelude::*;
 
 use crate::bundle::{BundleError, ModelFile, ModelHeader};
-use crate::dataset::{Dataset, SetAside};
-use crate::evaluate::{CalibrationMethod, ScoredFilm, positive_label};
+use crate::dataset::{Dataset, Film, SEPARATOR, SetAside};
+use crate::evaluate::{CalibrationMethod, FindingsFilm, Operation, ScoredFilm, positive_label};
 use crate::model::Network;
 use crate::radiograph::{Limits, Plane, Radiograph};
 use crate::train::read_film;
@@ -69,22 +69,14 @@ impl Predictor {
             preprocessing.size,
             preprocessing.size,
         ];
-        let served = probabilities(
-            &self.network,
-            pixels,
-            shape,
-            self.header.calibration_temperature,
-            &self.device,
-        );
-        match &self.header.operation {
-            // A temperature is in the logits already.
-            Some(operation) if operation.calibration.method == CalibrationMethod::Platt => {
-                let positive = self.positive();
-                let correct = |film: &Vec<f64>| operation.calibration.apply(positive, film);
-                served.iter().map(correct).collect()
-            }
-            _ => served,
+        if planes.is_empty() {
+            return Vec::new();
         }
+        let input = Tensor::<4>::from_data(TensorData::new(pixels, shape), &self.device);
+        logits_of(self.network.forward(input))
+            .iter()
+            .map(|film| self.header.served(film))
+            .collect()
     }
 
     /// Whether the answer for these probabilities is "not sure".
@@ -100,6 +92,9 @@ impl Predictor {
     #[must_use]
     pub fn operation_text(&self) -> String {
         let header = &self.header;
+        if !header.findings.is_empty() {
+            return self.findings_text();
+        }
         let calibration = match &header.operation {
             Some(operation) if operation.calibration.method != CalibrationMethod::None => {
                 format!("calibrated ({})", operation.calibration.chosen)
@@ -131,10 +126,96 @@ impl Predictor {
         format!("probabilities {calibration}; {threshold}{band}")
     }
 
-    /// Index of the label that the model file's threshold gives these probabilities.
+    fn findings_text(&self) -> String {
+        let header = &self.header;
+        let calibrated =
+            |operation: &&Operation| operation.calibration.method != CalibrationMethod::None;
+        let thresholds: Vec<String> = header
+            .labels
+            .iter()
+            .zip(&header.findings)
+            .map(|(label, operation)| format!("{label} from {:.3} on", operation.threshold))
+            .collect();
+        format!(
+            "any number of findings a film, each for itself; probabilities of {} of {} findings calibrated; {}",
+            header.findings.iter().filter(calibrated).count(),
+            header.labels.len(),
+            thresholds.join(", ")
+        )
+    }
+
+    /// Index of the label that the model file's threshold gives these probabilities; of findings the most
+    /// probable one, called or not.
     #[must_use]
     pub fn label(&self, probabilities: &[f64]) -> usize {
-        decide(probabilities, self.positive(), self.header.threshold.value)
+        self.header.label(probabilities)
+    }
+
+    /// What a film is called: its label, or its findings with [`SEPARATOR`] between them, or that there is
+    /// none.
+    #[must_use]
+    pub fn answer(&self, probabilities: &[f64]) -> String {
+        self.header.answer(probabilities)
+    }
+}
+
+/// The answer where no finding is called.
+pub const NO_FINDING: &str = "No finding";
+
+impl ModelHeader {
+    /// Probabilities of a film's logits, calibrated.
+    pub(crate) fn served(&self, logits: &[f32]) -> Vec<f64> {
+        if !self.findings.is_empty() {
+            let each = Link::Sigmoid.probabilities(logits);
+            return each
+                .into_iter()
+                .zip(&self.findings)
+                .map(|(p, operation)| operation.calibration.apply(0, &[p, 1.0 - p])[0])
+                .collect();
+        }
+        let served = Link::Softmax(self.calibration_temperature).probabilities(logits);
+        match &self.operation {
+            // A temperature is in the logits already.
+            Some(operation) if operation.calibration.method == CalibrationMethod::Platt => {
+                operation.calibration.apply(positive_of(self), &served)
+            }
+            _ => served,
+        }
+    }
+
+    /// See [`Predictor::label`].
+    pub(crate) fn label(&self, probabilities: &[f64]) -> usize {
+        match self.findings.is_empty() {
+            true => decide(probabilities, positive_of(self), self.threshold.value),
+            false => greatest(probabilities),
+        }
+    }
+
+    /// See [`Predictor::answer`].
+    #[must_use]
+    pub fn answer(&self, probabilities: &[f64]) -> String {
+        if self.findings.is_empty() {
+            return self.labels[self.label(probabilities)].clone();
+        }
+        let called: Vec<&str> = self
+            .labels
+            .iter()
+            .zip(self.called(probabilities))
+            .filter_map(|(label, called)| called.then_some(label.as_str()))
+            .collect();
+        match called.as_slice() {
+            [] => NO_FINDING.to_owned(),
+            called => called.join(&SEPARATOR.to_string()),
+        }
+    }
+
+    /// Which findings are called, by the threshold of each; none of a model whose films have one label.
+    #[must_use]
+    pub fn called(&self, probabilities: &[f64]) -> Vec<bool> {
+        let findings = self.findings.iter().zip(probabilities);
+        findings
+            .map(|(operation, &p)| p >= operation.threshold)
+            .collect()
     }
 }
 
@@ -148,9 +229,9 @@ pub(crate) fn positive_of(header: &ModelHeader) -> usize {
 
 /// The films of a data set with their probabilities, and those that could not be read.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ScoredDataset {
+pub struct ScoredDataset<F = ScoredFilm> {
     /// In the data set's order.
-    pub films: Vec<ScoredFilm>,
+    pub films: Vec<F>,
     /// Sorted by path.
     pub set_aside: Vec<SetAside>,
 }
@@ -163,6 +244,39 @@ pub fn score_dataset(
     dataset: &Dataset,
     progress: &dyn Fn(usize, usize),
 ) -> ScoredDataset {
+    score_films(predictor, dataset, progress, &|film, probabilities| {
+        let called = Some(predictor.label(&probabilities));
+        ScoredFilm {
+            called,
+            ..ScoredFilm::of(film, probabilities)
+        }
+    })
+}
+
+/// The same of a data set whose findings are the model's (see [`Dataset::with_findings`]).
+#[must_use]
+pub fn score_findings(
+    predictor: &Predictor,
+    dataset: &Dataset,
+    progress: &dyn Fn(usize, usize),
+) -> ScoredDataset<FindingsFilm> {
+    score_films(predictor, dataset, progress, &|film, probabilities| {
+        FindingsFilm {
+            path: film.path.clone(),
+            patient: film.patient_id.clone(),
+            presence: film.findings.clone(),
+            called: predictor.header.called(&probabilities),
+            probabilities,
+        }
+    })
+}
+
+fn score_films<F>(
+    predictor: &Predictor,
+    dataset: &Dataset,
+    progress: &dyn Fn(usize, usize),
+    scored_film: &dyn Fn(&Film, Vec<f64>) -> F,
+) -> ScoredDataset<F> {
     let limits = Limits::default();
     let mut scored = ScoredDataset {
         films: Vec::with_capacity(dataset.films.len()),
@@ -181,11 +295,7 @@ pub fn score_dataset(
                     let probabilities = rows
                         .next()
                         .expect("one row of probabilities for each readable film");
-                    let called = Some(predictor.label(&probabilities));
-                    scored.films.push(ScoredFilm {
-                        called,
-                        ..ScoredFilm::of(film, probabilities)
-                    });
+                    scored.films.push(scored_film(film, probabilities));
                 }
                 Err(reason) => scored.set_aside.push(SetAside {
                     path: film.path.clone(),
@@ -199,34 +309,61 @@ pub fn score_dataset(
     scored
 }
 
-/// Softmax of the network's logits over a temperature (1 leaves them as they are), in double
-/// precision, for pixels of shape `[films, channels, size, size]`.
+/// How logits become probabilities, in double precision.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Link {
+    /// Softmax over a temperature (1 leaves logits as they are): a film has one label.
+    Softmax(f64),
+    /// Each logit for itself: a film has any number of findings.
+    Sigmoid,
+}
+
+impl Link {
+    /// Of one film.
+    #[must_use]
+    pub fn probabilities(self, logits: &[f32]) -> Vec<f64> {
+        match self {
+            Self::Softmax(temperature) => softmax(logits, temperature),
+            Self::Sigmoid => logits
+                .iter()
+                .map(|&logit| 1.0 / (1.0 + (-f64::from(logit)).exp()))
+                .collect(),
+        }
+    }
+}
+
+/// What a network answers for pixels of shape `[films, channels, size, size]`.
 #[must_use]
 pub fn probabilities(
     network: &Network,
     pixels: Vec<f32>,
     shape: [usize; 4],
-    temperature: f64,
+    link: Link,
     device: &Device,
 ) -> Vec<Vec<f64>> {
     if shape[0] == 0 {
         return Vec::new();
     }
     let input = Tensor::<4>::from_data(TensorData::new(pixels, shape), device);
-    of_logits(network.forward(input), temperature)
+    of_logits(network.forward(input), link)
 }
 
-/// Softmax of logits `[films, labels]` over a temperature, in double precision.
-pub(crate) fn of_logits(logits: Tensor<2>, temperature: f64) -> Vec<Vec<f64>> {
+/// Probabilities of logits `[films, labels]`.
+pub(crate) fn of_logits(logits: Tensor<2>, link: Link) -> Vec<Vec<f64>> {
+    logits_of(logits)
+        .iter()
+        .map(|row| link.probabilities(row))
+        .collect()
+}
+
+/// Rows of `[films, labels]`.
+fn logits_of(logits: Tensor<2>) -> Vec<Vec<f32>> {
     let labels = logits.dims()[1];
     let values: Vec<f32> = logits
         .into_data()
         .try_into_vec::<f32>()
         .expect("logits are 32-bit floats on every device we offer");
-    values
-        .chunks_exact(labels)
-        .map(|row| softmax(row, temperature))
-        .collect()
+    values.chunks_exact(labels).map(<[f32]>::to_vec).collect()
 }
 
 /// Two labels: the positive one from the threshold up. More labels: the most probable one, the
@@ -240,6 +377,11 @@ pub fn decide(probabilities: &[f64], positive: usize, threshold: f64) -> usize {
             1 - positive
         };
     }
+    greatest(probabilities)
+}
+
+/// The first of the greatest.
+fn greatest(probabilities: &[f64]) -> usize {
     let mut best = 0;
     for (label, &probability) in probabilities.iter().enumerate() {
         if probability > probabilities[best] {

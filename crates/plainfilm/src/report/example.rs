@@ -138,6 +138,7 @@ pub(super) fn example() -> ReportInput {
             None,
         ),
         evidence: None,
+        findings: None,
         labels,
     }
 }

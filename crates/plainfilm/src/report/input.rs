@@ -4,7 +4,7 @@ use super::{AuditSection, EvidenceSection};
 use crate::dataset::{Part, PatientOrigin, SetAside};
 use crate::evaluate::{Operation, OperationFigures, PartMetrics, ScoredFilm, Subgroups};
 use crate::radiograph::{Fit, Preprocessing, Radiograph};
-use crate::train::{FoldSummary, HistoryRow, LearningPoint, Ungrouped};
+use crate::train::{FindingsFigures, FoldSummary, HistoryRow, LearningPoint, Ungrouped};
 
 /// One trained network's record, as the report shows it.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,6 +56,8 @@ pub struct ReportInput {
     pub audit: AuditSection,
     /// Where the network looked, where that was found out.
     pub evidence: Option<EvidenceSection>,
+    /// Each finding for itself and all together, where films may have any number of them.
+    pub findings: Option<FindingsFigures>,
 }
 
 /// A small grey picture of a film.

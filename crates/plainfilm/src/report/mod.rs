@@ -13,6 +13,7 @@ mod error;
 mod evidence;
 #[cfg(test)]
 mod example;
+mod findings;
 mod heat_maps;
 mod input;
 mod page;

@@ -5,6 +5,7 @@ use askama::Template;
 use super::audit::{AuditView, VerdictView};
 use super::cautions::{Headline, headlines};
 use super::evidence::EvidenceView;
+use super::findings::FindingsView;
 use super::pictures::{Picture, base64_png};
 use super::sections::{FoldsView, OperationView, SubgroupsView};
 use super::wording::{counted, duration, thousands, work};
@@ -27,6 +28,7 @@ struct Page<'a> {
     verdict: VerdictView<'a>,
     shown: Option<AuditView<'a>>,
     evidence: Option<EvidenceView>,
+    findings: Option<FindingsView<'a>>,
     charts: Vec<&'a str>,
     parts: Vec<&'static str>,
     figures: Vec<FigureRow>,
@@ -123,6 +125,7 @@ pub(crate) fn render(
             .evidence
             .as_ref()
             .map(|section| EvidenceView::of(section, evidence)),
+        findings: input.findings.as_ref().map(FindingsView::of),
         charts: charts
             .iter()
             .map(|picture| picture.inline.as_str())

@@ -11,7 +11,7 @@ pub(super) fn percent(figure: &Estimate) -> Cell {
     (figure.percent(1), figure.percent_ends(1))
 }
 
-fn number(figure: &Estimate) -> Cell {
+pub(super) fn number(figure: &Estimate) -> Cell {
     (format!("{figure:.3}"), figure.number_ends(3))
 }
 

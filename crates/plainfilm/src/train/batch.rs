@@ -112,6 +112,7 @@ mod tests {
             path: String::new(),
             location: Location::File(PathBuf::new()),
             label,
+            findings: Vec::new(),
             patient_id: String::new(),
             source: Some(source.to_owned()),
             view: None,

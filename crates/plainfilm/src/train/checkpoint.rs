@@ -37,8 +37,8 @@ pub struct HistoryRow {
 pub struct EpochSums {
     /// Films seen.
     pub films: usize,
-    /// Films right.
-    pub right: usize,
+    /// Films right; a film with findings counts the share of them that is.
+    pub right: f64,
     /// Sum of the batch losses, each times its films.
     pub loss: f64,
     /// Wall-clock seconds.
@@ -216,7 +216,7 @@ mod tests {
                 steps_done: 2,
                 sums: EpochSums {
                     films: 16,
-                    right: 9,
+                    right: 8.5,
                     loss: 11.25,
                     seconds: 1.5,
                 },

@@ -1,6 +1,7 @@
 //! Every film of a data set, decoded and resized once and then kept in memory.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rayon::prelude::*;
@@ -14,14 +15,14 @@ use crate::radiograph::{Limits, Plane, Preprocessing, Radiograph, decode};
 pub const CACHE_BYTES: usize = 1 << 30;
 
 /// A data set whose films have all been read once.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct LoadedFilms {
     /// The films that could be read; the others are in [`Dataset::set_aside`].
     pub dataset: Dataset,
     preprocessing: Preprocessing,
     limits: Limits,
-    planes: Vec<Option<Plane>>,
-    digests: Vec<[u8; 32]>,
+    planes: Arc<Vec<Option<Plane>>>,
+    digests: Arc<Vec<[u8; 32]>>,
 }
 
 /// Reads one film of a data set.
@@ -127,8 +128,17 @@ impl LoadedFilms {
             dataset,
             preprocessing: preprocessing.clone(),
             limits: *limits,
-            planes,
-            digests,
+            planes: Arc::new(planes),
+            digests: Arc::new(digests),
+        }
+    }
+
+    /// The same films with one finding as their label ([`Dataset::of_finding`]); pixels are shared.
+    #[must_use]
+    pub fn of_finding(&self, finding: usize) -> Self {
+        Self {
+            dataset: self.dataset.of_finding(finding),
+            ..self.clone()
         }
     }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::TrainError;
 use super::evidence;
+use super::findings::{self, FindingsFigures};
 use super::folds::{FoldSummary, Ungrouped};
 use super::learning::LearningPoint;
 use super::run_folder::RunFolder;
@@ -20,7 +21,7 @@ use crate::evaluate::{
     Subgroups, ThresholdRule, evaluate, positive_label, subgroups,
 };
 use crate::model::{NamedTensor, Network};
-use crate::report;
+use crate::report::{self, EvidenceSection};
 use crate::weights::StartingWeights;
 
 /// `metrics.json`: the figures of each part, and what they were computed on.
@@ -58,6 +59,10 @@ pub struct RunMetrics {
     /// The test films by sex, age, view and source.
     #[serde(default)]
     pub subgroups: Subgroups,
+    /// Each finding for itself and all together, where films may have any number of them; the other figures are
+    /// then of whether a film has any.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub findings: Option<FindingsFigures>,
     /// The same test films with the weights of the last epoch, as they are, where a recipe asks for both.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub last_epoch: Option<LastEpoch>,
@@ -103,8 +108,9 @@ pub(super) fn finish(
     trained: &Trained,
 ) -> Result<(RunMetrics, Vec<ScoredFilm>), TrainError> {
     let dataset = &trainer.films.dataset;
-    let labels = &dataset.labels;
-    let positive = positive_label(labels);
+    if !dataset.findings.is_empty() {
+        return findings::finish(trainer, trained);
+    }
     let network_of = |tensors: &[NamedTensor]| {
         Network::from_state_dict(&trainer.settings.network(), tensors, &trainer.device)
     };
@@ -118,15 +124,73 @@ pub(super) fn finish(
             .collect())
     };
     let network = network_of(&trained.tensors)?;
-    let validation = scored_by(&network, Part::Validation)?;
+    let last_test = match &trained.last {
+        Some(last) => Some(scored_by(&network_of(last)?, Part::Test)?),
+        None => None,
+    };
+    let Judged {
+        metrics,
+        test,
+        operation,
+    } = judge(
+        trainer,
+        trained,
+        &|part| scored_by(&network, part),
+        last_test,
+    )?;
+    let model = ModelFile {
+        header: header(
+            trainer.settings,
+            dataset,
+            trainer.split,
+            &metrics,
+            &operation,
+        ),
+        tensors: trained.tensors.clone(),
+    };
+    model.save(&trainer.folder.model_path(), Precision::F32)?;
+    // A fold's network is one of several, and the report that people read is of all of them.
+    let evidence = match trainer.settings.split.folds {
+        None => {
+            let tested = evidence::Tested {
+                split: trainer.split.clone(),
+                model,
+            };
+            evidence::look(trainer.films, trainer.settings, trainer.folder, &[tested])?
+        }
+        Some(_) => None,
+    };
+    write_report(trainer, trained, &metrics, &test, evidence)?;
+    Ok((metrics, test))
+}
+
+/// What a network does on the films of a split.
+pub(super) struct Judged {
+    pub metrics: RunMetrics,
+    /// Calibrated and called.
+    pub test: Vec<ScoredFilm>,
+    pub operation: Operation,
+}
+
+/// Chooses the operation on validation films and judges every part by it. `scored_by` gives the films of a
+/// part with the network's own probabilities, `last_test` are the test films by the last epoch's.
+pub(super) fn judge(
+    trainer: &Trainer<'_>,
+    trained: &Trained,
+    scored_by: &dyn Fn(Part) -> Result<Vec<ScoredFilm>, TrainError>,
+    last_test: Option<Vec<ScoredFilm>>,
+) -> Result<Judged, TrainError> {
+    let labels = &trainer.films.dataset.labels;
+    let positive = positive_label(labels);
+    let validation = scored_by(Part::Validation)?;
     let settings = &trainer.settings.operation;
     let operation = Operation::choose(settings, labels, positive, &validation);
     let scored = |part| -> Result<Vec<ScoredFilm>, TrainError> {
-        Ok(operation.apply(positive, &scored_by(&network, part)?))
+        Ok(operation.apply(positive, &scored_by(part)?))
     };
     let figures =
         |scored: &[ScoredFilm]| (!scored.is_empty()).then(|| evaluate(labels, positive, scored));
-    let uncalibrated = scored_by(&network, Part::Test)?;
+    let uncalibrated = scored_by(Part::Test)?;
     let test = operation.apply(positive, &uncalibrated);
     let test_figures = figures(&test);
     let before = (operation.calibration.method != CalibrationMethod::None)
@@ -141,10 +205,6 @@ pub(super) fn finish(
             settings.prevalence,
         )
     });
-    let last_test = match &trained.last {
-        Some(last) => figures(&scored_by(&network_of(last)?, Part::Test)?),
-        None => None,
-    };
     let mut learning_curve = trainer.curve.to_vec();
     if let Some(test) = test_figures.as_ref().filter(|_| !learning_curve.is_empty()) {
         learning_curve.push(LearningPoint::of(trainer.split, test));
@@ -163,48 +223,43 @@ pub(super) fn finish(
         operation: Some(operation.clone()),
         operation_on_test,
         subgroups: subgroups(labels, positive, &test),
-        last_epoch: last_test.map(|test| LastEpoch {
-            epoch: trained.progress.epochs_done,
-            test,
-        }),
+        findings: None,
+        last_epoch: last_test
+            .and_then(|test| figures(&test))
+            .map(|test| LastEpoch {
+                epoch: trained.progress.epochs_done,
+                test,
+            }),
         folds: None,
         ungrouped: None,
         notice: crate::NOT_A_MEDICAL_DEVICE.to_owned(),
     };
-    let model = ModelFile {
-        header: header(
-            trainer.settings,
-            dataset,
-            trainer.split,
-            &metrics,
-            &operation,
-        )?,
-        tensors: trained.tensors.clone(),
-    };
-    model.save(&trainer.folder.model_path(), Precision::F32)?;
+    Ok(Judged {
+        metrics,
+        test,
+        operation,
+    })
+}
+
+/// Writes the report, the test films and, last, the figures.
+pub(super) fn write_report(
+    trainer: &Trainer<'_>,
+    trained: &Trained,
+    metrics: &RunMetrics,
+    test: &[ScoredFilm],
+    evidence: Option<EvidenceSection>,
+) -> Result<(), TrainError> {
     let story = Story {
         films: trainer.films,
         audit: trainer.audit,
         settings: trainer.settings,
         split: trainer.split,
     };
-    // A fold's network is one of several, and the report that people read is of all of them.
-    let evidence = match trainer.settings.split.folds {
-        None => {
-            let tested = evidence::Tested {
-                split: trainer.split.clone(),
-                model,
-            };
-            evidence::look(trainer.films, trainer.settings, trainer.folder, &[tested])?
-        }
-        Some(_) => None,
-    };
     report::write(
         trainer.folder.root(),
-        &story.tell(Some(&trained.progress), &metrics, &test, evidence)?,
+        &story.tell(Some(&trained.progress), metrics, test, evidence)?,
     )?;
-    write_tables(trainer.folder, &metrics, &test)?;
-    Ok((metrics, test))
+    write_tables(trainer.folder, metrics, test)
 }
 
 /// The audit's verdict beside the accuracy that it is about, or that there was none.
@@ -250,13 +305,14 @@ pub(super) fn write_tables(
     folder.write("metrics.json", json.as_bytes())
 }
 
-fn header(
+/// What a model file says about its network.
+pub(super) fn header(
     settings: &TrainSettings,
     dataset: &Dataset,
     split: &Split,
     metrics: &RunMetrics,
     operation: &Operation,
-) -> Result<ModelHeader, TrainError> {
+) -> ModelHeader {
     let films_per_label: BTreeMap<String, u64> = dataset
         .labels
         .iter()
@@ -282,7 +338,7 @@ fn header(
         ..settings.clone()
     };
     let as_json = "settings and metrics hold only text and finite numbers";
-    Ok(ModelHeader {
+    ModelHeader {
         schema_version: SCHEMA_VERSION,
         plainfilm_version: env!("CARGO_PKG_VERSION").to_owned(),
         network: settings.network(),
@@ -295,6 +351,7 @@ fn header(
         },
         calibration_temperature: operation.calibration.temperature(),
         operation: Some(operation.clone()),
+        findings: Vec::new(),
         training: serde_json::to_value(training).expect(as_json),
         seed: settings.seed,
         dataset: DatasetRecord {
@@ -317,5 +374,5 @@ fn header(
                        mislead. Not for any decision about a patient."
             .to_owned(),
         not_a_medical_device: crate::NOT_A_MEDICAL_DEVICE.to_owned(),
-    })
+    }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::error::TrainError;
 use super::evidence::{self, Tested};
+use super::findings::{FindingsFigures, any_is_known};
 use super::finish::RunMetrics;
 use super::observer::TrainObserver;
 use super::run_folder::RunFolder;
@@ -15,7 +16,7 @@ use super::spread::{FoldFigures, Spread, figures_of, mean_and_deviation, spread}
 use super::story::Story;
 use super::{Run, finish};
 use crate::bundle::ModelFile;
-use crate::dataset::{Part, Split, SplitMethod};
+use crate::dataset::{Dataset, Part, Split, SplitMethod};
 use crate::evaluate::{
     PartMetrics, ScoredFilm, evaluate, positive_label, read_predictions, subgroups,
 };
@@ -293,6 +294,7 @@ pub(super) fn finished(run: &Run<'_>, split: &Split, fold: &RunFolder) -> Option
     split
         .indices(Part::Test)
         .into_iter()
+        .filter(|&index| any_is_known(&dataset.films[index].findings))
         .map(|index| {
             let film = &dataset.films[index];
             let read = by_path.remove(&film.path)?;
@@ -422,6 +424,7 @@ fn write(
         operation: None,
         operation_on_test: Some(judged),
         subgroups: subgroups(labels, positive_label(labels), &main.films),
+        findings: findings(dataset, folder, &main.folds)?,
         last_epoch: None,
         learning_curve: Vec::new(),
         folds: Some(main.summary.clone()),
@@ -460,12 +463,33 @@ fn write(
     Ok((metrics, main.summary))
 }
 
+/// The findings' figures over the test films of all folds; none where a film has one label.
+fn findings(
+    dataset: &Dataset,
+    folder: &RunFolder,
+    folds: &[(String, Split)],
+) -> Result<Option<FindingsFigures>, TrainError> {
+    if dataset.findings.is_empty() {
+        return Ok(None);
+    }
+    let mut films = vec![];
+    for (fold, _) in folds {
+        films.extend(folder.inside(fold).read_findings(dataset)?);
+    }
+    films.sort_by(|a, b| a.path.cmp(&b.path));
+    folder.write_findings(&dataset.findings, &films)?;
+    Ok(FindingsFigures::of(&dataset.findings, &films, None))
+}
+
 /// Where the folds' networks look, each on test films of its own.
 fn look(
     run: &Run<'_>,
     folder: &RunFolder,
     folds: Vec<(String, Split)>,
 ) -> Result<Option<EvidenceSection>, TrainError> {
+    if !run.films.dataset.findings.is_empty() {
+        return Ok(None);
+    }
     let mut networks = vec![];
     for (fold, split) in folds {
         let file = folder.inside(&fold).model_path();

@@ -132,7 +132,7 @@ impl BatchProgress {
             step,
             steps,
             loss: sums.loss / films,
-            accuracy: sums.right as f64 / films,
+            accuracy: sums.right / films,
             films_per_second,
             seconds_left: films_left as f64 / films_per_second.max(1e-9),
         }

@@ -1,5 +1,6 @@
 //! The files of a run and where they are.
 
+use std::collections::HashMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -8,8 +9,8 @@ use super::error::TrainError;
 use super::settings::TrainSettings;
 use crate::audit::Audit;
 use crate::bundle::{atomic_write, is_unfinished};
-use crate::dataset::SetAside;
-use crate::evaluate::ScoredFilm;
+use crate::dataset::{Dataset, Film, Presence, SEPARATOR, SetAside};
+use crate::evaluate::{FindingsFilm, ScoredFilm};
 
 /// `runs/<time>-<name>/`.
 #[derive(Debug, Clone)]
@@ -210,6 +211,92 @@ impl RunFolder {
             row
         });
         self.write("predictions.csv", &csv_bytes(header, rows))
+    }
+
+    /// Writes `findings.csv`: `path,findings,unknown,called`, each a list with [`SEPARATOR`], then one probability
+    /// column per finding.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not allow it.
+    pub fn write_findings(
+        &self,
+        findings: &[String],
+        films: &[FindingsFilm],
+    ) -> Result<(), TrainError> {
+        let header = ["path", "findings", "unknown", "called"]
+            .into_iter()
+            .chain(findings.iter().map(String::as_str));
+        let rows = films.iter().map(|film| {
+            let list = |keep: &dyn Fn(usize) -> bool| -> String {
+                let names = findings.iter().enumerate();
+                let names = names.filter_map(|(index, name)| keep(index).then_some(name.as_str()));
+                names.collect::<Vec<_>>().join(&SEPARATOR.to_string())
+            };
+            let mut row = vec![
+                film.path.clone(),
+                list(&|finding| film.presence[finding] == Presence::Present),
+                list(&|finding| film.presence[finding] == Presence::Unknown),
+                list(&|finding| film.called[finding]),
+            ];
+            row.extend(film.probabilities.iter().copied().map(exact));
+            row
+        });
+        self.write("findings.csv", &csv_bytes(header, rows))
+    }
+
+    /// Reads [`Self::write_findings`]' file back, with patients and truth from the data set.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, or is of other films or findings.
+    pub(super) fn read_findings(&self, dataset: &Dataset) -> Result<Vec<FindingsFilm>, TrainError> {
+        let path = self.root.join("findings.csv");
+        let corrupt = |problem: String| TrainError::Corrupt {
+            path: path.clone(),
+            problem,
+        };
+        let by_path: HashMap<&str, &Film> = dataset
+            .films
+            .iter()
+            .map(|film| (film.path.as_str(), film))
+            .collect();
+        let mut reader =
+            csv::Reader::from_path(&path).map_err(|error| corrupt(error.to_string()))?;
+        let header = reader
+            .headers()
+            .map_err(|error| corrupt(error.to_string()))?;
+        if header.iter().skip(4).ne(dataset.findings.iter()) {
+            return Err(corrupt(format!(
+                "expected a column for each of {}",
+                dataset.findings.join(", ")
+            )));
+        }
+        reader
+            .records()
+            .map(|record| {
+                let record = record.map_err(|error| corrupt(error.to_string()))?;
+                let film = by_path
+                    .get(&record[0])
+                    .ok_or_else(|| corrupt(format!("{} is no film of the data set", &record[0])))?;
+                let called: Vec<&str> = record[3].split(SEPARATOR).collect();
+                let probabilities = record.iter().skip(4).map(|text| {
+                    let number = text.parse::<f64>();
+                    number.map_err(|_| corrupt(format!("expected a probability, found {text:?}")))
+                });
+                Ok(FindingsFilm {
+                    path: film.path.clone(),
+                    patient: film.patient_id.clone(),
+                    presence: film.findings.clone(),
+                    called: dataset
+                        .findings
+                        .iter()
+                        .map(|name| called.contains(&name.as_str()))
+                        .collect(),
+                    probabilities: probabilities.collect::<Result<_, _>>()?,
+                })
+            })
+            .collect()
     }
 
     /// Writes `set_aside.csv`: `path,reason`.

@@ -25,6 +25,9 @@ pub struct TrainSettings {
     pub data: PathBuf,
     /// Labels in the order of the network's outputs.
     pub labels: Vec<String>,
+    /// Whether a film may have any number of them, each for itself; the data set says so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub findings: bool,
     /// Regular expression with one group that finds the patient in a file name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patient_pattern: Option<String>,
@@ -272,6 +275,11 @@ pub struct TrainDefaults {
 }
 
 impl TrainSettings {
+    /// Whether every question to the network is one of yes or no.
+    fn has_two_answers(&self) -> bool {
+        self.findings || self.labels.len() <= 2
+    }
+
     /// Settings that suit a network on a small set of films. Labels are empty: the data set knows
     /// them.
     #[must_use]
@@ -294,6 +302,7 @@ impl TrainSettings {
         let base = Self {
             data: given.data,
             labels: Vec::new(),
+            findings: false,
             patient_pattern: None,
             model,
             freeze: model.default_freeze(),
@@ -494,13 +503,13 @@ impl TrainSettings {
             ),
             (
                 "threshold",
-                self.labels.len() <= 2 || self.operation.threshold == ThresholdRule::default(),
+                self.has_two_answers() || self.operation.threshold == ThresholdRule::default(),
                 "left out with more than two labels: the most probable one is the answer",
                 self.operation.threshold.to_string(),
             ),
             (
                 "calibration",
-                self.labels.len() <= 2 || self.operation.calibration != CalibrationMethod::Platt,
+                self.has_two_answers() || self.operation.calibration != CalibrationMethod::Platt,
                 "none or temperature with more than two labels",
                 self.operation.calibration.to_string(),
             ),

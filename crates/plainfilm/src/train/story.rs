@@ -58,7 +58,10 @@ impl Story<'_> {
             title: format!(
                 "{}: {}",
                 settings.model.title(),
-                dataset.labels.join(" vs ")
+                match dataset.findings.len() {
+                    0 => dataset.labels.join(" vs "),
+                    count => format!("{count} findings"),
+                }
             ),
             labels: dataset.labels.clone(),
             positive: positive_label(&dataset.labels),
@@ -91,6 +94,7 @@ impl Story<'_> {
                 Some(dataset),
             ),
             evidence,
+            findings: metrics.findings.clone(),
             history,
         })
     }

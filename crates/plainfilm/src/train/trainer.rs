@@ -14,15 +14,16 @@ use super::error::TrainError;
 use super::features::{Features, FilmView};
 use super::films::LoadedFilms;
 use super::learning::LearningPoint;
-use super::loss::CrossEntropy;
+use super::loss::{CrossEntropy, FindingsLoss};
 use super::observer::{BatchProgress, TrainObserver};
 use super::run_folder::RunFolder;
 use super::schedule::Position;
-use super::settings::{Selection, TrainSettings};
+use super::settings::{Balance, Selection, TrainSettings};
 use super::starting_network;
 use crate::audit::Audit;
-use crate::dataset::{Part, Split};
+use crate::dataset::{Part, Presence, Split};
 use crate::model::{NamedTensor, Network, state_dict};
+use crate::predict::Link;
 use crate::{predict, seed};
 
 /// How often a checkpoint is written within an epoch.
@@ -55,6 +56,30 @@ pub(super) struct Trained {
     /// Weights of the last epoch, where both are asked for.
     pub last: Option<Vec<NamedTensor>>,
     pub progress: Progress,
+}
+
+/// What is minimised.
+enum Loss {
+    Labels(CrossEntropy),
+    Findings(FindingsLoss),
+}
+
+/// Whether an answer is right; none where the truth is not known.
+fn agrees(called: bool, truth: Presence) -> Option<bool> {
+    match truth {
+        Presence::Unknown => None,
+        truth => Some(called == (truth == Presence::Present)),
+    }
+}
+
+/// The share that is true; 0 of none.
+fn share(answers: impl Iterator<Item = bool>) -> f64 {
+    let (mut count, mut right) = (0_usize, 0_usize);
+    for answer in answers {
+        count += 1;
+        right += usize::from(answer);
+    }
+    right as f64 / count.max(1) as f64
 }
 
 /// The moving parts: everything a checkpoint saves.
@@ -181,13 +206,7 @@ impl Trainer<'_> {
         let epoch = state.progress.epochs_done;
         let films = &self.films.dataset.films;
         let train = self.split.indices(Part::Train);
-        let labels: Vec<usize> = train.iter().map(|&film| films[film].label).collect();
-        let loss = CrossEntropy {
-            label_smoothing: settings.label_smoothing,
-            class_weights: settings
-                .balance
-                .class_weights(settings.labels.len(), &labels),
-        };
+        let loss = self.loss(&train);
         let order = batch::epoch_order(films, &train, settings.balance, settings.seed, epoch);
         let batches: Vec<&[usize]> = order.chunks(settings.batch).collect();
         let losses: Vec<f64> = state
@@ -247,7 +266,7 @@ impl Trainer<'_> {
     fn step(
         &self,
         state: &mut State,
-        loss: &CrossEntropy,
+        loss: &Loss,
         batch: &[usize],
         rate: f64,
     ) -> Result<(), TrainError> {
@@ -258,7 +277,6 @@ impl Trainer<'_> {
         // A key for this step alone, so that a resumed run drops what the uninterrupted one does.
         let key = seed::derive(settings.seed, "dropout", &[epoch as u64, step as u64]);
         state.network.seed_dropout(key);
-        let truth: Vec<usize> = batch.iter().map(|&film| films[film].label).collect();
         let logits = match self.features {
             None => {
                 let draws = |position: usize| {
@@ -279,8 +297,14 @@ impl Trainer<'_> {
                 state.network.forward_from(maps, features.layers())
             }
         };
-        let guessed: Vec<i64> = logits.clone().argmax(1).into_data().iter::<i64>().collect();
-        let value = loss.forward(logits, &truth, &device);
+        let right = self.share_right(&logits, batch);
+        let value = match loss {
+            Loss::Labels(loss) => {
+                let truth: Vec<usize> = batch.iter().map(|&film| films[film].label).collect();
+                loss.forward(logits, &truth, &device)
+            }
+            Loss::Findings(loss) => loss.forward(logits, &self.presence(batch), &device),
+        };
         let number: f32 = value.clone().into_scalar();
         if !number.is_finite() {
             let names: Vec<&str> = batch
@@ -300,11 +324,7 @@ impl Trainer<'_> {
         let sums = &mut state.progress.sums;
         sums.films += batch.len();
         sums.loss += f64::from(number) * batch.len() as f64;
-        sums.right += guessed
-            .iter()
-            .zip(&truth)
-            .filter(|&(&g, &t)| g == t as i64)
-            .count();
+        sums.right += right;
         state.progress.steps_done += 1;
         Ok(())
     }
@@ -320,22 +340,8 @@ impl Trainer<'_> {
         let (mut validation_loss, mut validation_accuracy) = (None, None);
         if !validation.is_empty() {
             let scored = self.score(&network, &validation)?;
-            let mean = |sum: f64| Some(sum / validation.len() as f64);
-            let truth = |film: usize| self.films.dataset.films[film].label;
-            validation_loss = mean(
-                validation
-                    .iter()
-                    .zip(&scored)
-                    .map(|(&film, p)| -p[truth(film)].max(f64::MIN_POSITIVE).ln())
-                    .sum(),
-            );
-            validation_accuracy = mean(
-                validation
-                    .iter()
-                    .zip(&scored)
-                    .filter(|&(&film, p)| predict::decide(p, 0, 0.5) == truth(film))
-                    .count() as f64,
-            );
+            let (loss, right) = self.judge(&validation, &scored);
+            (validation_loss, validation_accuracy) = (Some(loss), Some(right));
         }
         let progress = &mut state.progress;
         let epoch = progress.epochs_done + 1;
@@ -361,7 +367,7 @@ impl Trainer<'_> {
         let row = HistoryRow {
             epoch,
             train_loss: progress.sums.loss / films,
-            train_accuracy: progress.sums.right as f64 / films,
+            train_accuracy: progress.sums.right / films,
             validation_loss,
             validation_accuracy,
             learning_rate: rate,
@@ -382,7 +388,7 @@ impl Trainer<'_> {
                 let views: Vec<FilmView> = indices.iter().map(|&film| (film, 0)).collect();
                 let maps = features.tensor(&views, &self.device)?;
                 let logits = network.forward_from(maps, features.layers());
-                scored.extend(predict::of_logits(logits, 1.0));
+                scored.extend(predict::of_logits(logits, self.link()));
             }
             return Ok(scored);
         }
@@ -392,11 +398,109 @@ impl Trainer<'_> {
                 network,
                 pixels,
                 self.shape_of(indices.len()),
-                1.0,
+                self.link(),
                 &self.device,
             ));
         }
         Ok(scored)
+    }
+
+    /// Whether films have findings, of which each is judged for itself.
+    fn has_findings(&self) -> bool {
+        !self.films.dataset.findings.is_empty()
+    }
+
+    fn link(&self) -> Link {
+        match self.has_findings() {
+            true => Link::Sigmoid,
+            false => Link::Softmax(1.0),
+        }
+    }
+
+    /// What is known of the findings of films.
+    fn presence(&self, films: &[usize]) -> Vec<&[Presence]> {
+        let film = |&film: &usize| self.films.dataset.films[film].findings.as_slice();
+        films.iter().map(film).collect()
+    }
+
+    /// The loss, weighted by what the training films show.
+    fn loss(&self, train: &[usize]) -> Loss {
+        let settings = self.settings;
+        if self.has_findings() {
+            return Loss::Findings(FindingsLoss::new(
+                self.films.dataset.findings.len(),
+                settings.label_smoothing,
+                settings.balance == Balance::ClassWeights,
+                &self.presence(train),
+            ));
+        }
+        let films = &self.films.dataset.films;
+        let labels: Vec<usize> = train.iter().map(|&film| films[film].label).collect();
+        Loss::Labels(CrossEntropy {
+            label_smoothing: settings.label_smoothing,
+            class_weights: settings
+                .balance
+                .class_weights(settings.labels.len(), &labels),
+        })
+    }
+
+    /// How many films of a batch are right; of a film with findings, the share of those known.
+    fn share_right(&self, logits: &Tensor<2>, batch: &[usize]) -> f64 {
+        let films = &self.films.dataset.films;
+        if self.has_findings() {
+            let findings = logits.dims()[1];
+            let above: Vec<bool> = logits
+                .clone()
+                .greater_elem(0.0)
+                .into_data()
+                .iter::<bool>()
+                .collect();
+            let right = |(row, presence): (&[bool], &[Presence])| {
+                let answers = row.iter().zip(presence);
+                share(answers.filter_map(|(&called, &truth)| agrees(called, truth)))
+            };
+            let rows = above.chunks_exact(findings);
+            return rows.zip(self.presence(batch)).map(right).sum();
+        }
+        let guessed = logits.clone().argmax(1).into_data();
+        let right = guessed
+            .iter::<i64>()
+            .zip(batch)
+            .filter(|&(guess, &film)| guess == films[film].label as i64);
+        right.count() as f64
+    }
+
+    /// Mean loss and share of right answers of scored films, at probabilities of 0.5.
+    fn judge(&self, films: &[usize], scored: &[Vec<f64>]) -> (f64, f64) {
+        let count = films.len() as f64;
+        let cost = |probability: f64, least: f64| -probability.max(least).ln();
+        if self.has_findings() {
+            let known: Vec<(f64, bool)> = self
+                .presence(films)
+                .into_iter()
+                .zip(scored)
+                .flat_map(|(film, row)| film.iter().zip(row))
+                .filter_map(|(&truth, &p)| {
+                    let right = agrees(p > 0.5, truth)?;
+                    let of_truth = if truth == Presence::Present {
+                        p
+                    } else {
+                        1.0 - p
+                    };
+                    Some((cost(of_truth, f64::EPSILON), right))
+                })
+                .collect();
+            let count = known.len().max(1) as f64;
+            let loss = known.iter().map(|(cost, _)| cost).sum::<f64>() / count;
+            return (loss, share(known.into_iter().map(|(_, right)| right)));
+        }
+        let truth = |film: usize| self.films.dataset.films[film].label;
+        let pairs = || films.iter().zip(scored);
+        let loss: f64 = pairs()
+            .map(|(&film, p)| cost(p[truth(film)], f64::MIN_POSITIVE))
+            .sum();
+        let right = pairs().filter(|&(&film, p)| predict::decide(p, 0, 0.5) == truth(film));
+        (loss / count, right.count() as f64 / count)
     }
 
     fn shape_of(&self, films: usize) -> [usize; 4] {

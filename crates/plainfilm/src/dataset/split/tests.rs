@@ -20,6 +20,7 @@ fn dataset(films: &[(usize, usize)]) -> Dataset {
             path: format!("{index:05}.png"),
             location: Location::File(PathBuf::new()),
             label: *label,
+            findings: Vec::new(),
             patient_id: format!("patient-{patient}"),
             source: None,
             view: None,
@@ -32,6 +33,7 @@ fn dataset(films: &[(usize, usize)]) -> Dataset {
     Dataset {
         origin: PathBuf::from("films"),
         labels: (0..labels).map(|label| format!("label-{label}")).collect(),
+        findings: Vec::new(),
         films,
         set_aside: Vec::new(),
         ignored: Vec::new(),
