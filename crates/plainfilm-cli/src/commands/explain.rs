@@ -436,6 +436,8 @@ fn tables(methods: &[Method], output: &Output<'_>) -> String {
                         label.clone(),
                         probabilities
                             .of(label)
+                            // Several findings, or none, have no probability together.
+                            .or_else(|| probabilities.of(&maps.explained_label))
                             .map_or(String::new(), |p| format!("{p:.3}")),
                         maps.explained_label.clone(),
                         area.map_or("not found".to_owned(), |area| {

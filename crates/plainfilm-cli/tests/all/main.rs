@@ -3,6 +3,7 @@
 mod auditing;
 mod explaining;
 mod features;
+mod findings;
 mod folds;
 mod predicting;
 mod program;

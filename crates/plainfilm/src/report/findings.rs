@@ -24,8 +24,8 @@ pub(super) struct FindingRow<'a> {
     pub known: usize,
     pub present: usize,
     pub threshold: String,
-    /// AUROC, AUPRC, sensitivity, specificity, precision, F1.
-    pub figures: [Cell; 6],
+    /// AUROC, AUPRC, sensitivity, specificity, F1.
+    pub figures: [Cell; 5],
 }
 
 impl<'a> FindingsView<'a> {
@@ -86,7 +86,6 @@ fn row(finding: &FindingFigures) -> FindingRow<'_> {
             number(&finding.auprc),
             percent(&finding.sensitivity),
             percent(&finding.specificity),
-            percent(&finding.precision),
             percent(&finding.f1),
         ],
     }

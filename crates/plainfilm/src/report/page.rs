@@ -97,7 +97,11 @@ pub(crate) fn render(
         disclaimer: NOT_A_MEDICAL_DEVICE,
         style: include_str!("../../templates/report.css"),
         heading: format!(
-            "On {} from {}",
+            "{} {} from {}",
+            match input.findings {
+                None => "On",
+                Some(_) => "Does a film show any finding? On",
+            },
             counted(test.map_or(0, |metrics| metrics.n), "test film"),
             counted(input.data.patients[2], "patient")
         ),

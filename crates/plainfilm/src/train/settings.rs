@@ -496,6 +496,12 @@ impl TrainSettings {
                 format!("{:?}", self.operation.prevalence.unwrap_or(0.0)),
             ),
             (
+                "labels",
+                !(self.findings && self.labels.len() == 1),
+                "at least two findings; one alone is a data set of two labels, with it and without",
+                self.labels.join(", "),
+            ),
+            (
                 "not-sure",
                 (0.0..1.0).contains(&self.operation.not_sure),
                 "at least 0 and below 1",

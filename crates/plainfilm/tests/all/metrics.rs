@@ -1,9 +1,11 @@
 //! Figures of merit against scikit-learn (`reference/metrics`).
 
+use plainfilm::dataset::Presence;
 use plainfilm::evaluate::{
-    Calibration, CalibrationMethod, Estimate, PointFigures, ScoredFilm, ThresholdRule,
-    auroc_difference, auroc_interval, bca, brier_parts, choose_threshold, classification_report,
-    evaluate, holm, mcnemar, precision_recall_curve, roc_curve,
+    Calibration, CalibrationMethod, Estimate, FindingsFilm, PointFigures, ScoredFilm,
+    ThresholdRule, auroc_difference, auroc_interval, average_findings, bca, brier_parts,
+    choose_threshold, classification_report, evaluate, holm, mcnemar, precision_recall_curve,
+    roc_curve,
 };
 use serde_json::Value;
 
@@ -223,6 +225,42 @@ fn delongs_intervals_and_test_equal_procs() {
                 (found - expected).abs() < 1e-6,
                 "{name}: {found}, pROC {expected}"
             );
+        }
+    }
+}
+
+#[test]
+fn averages_over_findings_equal_scikit_learns() {
+    let file = reference_output("metrics").join("findings.json");
+    let text = std::fs::read_to_string(file).expect("the reference output is committed");
+    let cases: Vec<Value> = serde_json::from_str(&text).expect("the reference output is JSON");
+    assert_eq!(cases.len(), 5);
+    for (index, case) in cases.iter().enumerate() {
+        let rows = case["presence"].as_array().unwrap();
+        let films: Vec<FindingsFilm> = rows
+            .iter()
+            .zip(case["probabilities"].as_array().unwrap())
+            .enumerate()
+            .map(|(film, (presence, probabilities))| {
+                let probabilities = numbers(probabilities);
+                let presence = numbers(presence).into_iter().map(|code| match code {
+                    1.0 => Presence::Present,
+                    0.0 => Presence::Absent,
+                    _ => Presence::Unknown,
+                });
+                FindingsFilm {
+                    path: film.to_string(),
+                    patient: film.to_string(),
+                    presence: presence.collect(),
+                    called: probabilities.iter().map(|&p| p >= 0.5).collect(),
+                    probabilities,
+                }
+            })
+            .collect();
+        let found = serde_json::to_value(average_findings(&films)).unwrap();
+        for (name, expected) in case["expected"].as_object().unwrap() {
+            let found = found[name]["value"].as_f64();
+            assert_close(found, expected.as_f64(), &format!("case {index}, {name}"));
         }
     }
 }

@@ -56,6 +56,21 @@ fn dash(index: usize) -> &'static str {
     ["", "7 4", "2 3", "9 3 2 3", "12 5", "4 2"][(index + index / SERIES) % 6]
 }
 
+/// How high a line through these places is here and there from `first` to `last`.
+fn heights_between(places: &[(f64, f64)], first: f64, last: f64) -> Vec<f64> {
+    const STEPS: usize = 12;
+    let at = |x: f64| {
+        let pair = places
+            .windows(2)
+            .find(|pair| pair[0].0 <= x && x <= pair[1].0)?;
+        let share = (x - pair[0].0) / (pair[1].0 - pair[0].0).max(f64::MIN_POSITIVE);
+        Some(pair[0].1 + share * (pair[1].1 - pair[0].1))
+    };
+    (0..=STEPS)
+        .filter_map(|step| at(first + (last - first) * step as f64 / STEPS as f64))
+        .collect()
+}
+
 impl Chart {
     pub(crate) fn draw(&self, theme: Theme) -> String {
         let legend = self.legend_rows();
@@ -118,13 +133,26 @@ impl Chart {
         if let Some((value, name)) = &self.mark {
             let x = across(*value);
             canvas.line(&[(x, top), (x, bottom)], Ink::Text, 1.2, "3 3");
-            // The name stands on the side that has room.
-            let (x, anchor) = if x > middle {
-                (x - 6.0, Anchor::End)
+            // The name stands on the side that has room, and at the end that the lines leave free.
+            let (x, anchor, side) = if x > middle {
+                (x - 6.0, Anchor::End, -1.0)
             } else {
-                (x + 6.0, Anchor::Start)
+                (x + 6.0, Anchor::Start, 1.0)
             };
-            canvas.text((x, bottom - 8.0), TEXT, Ink::Text, anchor, name);
+            let far = x + side * 0.6 * TEXT * name.chars().count() as f64;
+            let (first, last) = (x.min(far), x.max(far));
+            let heights = self.series.iter().flat_map(|series| {
+                let places = series.points.iter().map(|&(x, y)| (across(x), up(y)));
+                heights_between(&places.collect::<Vec<_>>(), first, last)
+            });
+            let (highest, lowest) = heights.fold((bottom, top), |(highest, lowest), height| {
+                (height.min(highest), height.max(lowest))
+            });
+            let y = match bottom - lowest >= highest - top {
+                true => bottom - 8.0,
+                false => top + 14.0,
+            };
+            canvas.text((x, y), TEXT, Ink::Text, anchor, name);
         }
         // Areas lie below all lines.
         for (index, series) in self.series.iter().enumerate() {
@@ -248,5 +276,29 @@ mod tests {
         );
         let rows = chart.legend_rows();
         assert_eq!(rows.iter().map(Vec::len).collect::<Vec<_>>(), [1, 2]);
+    }
+
+    #[test]
+    fn a_mark_is_named_where_no_line_is() {
+        let height_of_name = |line: f64| {
+            let series = Series::line("loss", vec![(1.0, line), (3.0, line)]);
+            let svg = chart(vec![series]).draw(Theme::Paper);
+            let name = svg.split("<text").find(|text| text.contains(">kept<"));
+            let after = name
+                .expect("it is named")
+                .split_once(" y=\"")
+                .expect("a place")
+                .1;
+            after
+                .split_once('"')
+                .expect("a number")
+                .0
+                .parse::<f64>()
+                .expect("a number")
+        };
+        assert!(
+            height_of_name(0.05) < height_of_name(0.95),
+            "above a low line, below a high one"
+        );
     }
 }
