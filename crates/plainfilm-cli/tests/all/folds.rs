@@ -259,3 +259,55 @@ fn a_chosen_threshold_and_calibration_go_with_the_model() {
         assert_eq!(line["label"].is_null(), line["reason"] == "not sure");
     }
 }
+
+#[test]
+fn folds_trained_at_once_are_those_trained_one_by_one() {
+    let scratch = Scratch::with_films(40);
+    let films = scratch.path("films");
+    let more = |threads| {
+        [
+            "--folds",
+            "3",
+            "--epochs",
+            "2",
+            "--freeze",
+            "stage3",
+            "--views",
+            "2",
+            "--cache-size",
+            "0",
+            "--tensorboard",
+            "--threads",
+            threads,
+        ]
+    };
+    let [(one, alone), (both, together)] = ["1", "2"].map(|threads| {
+        let run = scratch.path(&format!("threads-{threads}"));
+        let output = train(&films, &run, &more(threads));
+        assert_code(&output, 0);
+        (run, stderr(&output))
+    });
+    assert!(together.contains("2 folds at once"), "{together}");
+    assert!(!alone.contains("at once"), "{alone}");
+    // What is told comes in the order of the folds, whichever ended first.
+    let order = |text: &str| -> Vec<String> {
+        let lines = text.lines().filter(|line| line.contains(" of 3)"));
+        lines.map(str::to_owned).collect()
+    };
+    assert_eq!(order(&alone), order(&together));
+    assert_eq!(order(&together).len(), 3);
+    for name in ["metrics.json", "predictions.csv", "split.csv"] {
+        let [one, other] = [&one, &both].map(|run| std::fs::read(run.join(name)).unwrap());
+        assert!(one == other, "{name} differs");
+    }
+    for fold in ["fold-1", "fold-2", "fold-3"] {
+        let [one, other] = [&one, &both].map(|run| {
+            let model = plainfilm::bundle::ModelFile::load(
+                &run.join(fold).join("model.plainfilm.safetensors"),
+            );
+            model.unwrap().tensors
+        });
+        assert!(one == other, "{fold} differs");
+        assert!(both.join("tensorboard").join(fold).is_dir());
+    }
+}

@@ -132,3 +132,77 @@ impl Dataset {
         Ok(self)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Presence::{Absent, Present, Unknown};
+
+    /// A data set of empty files with this manifest.
+    fn open(manifest: &str) -> Dataset {
+        let folder = tempfile::tempdir().unwrap();
+        for film in ["a.png", "b.png", "c.png", "d.png"] {
+            std::fs::write(folder.path().join(film), film).unwrap();
+        }
+        std::fs::write(folder.path().join("manifest.csv"), manifest).unwrap();
+        Dataset::open(folder.path(), &Default::default()).unwrap()
+    }
+
+    fn presence(dataset: &Dataset) -> Vec<&[Presence]> {
+        let films = dataset.films.iter();
+        films.map(|film| film.findings.as_slice()).collect()
+    }
+
+    const SEVERAL: &str = "path,label,unknown,patient_id\na.png,Mass|Nodule,,1\nb.png,No Finding,Nodule,2\n\
+                           c.png,Nodule,,3\n";
+
+    #[test]
+    fn a_models_findings_are_unknown_where_the_data_do_not_tell() {
+        let names = ["Nodule", "Effusion", "Mass"].map(str::to_owned);
+        let several = open(SEVERAL)
+            .with_findings(&names, &BTreeMap::new())
+            .unwrap();
+        let expected: [&[Presence]; 3] = [
+            &[Present, Unknown, Present],
+            &[Unknown, Unknown, Absent],
+            &[Present, Unknown, Absent],
+        ];
+        assert_eq!(presence(&several), expected);
+        assert_eq!(several.findings, names);
+        let labels: Vec<usize> = several.films.iter().map(|film| film.label).collect();
+        assert_eq!(labels, [0, 1, 0]);
+
+        // One label a film: what it has is known, and what films with nothing have not.
+        let one = "path,label,patient_id\na.png,mass,1\nb.png,normal,2\nc.png,Fracture,3\n";
+        let renames = BTreeMap::from([("mass".to_owned(), "Mass".to_owned())]);
+        let one = open(one).with_findings(&names, &renames).unwrap();
+        let expected: [&[Presence]; 2] = [&[Unknown, Unknown, Present], &[Absent; 3]];
+        assert_eq!(presence(&one), expected);
+        assert_eq!(one.set_aside.len(), 1);
+        assert!(
+            one.set_aside[0]
+                .reason
+                .contains("nothing is known of any of the model's findings"),
+            "{:?}",
+            one.set_aside
+        );
+        let other = ["Hernia".to_owned()];
+        let error = open(SEVERAL)
+            .with_findings(&other, &BTreeMap::new())
+            .unwrap_err();
+        assert!(
+            matches!(error, DatasetError::NoSharedLabel { .. }),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn one_finding_alone_is_a_question_of_two_labels() {
+        let several = open(SEVERAL);
+        let nodule = several.of_finding(1);
+        assert_eq!(nodule.labels, ["Nodule", "no Nodule"]);
+        let labels: Vec<usize> = nodule.films.iter().map(|film| film.label).collect();
+        assert_eq!(labels, [0, 1, 0]);
+        assert!(nodule.findings.is_empty());
+    }
+}

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::at_once;
 use super::error::TrainError;
 use super::evidence::{self, Tested};
 use super::findings::{FindingsFigures, any_is_known};
@@ -121,6 +122,10 @@ impl Job {
     pub fn split(&self) -> &Split {
         &self.split
     }
+
+    pub fn folder(&self) -> &str {
+        &self.folder
+    }
 }
 
 /// The folders of all trainings that the settings ask for, in order: what a merge looks for.
@@ -210,27 +215,7 @@ pub(super) fn train(
             found: format!("{shard} of {} folds", jobs.len()),
         });
     }
-    let mut done = Vec::with_capacity(own.len());
-    for (index, job) in own.iter().enumerate() {
-        let fold = folder.inside(&job.folder);
-        let scored = match finished(run, &job.split, &fold) {
-            Some(scored) => {
-                observer.notice(&format!("{} is finished", job.folder));
-                scored
-            }
-            None => {
-                observer.notice(&format!(
-                    "{} ({} of {})",
-                    job.folder.replace('-', " "),
-                    index + 1,
-                    own.len()
-                ));
-                observer.fold(&job.folder);
-                train_fold(run, job, &fold, observer)?
-            }
-        };
-        done.push((*job, scored));
-    }
+    let done = at_once::train(run, &own, folder, observer)?;
     let main = together(run, done.iter().filter(|(job, _)| !job.beside));
     let beside = together(run, done.iter().filter(|(job, _)| job.beside));
     // A shard may have no fold of the split that was asked for.
@@ -254,7 +239,8 @@ struct Together {
     folds: Vec<(String, Split)>,
 }
 
-fn train_fold(
+/// Trains a fold to its end and returns its scored test films.
+pub(super) fn train_fold(
     run: &Run<'_>,
     job: &Job,
     fold: &RunFolder,

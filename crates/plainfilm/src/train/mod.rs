@@ -4,6 +4,7 @@
 //! function of the seed and of what it is for, and the checkpoint holds all the rest, so a run that
 //! was killed at any moment ends with the bytes of one that was not.
 
+mod at_once;
 pub mod augment;
 mod average;
 mod batch;
