@@ -410,10 +410,7 @@ pub fn print_set_aside(set_aside: &[SetAside], printer: &Printer) {
 
 /// Findings, of which a film may have any number, for stdout.
 pub fn findings_text(figures: &FindingsFigures) -> String {
-    let with_ends = |figure: &Estimate| match figure.number_ends(3) {
-        ends if ends.is_empty() => format!("{figure:.3}"),
-        ends => format!("{figure:.3} ({ends})"),
-    };
+    let with_ends = |figure: &Estimate| figure.number_with_ends(3);
     let columns = [
         ("finding", Align::Left),
         ("films", Align::Right),

@@ -73,6 +73,9 @@ fn each_finding_is_learned_judged_and_served_for_itself() {
         assert!(report.contains(expected), "{expected}");
     }
 
+    let card = std::fs::read_to_string(run.join("MODEL_CARD.md")).unwrap();
+    assert!(card.contains("| Grey film | "), "{card}");
+
     // What `evaluate` and `predict` say is what the run said.
     let evaluated = plainfilm(&["evaluate", text(&run), text(&films), "--format", "json"]);
     assert_code(&evaluated, 0);

@@ -67,6 +67,14 @@ impl Estimate {
         })
     }
 
+    /// The figure with its interval where there is one, such as `0.970 (0.951 to 0.990)`.
+    pub fn number_with_ends(&self, decimals: usize) -> String {
+        match self.number_ends(decimals) {
+            ends if ends.is_empty() => format!("{self:.decimals$}"),
+            ends => format!("{self:.decimals$} ({ends})"),
+        }
+    }
+
     /// The interval, such as `0.951 to 0.990`; empty where there is none.
     pub fn number_ends(&self, decimals: usize) -> String {
         self.ends().map_or_else(String::new, |(low, high)| {
@@ -111,6 +119,8 @@ mod tests {
         let some = Estimate::from(Interval::new(0.5, 0.25, 0.75, "Wilson"));
         assert_eq!(some.percent_ends(0), "25 to 75 %");
         assert_eq!(some.number_ends(2), "0.25 to 0.75");
+        assert_eq!(some.number_with_ends(2), "0.50 (0.25 to 0.75)");
+        assert_eq!(none.number_with_ends(1), "1.0");
         let back: Estimate = serde_json::from_str(&serde_json::to_string(&some).unwrap()).unwrap();
         assert_eq!(back, some);
         assert_eq!(Estimate::or_undefined(None).value, Figure::UNDEFINED);

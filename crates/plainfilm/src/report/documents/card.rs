@@ -7,8 +7,9 @@ use super::{
 };
 use crate::NOT_A_MEDICAL_DEVICE;
 use crate::dataset::Part;
-use crate::evaluate::Figure;
+use crate::evaluate::{Estimate, Figure};
 use crate::report::ReportInput;
+use crate::train::FindingsFigures;
 
 pub(super) fn text(input: &ReportInput) -> String {
     let mut text = front_matter(input);
@@ -104,6 +105,9 @@ fn results(input: &ReportInput) -> String {
             figures.support
         ));
     }
+    if let Some(findings) = &input.findings {
+        text.push_str(&findings_table(findings));
+    }
     if !test.not_shown.is_empty() {
         text.push_str("\nThese films do not show:\n\n");
         for sentence in &test.not_shown {
@@ -111,6 +115,32 @@ fn results(input: &ReportInput) -> String {
         }
     }
     text.trim_end().to_owned()
+}
+
+/// Findings, of which a film may have any number: the table above is of whether it has one.
+fn findings_table(findings: &FindingsFigures) -> String {
+    let number = |figure: &Estimate| figure.number_with_ends(3);
+    let mut text = "\nEach finding for itself:\n\n| finding | films with it | of | AUROC | AUPRC | F1 |\n|---|---|---|---|---|---|\n"
+        .to_owned();
+    for own in &findings.each {
+        text.push_str(&format!(
+            "| {} | {} | {} | {} | {} | {} |\n",
+            plain(&own.finding),
+            own.present,
+            own.known,
+            number(&own.auroc),
+            number(&own.auprc),
+            number(&own.f1)
+        ));
+    }
+    let of = &findings.averages;
+    text.push_str(&format!(
+        "| mean (macro) | | | {} | {} | {} |\n",
+        number(&of.macro_auroc),
+        number(&of.macro_auprc),
+        number(&of.macro_f1)
+    ));
+    text
 }
 
 /// The YAML between the dashes. JSON strings are YAML strings.

@@ -197,6 +197,17 @@ fn final_values(metrics: &RunMetrics) -> Vec<(String, f64)> {
             }
         }
     }
+    let of_findings = metrics.findings.iter();
+    for (name, figure) in of_findings.flat_map(|all| {
+        let of = &all.averages;
+        [
+            ("macro_auroc", &of.macro_auroc),
+            ("macro_auprc", &of.macro_auprc),
+            ("macro_f1", &of.macro_f1),
+        ]
+    }) {
+        values.extend(figure.value().map(|value| (format!("test/{name}"), value)));
+    }
     values
 }
 
