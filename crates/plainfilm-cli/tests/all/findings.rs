@@ -66,6 +66,7 @@ fn each_finding_is_learned_judged_and_served_for_itself() {
         let own = run.join("findings").join(folder);
         let report = std::fs::read_to_string(own.join("report.html")).unwrap();
         assert!(report.contains(&format!("no {finding}")));
+        assert!(report.contains("The audit asks what any finding"));
         assert_eq!(json(&own.join("metrics.json"))["positive_label"], finding);
     }
     let report = std::fs::read_to_string(run.join("report.html")).unwrap();

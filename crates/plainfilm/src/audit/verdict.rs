@@ -59,6 +59,16 @@ pub struct AuditSummary {
 }
 
 impl AuditSummary {
+    /// The summary beside one finding of a run that is audited for any finding, if at all.
+    pub fn of_any_finding() -> Self {
+        Self {
+            verdict: Status::NotChecked,
+            sentence: "The audit asks what any finding can be told from: see the run's own report."
+                .to_owned(),
+            after_preprocessing: None,
+        }
+    }
+
     /// The summary of a training without an audit.
     pub fn not_audited() -> Self {
         Self {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::error::TrainError;
 use super::finish::{self, Judged, RunMetrics};
 use super::trainer::{Trained, Trainer};
+use crate::audit::AuditSummary;
 use crate::bundle::{ModelFile, ModelHeader, Precision, Threshold};
 use crate::dataset::{Dataset, Part, Presence, Split};
 use crate::evaluate::{
@@ -191,10 +192,11 @@ pub(super) fn finish(
         let scored_by =
             |part| Ok(table.question(&films.dataset, &split, part, &|row| row[finding]));
         let Judged {
-            metrics,
+            mut metrics,
             test,
             operation,
         } = finish::judge(&own, trained, &scored_by, None)?;
+        metrics.audit = Some(AuditSummary::of_any_finding());
         split.write_csv(&films.dataset, &folder.split_path())?;
         finish::write_report(&own, trained, &metrics, &test, None)?;
         operations.push(operation);
