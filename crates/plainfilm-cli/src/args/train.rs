@@ -11,10 +11,11 @@ use super::preprocessing::PreprocessingArgs;
 #[derive(Debug, Args)]
 #[command(args_override_self = true)]
 pub struct TrainArgs {
-    /// Films: a folder with a sub-folder per label, a manifest (CSV or Parquet), or a zip of either
+    /// Films: a folder with a sub-folder per label, a manifest (CSV or Parquet), or a zip of either. In a
+    /// manifest a label may be a list (`Effusion|Mass`): each finding is then a question of its own
     #[arg(required_unless_present = "resume", conflicts_with = "resume")]
     pub data: Option<PathBuf>,
-    /// Labels to use, in order [default: all, by name]
+    /// Labels or findings to use, in order [default: all, by name]
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     pub labels: Option<Vec<String>>,
     /// Network: see `plainfilm models` [default: darkcovidnet]

@@ -63,7 +63,7 @@ pub(super) fn train<'a>(
                 let fold = folder.inside(jobs[job].folder());
                 let result = train_fold(run, jobs[job], &fold, &mut notes);
                 stop.fetch_or(result.is_err(), Ordering::Relaxed);
-                // The other end is there until all workers have ended.
+                // After a failure nobody listens any more.
                 let _ = sender.send((job, notes, result));
             }
         };
