@@ -111,6 +111,8 @@ pub fn average_findings(films: &[FindingsFilm]) -> FindingsAverages {
     let exact: Vec<(usize, bool)> = films
         .iter()
         .zip(&patients)
+        // A film of which nothing is known is neither right nor wrong.
+        .filter(|(film, _)| film.answers().next().is_some())
         .map(|(film, &patient)| (patient, film.answers().all(|right| right)))
         .collect();
     let answers: Vec<(usize, bool)> = films
@@ -272,6 +274,7 @@ mod tests {
         more.push(film(4, [Unknown, Unknown], [0.99, 0.0]));
         let with = average_findings(&more);
         assert_eq!(with.accuracy.value(), found.accuracy.value());
+        assert_eq!(with.exact.value(), found.exact.value());
         for (a, b) in [
             (&with.micro_auroc, &found.micro_auroc),
             (&with.weighted_auprc, &found.weighted_auprc),

@@ -276,11 +276,6 @@ fn called(dataset: &Dataset, index: usize, row: &[f64], operations: &[Operation]
 
 fn header(trainer: &Trainer<'_>, metrics: &RunMetrics, operations: Vec<Operation>) -> ModelHeader {
     let dataset = &trainer.films.dataset;
-    let count = |finding: usize| {
-        let films = dataset.films.iter();
-        let with = films.filter(|film| film.findings[finding] == Presence::Present);
-        with.count() as u64
-    };
     // The operation is of "any finding?": the model file has the findings' own.
     let mut header = finish::header(
         trainer.settings,
@@ -292,8 +287,9 @@ fn header(trainer: &Trainer<'_>, metrics: &RunMetrics, operations: Vec<Operation
     header.dataset.films_per_label = dataset
         .findings
         .iter()
-        .enumerate()
-        .map(|(finding, name)| (name.clone(), count(finding)))
+        .cloned()
+        .zip(dataset.films_per_output())
+        .map(|(name, films)| (name, films as u64))
         .collect();
     header.labels.clone_from(&dataset.findings);
     header.positive_label = None;
