@@ -37,7 +37,9 @@
 mod api;
 mod backward;
 mod bf16;
+mod blocked;
 mod buffer;
+mod chain;
 mod depthwise;
 mod extension;
 mod forward;
@@ -58,6 +60,7 @@ pub use api::{
     fold_batch_norm, max_pool2d, set_enabled, set_precision,
 };
 pub use buffer::release_memory;
+pub use chain::{ChainCache, ChainLayer, infer_chain};
 pub use extension::{AdamBackend, ConvBackend, InferenceBackend};
 pub use fused::{Activation, BlockSettings, Precision, Prepared};
 pub use geometry::{ConvGeometry, GeometryError};

@@ -10,6 +10,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Flex, TensorMetadata, backend_extension};
 use burn::tensor::{Bytes, DType};
 
+use crate::blocked::{Chain, Size};
 use crate::buffer::Buffer;
 use crate::forward::convolve;
 use crate::fused::{self, Activation, BlockSettings, PoolIndex, Prepared, Saved};
@@ -81,6 +82,9 @@ pub trait InferenceBackend: Backend {
         kept: FloatTensor<Self>,
         block: Arc<Prepared>,
     ) -> FloatTensor<Self>;
+
+    /// Several layers at once.
+    fn fast_chain(films: FloatTensor<Self>, chain: Arc<Chain>) -> FloatTensor<Self>;
 
     /// The channels of both, side by side.
     fn fast_side_by_side(first: FloatTensor<Self>, second: FloatTensor<Self>) -> FloatTensor<Self>;
@@ -290,6 +294,17 @@ impl InferenceBackend for Flex {
     fn fast_block_sum(x: FlexTensor, kept: FlexTensor, block: Arc<Prepared>) -> FlexTensor {
         let (x, kept) = (contiguous(x), contiguous(kept));
         tensor(block.run(values(&x), Some(values(&kept))), block.output())
+    }
+
+    fn fast_chain(films: FlexTensor, chain: Arc<Chain>) -> FlexTensor {
+        let films = contiguous(films);
+        let [count, _, _, _] = films.shape().dims();
+        let Size {
+            channels,
+            height,
+            width,
+        } = chain.output();
+        tensor(chain.run(values(&films)), [count, channels, height, width])
     }
 
     fn fast_side_by_side(first: FlexTensor, second: FlexTensor) -> FlexTensor {

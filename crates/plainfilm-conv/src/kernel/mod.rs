@@ -5,6 +5,8 @@
 //! function compiled for it, so one binary serves all.
 
 pub(crate) mod amx;
+pub(crate) mod blocked;
+pub(crate) mod blocked_depthwise;
 pub(crate) mod depthwise;
 pub(crate) mod elementwise;
 mod inner;

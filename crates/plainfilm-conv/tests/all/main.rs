@@ -2,6 +2,7 @@
 //! counts, and against finite differences.
 
 mod blocks;
+mod chain;
 mod convolution;
 mod more_blocks;
 mod reference;

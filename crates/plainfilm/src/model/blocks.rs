@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use plainfilm_conv::{Windows, max_pool2d, norm_act, side_by_side};
+use plainfilm_conv::{ChainLayer, Norm, Windows, max_pool2d, norm_act, side_by_side};
 
 use super::activation::{Activation, activate};
 use super::layer_plan::{GrowthPlan, NormPlan, ResidualPlan};
@@ -36,6 +36,17 @@ impl NormActivation {
             Some(activation) => norm_act(maps, &self.norm.running(), activation),
             None => activate(self.activation, self.norm.forward(maps)),
         }
+    }
+
+    /// The norm as it is in prediction, and the activation, where a chain can do it.
+    fn in_chain(&self) -> Option<(Norm, plainfilm_conv::Activation)> {
+        Some((self.norm.running(), self.activation.fused()?))
+    }
+
+    /// The same as a layer of a chain.
+    pub fn chain_layer(&self) -> Option<ChainLayer> {
+        let (norm, activation) = self.in_chain()?;
+        Some(ChainLayer::Norm(norm, activation))
     }
 }
 
@@ -71,6 +82,15 @@ impl Residual {
         let changed = before.iter().fold(maps, |maps, block| block.forward(maps));
         last.forward_sum(changed, kept, self.activation)
     }
+
+    /// The same as a layer of a chain, where the input itself is added and nothing follows the sum.
+    pub fn chain_layer(&self) -> Option<ChainLayer> {
+        if self.shortcut.is_some() || self.activation != Activation::Identity {
+            return None;
+        }
+        let body: Option<Vec<_>> = self.body.iter().map(ConvBlock::in_chain).collect();
+        body.map(ChainLayer::Residual)
+    }
 }
 
 /// Maps, and new maps made from them, side by side.
@@ -96,6 +116,17 @@ impl Growth {
         let narrow = self.bottleneck.forward(self.norm.forward(maps.clone()));
         side_by_side(maps, self.growth.forward(narrow))
     }
+
+    /// The same as a layer of a chain.
+    pub fn chain_layer(&self) -> Option<ChainLayer> {
+        let (norm, activation) = self.norm.in_chain()?;
+        Some(ChainLayer::Growth {
+            norm,
+            activation,
+            bottleneck: self.bottleneck.in_chain()?,
+            growth: self.growth.in_chain()?,
+        })
+    }
 }
 
 /// Greatest value of each square.
@@ -112,11 +143,15 @@ pub(crate) struct MaxPool {
 impl MaxPool {
     /// `[films, channels, side, side]` to `[films, channels, side', side']`.
     pub fn forward(&self, maps: Tensor<4>) -> Tensor<4> {
-        let windows = Windows {
+        max_pool2d(maps, self.windows())
+    }
+
+    /// What each value is the greatest of.
+    pub fn windows(&self) -> Windows {
+        Windows {
             size: self.size,
             stride: self.stride,
             padding: self.padding,
-        };
-        max_pool2d(maps, windows)
+        }
     }
 }

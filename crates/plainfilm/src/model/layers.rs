@@ -314,15 +314,30 @@ impl ConvBlock {
         activation: plainfilm_conv::Activation,
         pool: bool,
     ) -> Tensor<4> {
-        let block = InferenceBlock {
+        infer_block(maps, self.inference(activation, pool), kept, &self.cache)
+    }
+
+    /// What prediction computes with.
+    fn inference(
+        &self,
+        activation: plainfilm_conv::Activation,
+        pool: bool,
+    ) -> InferenceBlock {
+        InferenceBlock {
             weight: self.weight.val(),
             bias: self.bias.as_ref().map(Param::val),
             norm: self.norm.as_ref().map(BatchNorm::running),
             geometry: self.geometry,
             activation,
             pool,
-        };
-        infer_block(maps, block, kept, &self.cache)
+        }
+    }
+
+    /// The whole block as a part of a chain, where a convolution can do all of it in one go.
+    pub fn in_chain(&self) -> Option<InferenceBlock> {
+        let activation = self.activation.fused()?;
+        let plain = self.gate.is_none() && !self.norm_last;
+        plain.then(|| self.inference(activation, self.pool))
     }
 }
 

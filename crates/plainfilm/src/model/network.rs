@@ -6,7 +6,7 @@ use std::sync::Arc;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
-use plainfilm_conv::film_by_film;
+use plainfilm_conv::{ChainCache, ChainLayer, film_by_film, infer_chain};
 
 use super::architecture::Architecture;
 use super::blocks::{Growth, MaxPool, NormActivation, Residual};
@@ -46,6 +46,19 @@ impl MapLayer {
             Self::Dropout(dropout) => dropout.forward(maps),
         }
     }
+
+    /// The layer in prediction, where it can be run together with others.
+    fn chain_layer(&self) -> Option<ChainLayer> {
+        match self {
+            Self::Conv(block) => Some(ChainLayer::Conv(block.in_chain()?)),
+            Self::Norm(norm) => norm.chain_layer(),
+            Self::Residual(block) => block.chain_layer(),
+            Self::Growth(block) => block.chain_layer(),
+            Self::MaxPool(pool) => Some(ChainLayer::MaxPool(pool.windows())),
+            Self::AveragePool(pool) => Some(ChainLayer::AveragePool(pool.size)),
+            Self::Dropout(_) => None,
+        }
+    }
 }
 
 /// A layer from vectors to vectors.
@@ -70,6 +83,8 @@ pub struct Network {
     head_vectors: Vec<VectorLayer>,
     #[module(skip)]
     plan: Arc<Plan>,
+    #[module(skip)]
+    chain: ChainCache,
 }
 
 impl Network {
@@ -124,6 +139,7 @@ impl Network {
             head_maps,
             head_vectors,
             plan: Arc::new(plan),
+            chain: ChainCache::default(),
         }
     }
 
@@ -224,12 +240,7 @@ impl Network {
     /// When the films do not have the settings' channels and size, or when `layers` is more than
     /// there are before maps become vectors.
     pub fn features_up_to(&self, films: Tensor<4>, layers: usize) -> Tensor<4> {
-        let NetworkSettings { channels, size, .. } = self.plan.settings;
-        assert_eq!(
-            films.dims()[1..],
-            [channels, size, size],
-            "films have to be [films, channels, size, size] as in the network's settings"
-        );
+        self.check_films(&films);
         self.check_layers(layers);
         self.through(0..layers, films)
     }
@@ -259,7 +270,8 @@ impl Network {
     ///
     /// As [`Self::features`].
     pub fn forward(&self, films: Tensor<4>) -> Tensor<2> {
-        self.head(self.features(films))
+        self.check_films(&films);
+        self.forward_from(films, 0)
     }
 
     /// All layers before maps become vectors.
@@ -267,8 +279,13 @@ impl Network {
         self.features.iter().chain(&self.head_maps)
     }
 
-    /// Maps through these layers; in prediction on the CPU film by film, where that is faster.
+    /// Maps through these layers; in prediction on the CPU many layers at once or film by film, where
+    /// that is faster.
     fn through(&self, layers: Range<usize>, maps: Tensor<4>) -> Tensor<4> {
+        let (maps, layers) = match self.chained(&layers, &maps) {
+            Some((maps, done)) => (maps, layers.start + done..layers.end),
+            None => (maps, layers),
+        };
         let alone = self.plan.map_bound_layers.clamp(layers.start, layers.end);
         let chain = |layers: Range<usize>, maps| {
             let layers = self.map_layers().skip(layers.start).take(layers.len());
@@ -280,6 +297,25 @@ impl Network {
             chain(layers.start..alone, maps)
         };
         chain(alone..layers.end, maps)
+    }
+
+    /// Films through as many of these layers as make a chain, and how many those are.
+    fn chained(&self, layers: &Range<usize>, films: &Tensor<4>) -> Option<(Tensor<4>, usize)> {
+        if layers.start > 0 || films.device().is_autodiff() {
+            return None;
+        }
+        let layers = self.map_layers().take(layers.end);
+        let chain: Vec<ChainLayer> = layers.map_while(MapLayer::chain_layer).collect();
+        infer_chain(films, &chain, &self.chain)
+    }
+
+    fn check_films(&self, films: &Tensor<4>) {
+        let NetworkSettings { channels, size, .. } = self.plan.settings;
+        assert_eq!(
+            films.dims()[1..],
+            [channels, size, size],
+            "films have to be [films, channels, size, size] as in the network's settings"
+        );
     }
 
     fn check_layers(&self, layers: usize) {
