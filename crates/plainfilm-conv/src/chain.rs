@@ -383,8 +383,9 @@ fn grown(
     if !(keeps_size && whole && same) {
         return None;
     }
-    let grow = packed(growth, Inputs::Blocks)?;
-    Some(Unit::Growth(Growth::new(size, norm, narrow, grow, kernel)))
+    let curve = growth.activation.curve();
+    let unit = Growth::new(size, norm, narrow, &folded(growth)?, kernel, curve);
+    Some(Unit::Growth(unit))
 }
 
 /// The sizes of a block that is alike in rows and columns, without dilation or pool, and the zeros

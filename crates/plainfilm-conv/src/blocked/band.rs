@@ -45,6 +45,12 @@ impl Band {
         }
     }
 
+    /// Takes rows in multiples of `multiple`, and at least so many columns.
+    pub fn widen(&mut self, multiple: usize, pitch: usize) {
+        self.rows = (self.rows / multiple).max(1) * multiple;
+        self.pitch = self.pitch.max(pitch);
+    }
+
     /// Values of a block.
     pub fn plane(&self) -> usize {
         ((self.rows - 1) * self.stride + self.kernel) * self.pitch * BLOCK

@@ -64,8 +64,12 @@ impl Unit {
         if parts_at_once == 1 {
             return with_scratch(|scratch| self.rows(input, 0..size.height, &mut rest, scratch));
         }
+        let multiple = match self {
+            Self::Growth(unit) => unit.multiple(),
+            _ => 1,
+        };
         let mut tasks = Vec::with_capacity(parts_at_once);
-        for rows in parts(size.height, size.height.div_ceil(parts_at_once), 1) {
+        for rows in parts(size.height, size.height.div_ceil(parts_at_once), multiple) {
             let (out, right) = rest.split_columns(rows.len() * size.row());
             rest = right;
             tasks.push((rows, out));

@@ -4,14 +4,23 @@
 use std::ops::Range;
 
 use super::band::Band;
-use super::conv::{Conv, Pixels};
+use super::conv::{Conv, Folded, Inputs, Pixels};
 use super::pool::Affine;
+use super::tiles::{TileMemory, Tiles};
 use super::{Scratch, Size};
+use crate::fused::Curve;
 use crate::kernel::blocked::{BLOCK, Run};
 use crate::matrix::MatMut;
+use crate::winograd::TILE;
 
 /// Values of the normalised input that are held at once: a quarter of a mebibyte.
 const MOST: usize = 64 * 1024;
+
+/// The convolution to the new channels.
+enum Grow {
+    Direct(Conv, Vec<Run>),
+    Tiles(Tiles),
+}
 
 /// Run together a band of rows at a time.
 pub(crate) struct Growth {
@@ -19,28 +28,43 @@ pub(crate) struct Growth {
     norm: Affine,
     narrow: Conv,
     narrow_runs: Vec<Run>,
-    grow: Conv,
-    grow_runs: Vec<Run>,
+    grow: Grow,
     band: Band,
     /// Rows of the input that are normalised at a time.
     at_once: usize,
 }
 
 impl Growth {
-    /// `grow` has a kernel of `kernel` by `kernel` taps and keeps the map's size.
-    pub fn new(input: Size, norm: Affine, narrow: Conv, grow: Conv, kernel: usize) -> Self {
+    /// `grow` is of `kernel` by `kernel` taps, keeps the map's size and ends in `curve`.
+    pub fn new(
+        input: Size,
+        norm: Affine,
+        narrow: Conv,
+        grow: &Folded,
+        kernel: usize,
+        curve: Curve,
+    ) -> Self {
         let map = Size {
             channels: narrow.outputs(),
             ..input
         };
-        let band = Band::new(map, kernel, 1, kernel / 2, [input.height, input.width]);
+        let side = [input.height, input.width];
+        let mut band = Band::new(map, kernel, 1, kernel / 2, side);
+        let grow = if Tiles::pay(kernel, side) {
+            let tiles = Tiles::new(grow, input.width, curve);
+            band.widen(TILE, tiles.columns_seen());
+            Grow::Tiles(tiles)
+        } else {
+            let conv = Conv::new(grow, kernel, Inputs::Blocks, curve);
+            let runs = conv.runs(band.plane(), band.pitch * BLOCK);
+            Grow::Direct(conv, runs)
+        };
         let at_once = (MOST / (input.blocks() * input.row())).clamp(1, input.height);
         Self {
             input,
             norm,
             narrow_runs: narrow.runs(at_once * input.row(), input.row()),
             narrow,
-            grow_runs: grow.runs(band.plane(), band.pitch * BLOCK),
             grow,
             band,
             at_once,
@@ -49,9 +73,21 @@ impl Growth {
 
     /// The size of what is put after the input.
     pub fn output(&self) -> Size {
+        let channels = match &self.grow {
+            Grow::Direct(conv, _) => conv.outputs(),
+            Grow::Tiles(tiles) => tiles.outputs(),
+        };
         Size {
-            channels: self.grow.outputs(),
+            channels,
             ..self.input
+        }
+    }
+
+    /// Rows that belong together: values depend on where a tile begins.
+    pub fn multiple(&self) -> usize {
+        match self.grow {
+            Grow::Direct(..) => 1,
+            Grow::Tiles(_) => TILE,
         }
     }
 
@@ -61,34 +97,57 @@ impl Growth {
         input: &[f32],
         rows: Range<usize>,
         out: &mut MatMut<'_>,
-        Scratch { band, map }: &mut Scratch,
+        Scratch { band, map, tiles }: &mut Scratch,
     ) {
         let line = self.input.row();
         let band = band.at_least(self.band.values());
         let map = map.at_least(self.input.blocks() * self.at_once * line);
         let mut done = None;
         for next in self.band.parts(rows.clone()) {
-            let (fresh, at) = self.band.advance(band, done.as_ref(), &next);
+            // Whole tiles, where the last rows are fewer.
+            let whole = next.start..next.start + next.len().next_multiple_of(self.multiple());
+            let (fresh, at) = self.band.advance(band, done.as_ref(), &whole);
             for first in fresh.clone().step_by(self.at_once) {
                 let part = first..(first + self.at_once).min(fresh.end);
                 let at = at + (first - fresh.start) * self.band.pitch * BLOCK;
                 self.narrow_rows(input, part, at, map, band);
             }
-            let blocks = self.grow.outputs().div_ceil(BLOCK);
-            for row in next.clone() {
-                let pixels = Pixels {
-                    source: &band[(row - next.start) * self.band.pitch * BLOCK..],
-                    runs: &self.grow_runs,
-                    step: BLOCK,
-                    count: self.input.width,
-                    rows: [self.input.width; 2],
-                    kept: None,
-                };
-                let first = (row - rows.start) * line;
-                self.grow
-                    .run(&pixels, &mut out.block(0..blocks, first..first + line));
+            let first = (next.start - rows.start) * line;
+            self.grow_rows(band, next.len(), first, out, tiles);
+            done = Some(whole);
+        }
+    }
+
+    /// Some rows of the new channels, from the band's first on, to column `first` on of `out`.
+    fn grow_rows(
+        &self,
+        band: &[f32],
+        rows: usize,
+        first: usize,
+        out: &mut MatMut<'_>,
+        memory: &mut TileMemory,
+    ) {
+        let (Size { width, .. }, line) = (self.input, self.band.pitch * BLOCK);
+        match &self.grow {
+            Grow::Direct(conv, runs) => {
+                let blocks = conv.outputs().div_ceil(BLOCK);
+                for row in 0..rows {
+                    let pixels = Pixels {
+                        source: &band[row * line..],
+                        runs,
+                        step: BLOCK,
+                        count: width,
+                        rows: [width; 2],
+                        kept: None,
+                    };
+                    let columns = first + row * width * BLOCK..first + (row + 1) * width * BLOCK;
+                    conv.run(&pixels, &mut out.block(0..blocks, columns));
+                }
             }
-            done = Some(next);
+            Grow::Tiles(tiles) => {
+                let lie = [self.band.plane(), line];
+                tiles.run(band, lie, [rows, width], first, out, memory);
+            }
         }
     }
 

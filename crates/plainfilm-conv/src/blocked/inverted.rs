@@ -134,7 +134,7 @@ impl Inverted {
         input: &[f32],
         rows: Range<usize>,
         out: &mut MatMut<'_>,
-        Scratch { band, map }: &mut Scratch,
+        Scratch { band, map, .. }: &mut Scratch,
     ) {
         let hidden = self.depthwise.channels.div_ceil(BLOCK);
         let band = band.at_least(self.band.values());

@@ -17,11 +17,13 @@ mod inverted;
 mod memory;
 mod pool;
 mod stem;
+mod tiles;
 
 use std::cell::RefCell;
 
 use crate::kernel::blocked::BLOCK;
 use memory::Lines;
+use tiles::TileMemory;
 
 pub(crate) use chain::{Chain, Unit};
 pub(crate) use conv::{Conv, Folded, Inputs};
@@ -67,6 +69,8 @@ struct Scratch {
     band: Lines,
     /// A map that is computed from and thrown away.
     map: Lines,
+    /// Tiles of a map.
+    tiles: TileMemory,
 }
 
 thread_local! {

@@ -42,7 +42,10 @@ impl Affine {
     /// Some pixels of one block.
     pub fn apply(&self, block: usize, source: &[f32], out: &mut [f32]) {
         let [scale, shift] = self.block(block);
-        vectorised(|| affine(source, scale, shift, self.curve, out));
+        vectorised(
+            #[inline(always)]
+            || affine(source, scale, shift, self.curve, out),
+        );
     }
 }
 
@@ -160,7 +163,10 @@ impl NormPoolConv {
             None => (unchanged, crate::fused::Activation::Identity.curve()),
         };
         let source = &source[rows.start * self.size * self.input.row()..];
-        vectorised(|| averages(source, self.input.width, self.size, factors, curve, out));
+        vectorised(
+            #[inline(always)]
+            || averages(source, self.input.width, self.size, factors, curve, out),
+        );
     }
 }
 
@@ -231,7 +237,10 @@ impl MaxPool {
                 let lines = &source[above.start * self.input.row()..above.end * self.input.row()];
                 for (column, out) in out.as_chunks_mut::<BLOCK>().0.iter_mut().enumerate() {
                     let columns = self.inside(column, self.input.width);
-                    vectorised(|| greatest(lines, self.input.width, columns, out));
+                    vectorised(
+                        #[inline(always)]
+                        || greatest(lines, self.input.width, columns, out),
+                    );
                 }
             }
         }

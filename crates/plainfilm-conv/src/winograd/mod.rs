@@ -7,7 +7,7 @@
 //! largest value, where direct sums in 32 bits differ from exact ones by about 1e-6.
 
 mod forward;
-mod transform;
+pub(crate) mod transform;
 mod weight;
 
 use crate::geometry::Shape;
@@ -17,9 +17,9 @@ pub(crate) use forward::Winograd;
 pub(crate) use weight::{weight_gradient, weight_gradient_pays};
 
 /// Matrices that tiles and kernels become.
-const MATRICES: usize = 36;
+pub(crate) const MATRICES: usize = 36;
 /// Outputs of a tile, each way.
-const TILE: usize = 4;
+pub(crate) const TILE: usize = 4;
 
 /// Tiles of a map, each way.
 fn tiles(map: [usize; 2]) -> [usize; 2] {

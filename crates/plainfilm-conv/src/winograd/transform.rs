@@ -5,11 +5,11 @@
 ///
 /// Plain loops throughout: `array::from_fn` and `map` stay calls here, with arrays in memory, which
 /// makes the transforms several times slower.
-pub(super) type Lanes<const N: usize> = [f32; N];
+pub(crate) type Lanes<const N: usize> = [f32; N];
 
 /// Inputs: `B^T d`, six values to six.
 #[inline(always)]
-pub(super) fn input<const N: usize>(d: &[Lanes<N>; 6]) -> [Lanes<N>; 6] {
+pub(crate) fn input<const N: usize>(d: &[Lanes<N>; 6]) -> [Lanes<N>; 6] {
     let mut out = [[0.0; N]; 6];
     for l in 0..N {
         let (d0, d1, d2, d3, d4, d5) = (d[0][l], d[1][l], d[2][l], d[3][l], d[4][l], d[5][l]);
@@ -27,7 +27,7 @@ pub(super) fn input<const N: usize>(d: &[Lanes<N>; 6]) -> [Lanes<N>; 6] {
 
 /// Outputs: `A^T m`, six values to four.
 #[inline(always)]
-pub(super) fn output<const N: usize>(m: &[Lanes<N>; 6]) -> [Lanes<N>; 4] {
+pub(crate) fn output<const N: usize>(m: &[Lanes<N>; 6]) -> [Lanes<N>; 4] {
     let mut out = [[0.0; N]; 4];
     for l in 0..N {
         let (sum, difference) = (m[1][l] + m[2][l], m[1][l] - m[2][l]);
@@ -42,7 +42,7 @@ pub(super) fn output<const N: usize>(m: &[Lanes<N>; 6]) -> [Lanes<N>; 4] {
 
 /// Gradients of outputs: `A y`, four values to six: the adjoint of [`output`].
 #[inline(always)]
-pub(super) fn output_gradient<const N: usize>(y: &[Lanes<N>; 4]) -> [Lanes<N>; 6] {
+pub(crate) fn output_gradient<const N: usize>(y: &[Lanes<N>; 4]) -> [Lanes<N>; 6] {
     let mut out = [[0.0; N]; 6];
     for l in 0..N {
         let (even, odd) = (y[0][l] + y[2][l], y[1][l] + y[3][l]);
@@ -59,7 +59,7 @@ pub(super) fn output_gradient<const N: usize>(y: &[Lanes<N>; 4]) -> [Lanes<N>; 6
 
 /// Kernels: `G g`, three values to six.
 #[inline(always)]
-pub(super) fn kernel<const N: usize>(g: &[Lanes<N>; 3]) -> [Lanes<N>; 6] {
+pub(crate) fn kernel<const N: usize>(g: &[Lanes<N>; 3]) -> [Lanes<N>; 6] {
     let mut out = [[0.0; N]; 6];
     for l in 0..N {
         let (outer, middle) = (g[0][l] + g[2][l], g[1][l]);
@@ -76,7 +76,7 @@ pub(super) fn kernel<const N: usize>(g: &[Lanes<N>; 3]) -> [Lanes<N>; 6] {
 
 /// Gradients of kernels: `G^T u`, six values to three: the adjoint of [`kernel`].
 #[inline(always)]
-pub(super) fn kernel_gradient<const N: usize>(u: &[Lanes<N>; 6]) -> [Lanes<N>; 3] {
+pub(crate) fn kernel_gradient<const N: usize>(u: &[Lanes<N>; 6]) -> [Lanes<N>; 3] {
     let mut out = [[0.0; N]; 3];
     for l in 0..N {
         let (sum, difference) = ((u[1][l] + u[2][l]) / -6.0, (u[1][l] - u[2][l]) / -6.0);
@@ -90,7 +90,7 @@ pub(super) fn kernel_gradient<const N: usize>(u: &[Lanes<N>; 6]) -> [Lanes<N>; 3
 
 /// Applies a transform to the rows of a table.
 #[inline(always)]
-pub(super) fn along_rows<const I: usize, const K: usize, const O: usize, const N: usize>(
+pub(crate) fn along_rows<const I: usize, const K: usize, const O: usize, const N: usize>(
     table: &[[Lanes<N>; K]; I],
     transform: impl Fn(&[Lanes<N>; K]) -> [Lanes<N>; O],
 ) -> [[Lanes<N>; O]; I] {
@@ -103,7 +103,7 @@ pub(super) fn along_rows<const I: usize, const K: usize, const O: usize, const N
 
 /// Applies a transform to the columns of a table.
 #[inline(always)]
-pub(super) fn along_columns<const I: usize, const K: usize, const O: usize, const N: usize>(
+pub(crate) fn along_columns<const I: usize, const K: usize, const O: usize, const N: usize>(
     table: &[[Lanes<N>; K]; I],
     transform: impl Fn(&[Lanes<N>; I]) -> [Lanes<N>; O],
 ) -> [[Lanes<N>; K]; O] {
