@@ -11,6 +11,8 @@
 //! - [`infer_block`]: the same blocks for prediction, normalisation folded into weights that are
 //!   packed once; [`norm_act`] and [`side_by_side`] are what DenseNet needs besides, and
 //!   [`film_by_film`] runs a chain of layers while a film's maps are warm;
+//! - [`infer_chain`]: inverted residuals and growing maps (MobileNetV2, the EfficientNets, DenseNet), many
+//!   layers at once;
 //! - [`max_pool2d`] with windows of any size, and [`adam_step`], one pass over the weights.
 //!
 //! They look at the device: 32-bit floats on [flex](burn::tensor::Device::flex) (with or without
@@ -30,7 +32,8 @@
 //! (`kernel`); they exist for AVX-512, AVX2, NEON and any other CPU, and the one that fits is
 //! chosen when the program runs. What follows the convolution is done while a few rows are warm.
 //! Wide convolutions of 3x3 transform tiles instead (`winograd`), which saves multiplications and
-//! costs a digit: errors of about 1e-5 of the largest value. On CPUs with AMX, inference can be asked
+//! costs a digit: errors of about 1e-5 of the largest value. A chain keeps maps in blocks of sixteen channels
+//! (`blocked`), which small layers read and write as they lie. On CPUs with AMX, inference can be asked
 //! to run in bfloat16 ([`set_precision`]).
 //! Threads work on (film, tile of rows) pairs through rayon's current pool.
 

@@ -205,3 +205,66 @@ fn back_row(made: &[f32], place: usize, bias: &Pixel, curve: Curve, width: usize
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tiles_agree_with_a_loop() {
+        let number = |i: usize| ((i * 7) % 11) as f32 - 5.0;
+        let (inputs, outputs) = (20, 17);
+        for (height, width) in [(1usize, 1), (4, 8), (9, 6), (13, 33)] {
+            let folded = Folded {
+                weight: (0..outputs * inputs * 9).map(|i| number(i * 3)).collect(),
+                bias: (0..outputs).map(number).collect(),
+            };
+            let tiles = Tiles::new(&folded, width, Activation::Relu.curve());
+            // With its padding, which here holds values like any other.
+            let (rows, columns) = (height.next_multiple_of(TILE) + 2, tiles.columns_seen());
+            let (pitch, plane) = (columns * BLOCK, rows * columns * BLOCK);
+            let map: Vec<f32> = (0..inputs.div_ceil(BLOCK) * plane)
+                .map(|i| {
+                    if i / plane * BLOCK + i % BLOCK < inputs {
+                        number(i)
+                    } else {
+                        0.0
+                    }
+                })
+                .collect();
+            let (first, all) = (2 * BLOCK, (height * width + 2) * BLOCK);
+            let mut out = vec![f32::NAN; outputs.div_ceil(BLOCK) * all];
+            tiles.run(
+                &map,
+                [plane, pitch],
+                [height, width],
+                first,
+                &mut MatMut::new(&mut out, outputs.div_ceil(BLOCK), all),
+                &mut TileMemory::default(),
+            );
+            let largest = (inputs * 9 * 25) as f32;
+            for output in 0..outputs {
+                for at in 0..height * width {
+                    let (row, column) = (at / width, at % width);
+                    let mut sum = folded.bias[output];
+                    for input in 0..inputs {
+                        for tap in 0..9 {
+                            let weight = folded.weight[(output * inputs + input) * 9 + tap];
+                            let seen = (row + tap / 3) * columns + column + tap % 3;
+                            let place = input / BLOCK * plane + seen * BLOCK + input % BLOCK;
+                            sum += weight * map[place];
+                        }
+                    }
+                    let place = output / BLOCK * all + first + at * BLOCK + output % BLOCK;
+                    let difference = (out[place] - sum.max(0.0)).abs();
+                    assert!(
+                        difference < 1e-5 * largest,
+                        "{height} {width} {output} {at}"
+                    );
+                }
+            }
+            let before = out.chunks_exact(all).flat_map(|block| &block[..first]);
+            assert!(before.into_iter().all(|value| value.is_nan()));
+        }
+    }
+}

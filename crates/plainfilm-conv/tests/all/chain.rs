@@ -213,14 +213,18 @@ fn chains_agree_with_their_layers_in_float64() {
             assert_eq!(taken, chain.len(), "{what}: layers");
             let expected = one_by_one(films(count, size, DType::F64), &layers(make, DType::F64));
             assert_eq!(found.dims(), expected.dims(), "{what}");
-            assert_close(&what, &numbers(&found), &numbers(&expected), 1e-5);
+            // Maps that are large enough grow by tiles, which cost a digit.
+            let by_tiles = name == "growing maps" && size[0] > 100;
+            let tolerance = if by_tiles { 1e-4 } else { 1e-5 };
+            assert_close(&what, &numbers(&found), &numbers(&expected), tolerance);
         }
     }
 }
 
 #[test]
 fn a_film_has_the_same_bytes_alone_in_a_batch_and_on_any_number_of_threads() {
-    let size = [56, 40];
+    // Large enough for tiles, the last of which are not whole.
+    let size = [104, 92];
     for (name, make) in NETWORKS {
         let chain = layers(make, DType::F32);
         let on = |threads: usize, films: &Tensor<4>| {
