@@ -137,11 +137,15 @@ struct BlockKey {
     epsilon: Option<u64>,
 }
 
-/// Chains with packed weights, kept for the next batch of films of the same size.
+/// Chains with packed weights, kept for the next batch of films of the same size: the last two, as a
+/// program may want now a network's maps and now its answers.
 ///
 /// It notices when it is shown other weights or layers. A clone starts empty.
 #[derive(Default)]
-pub struct ChainCache(Mutex<Option<Entry>>);
+pub struct ChainCache(Mutex<Vec<Entry>>);
+
+/// Chains that a cache keeps.
+const KEPT: usize = 2;
 
 struct Entry {
     /// What it was made of: held, so that no other tensor can come to lie at the same address.
@@ -199,8 +203,8 @@ pub fn infer_chain(
     };
     let settings: Vec<LayerSettings> = layers.iter().map(ChainLayer::settings).collect();
     // A panic elsewhere cannot have left it half changed.
-    let mut entry = cache.0.lock().unwrap_or_else(PoisonError::into_inner);
-    let known = entry.as_ref().filter(|entry| {
+    let mut entries = cache.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = entries.iter().find(|entry| {
         entry.film == film
             && entry.settings == settings
             && entry.sources.len() == sources.len()
@@ -210,41 +214,37 @@ pub fn infer_chain(
         Some(entry) => entry.made.clone(),
         None => {
             let made = chain(layers, film);
-            *entry = Some(Entry {
+            entries.truncate(KEPT - 1);
+            let entry = Entry {
                 sources,
                 settings,
                 film,
                 made: made.clone(),
-            });
+            };
+            entries.insert(0, entry);
             made
         }
     };
-    drop(entry);
+    drop(entries);
     let Ready { chain, layers } = made?;
     let films = films.clone().into_dispatch();
     let maps = Tensor::from_dispatch(Dispatch::fast_chain(films, chain));
     Some((maps, layers))
 }
 
-/// The chain of the first layers, as far as there are units for them.
+/// The chain of the first layers, as far as there are units for them; nothing where none of them is one
+/// that a chain is worth while for.
 fn chain(layers: &[ChainLayer], film: Size) -> Option<Ready> {
     let (mut units, mut size, mut taken) = (Vec::new(), film, 0);
-    // The end of the last unit that a chain is worth while for.
-    let mut worth = None;
     while let Some((unit, count)) = unit(&layers[taken..], size, units.is_empty()) {
         size = unit.output(size);
         taken += count;
-        let pays = matches!(unit, Unit::Inverted(_) | Unit::Growth(_));
         units.push(unit);
-        if pays || worth.is_some() {
-            worth = Some((units.len(), taken));
-        }
     }
-    let (count, layers) = worth?;
-    units.truncate(count);
-    Some(Ready {
+    let pays = |unit: &Unit| matches!(unit, Unit::Inverted(_) | Unit::Growth(_));
+    units.iter().any(pays).then(|| Ready {
         chain: Arc::new(Chain::new(units, film)),
-        layers,
+        layers: taken,
     })
 }
 
