@@ -36,7 +36,7 @@ pub struct Norm {
 }
 
 impl Norm {
-    fn tensors(&self) -> [&Tensor<1>; 4] {
+    pub(crate) fn tensors(&self) -> [&Tensor<1>; 4] {
         [&self.gamma, &self.beta, &self.mean, &self.variance]
     }
 }
@@ -107,12 +107,12 @@ impl BlockCache {
     }
 }
 
-fn same_memory((left, right): (&FlexTensor, &FlexTensor)) -> bool {
+pub(crate) fn same_memory((left, right): (&FlexTensor, &FlexTensor)) -> bool {
     Arc::ptr_eq(&left.data_arc(), &right.data_arc()) && left.layout() == right.layout()
 }
 
 /// The tensor as flex holds it, where it is a plain float there.
-fn on_flex<const D: usize>(tensor: &Tensor<D>) -> Option<FlexTensor> {
+pub(crate) fn on_flex<const D: usize>(tensor: &Tensor<D>) -> Option<FlexTensor> {
     match tensor.clone().into_dispatch().kind {
         DispatchTensorKind::Flex(BackendTensor::Float(tensor)) => Some(tensor),
         _ => None,

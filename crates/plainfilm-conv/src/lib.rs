@@ -43,6 +43,7 @@ mod extension;
 mod forward;
 mod fused;
 mod geometry;
+mod half;
 mod inference;
 mod kernel;
 mod lattice;
@@ -61,6 +62,7 @@ pub use buffer::release_memory;
 pub use extension::{AdamBackend, ConvBackend, InferenceBackend};
 pub use fused::{Activation, BlockSettings, Precision, Prepared};
 pub use geometry::{ConvGeometry, GeometryError};
+pub use half::{Chain, ChainCache, infer_chain};
 pub use inference::{
     BlockCache, Channels, InferenceBlock, Norm, film_by_film, infer_block, norm_act, side_by_side,
 };

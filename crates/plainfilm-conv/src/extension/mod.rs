@@ -14,6 +14,7 @@ use crate::buffer::Buffer;
 use crate::forward::convolve;
 use crate::fused::{self, Activation, BlockSettings, PoolIndex, Prepared, Saved};
 use crate::geometry::{ConvGeometry, Shape};
+use crate::half::Chain;
 use crate::inference::Channels;
 use crate::max_pool::{self, Windows};
 use crate::optimiser::AdamStep;
@@ -81,6 +82,9 @@ pub trait InferenceBackend: Backend {
         kept: FloatTensor<Self>,
         block: Arc<Prepared>,
     ) -> FloatTensor<Self>;
+
+    /// Blocks one after another in bfloat16.
+    fn fast_chain(x: FloatTensor<Self>, chain: Arc<Chain>) -> FloatTensor<Self>;
 
     /// The channels of both, side by side.
     fn fast_side_by_side(first: FloatTensor<Self>, second: FloatTensor<Self>) -> FloatTensor<Self>;
@@ -290,6 +294,12 @@ impl InferenceBackend for Flex {
     fn fast_block_sum(x: FlexTensor, kept: FlexTensor, block: Arc<Prepared>) -> FlexTensor {
         let (x, kept) = (contiguous(x), contiguous(kept));
         tensor(block.run(values(&x), Some(values(&kept))), block.output())
+    }
+
+    fn fast_chain(x: FlexTensor, chain: Arc<Chain>) -> FlexTensor {
+        let x = contiguous(x);
+        let [films, ..] = x.shape().dims::<4>();
+        tensor(chain.run(values(&x), films), chain.output(films))
     }
 
     fn fast_side_by_side(first: FlexTensor, second: FlexTensor) -> FlexTensor {

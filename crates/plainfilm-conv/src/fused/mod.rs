@@ -13,8 +13,8 @@ use crate::geometry::{ConvGeometry, Shape};
 
 pub(crate) use biased::{PoolIndex, backward as biased_backward, forward as biased_forward};
 pub(crate) use elementwise::{normalise_activate, side_by_side, sum_gradient};
-pub(crate) use prepared::Normalisation;
 pub use prepared::Prepared;
+pub(crate) use prepared::{Normalisation, fold};
 pub(crate) use train::{Saved, backward, forward};
 
 /// What a fused block applies after normalisation or bias.
@@ -31,7 +31,7 @@ pub enum Activation {
     Relu6,
 }
 
-/// The precision of inference blocks.
+/// The precision of convolutions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Precision {
     /// 32 bits throughout.

@@ -176,7 +176,7 @@ impl Prepared {
 
 /// The weight with the normalisation in it; `bias` becomes `beta + s (bias - mean)` with
 /// `s = gamma / sqrt(variance + epsilon)`.
-fn fold(weight: &[f32], bias: &mut [f32], norm: Normalisation<'_>) -> Vec<f32> {
+pub(crate) fn fold(weight: &[f32], bias: &mut [f32], norm: Normalisation<'_>) -> Vec<f32> {
     let scale: Vec<f32> = norm
         .gamma
         .iter()

@@ -305,6 +305,24 @@ impl ConvBlock {
         }
     }
 
+    /// Activation and pool, where prediction computes the whole block in one go.
+    pub fn fused(&self) -> Option<(plainfilm_conv::Activation, bool)> {
+        let activation = self.activation.fused()?;
+        (self.gate.is_none() && !self.norm_last).then_some((activation, self.pool))
+    }
+
+    /// The block in the convolution's own terms, for a device that records no gradients.
+    pub fn inference(&self, activation: plainfilm_conv::Activation, pool: bool) -> InferenceBlock {
+        InferenceBlock {
+            weight: self.weight.val(),
+            bias: self.bias.as_ref().map(Param::val),
+            norm: self.norm.as_ref().map(BatchNorm::running),
+            geometry: self.geometry,
+            activation,
+            pool,
+        }
+    }
+
     /// Convolution, batch norm, the sum with `kept`, activation and pooling, on a
     /// device that records no gradients.
     fn infer(
@@ -314,14 +332,7 @@ impl ConvBlock {
         activation: plainfilm_conv::Activation,
         pool: bool,
     ) -> Tensor<4> {
-        let block = InferenceBlock {
-            weight: self.weight.val(),
-            bias: self.bias.as_ref().map(Param::val),
-            norm: self.norm.as_ref().map(BatchNorm::running),
-            geometry: self.geometry,
-            activation,
-            pool,
-        };
+        let block = self.inference(activation, pool);
         infer_block(maps, block, kept, &self.cache)
     }
 }

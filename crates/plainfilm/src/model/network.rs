@@ -6,7 +6,7 @@ use std::sync::Arc;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
-use plainfilm_conv::film_by_film;
+use plainfilm_conv::{ChainCache, film_by_film, infer_chain};
 
 use super::architecture::Architecture;
 use super::blocks::{Growth, MaxPool, NormActivation, Residual};
@@ -70,6 +70,8 @@ pub struct Network {
     head_vectors: Vec<VectorLayer>,
     #[module(skip)]
     plan: Arc<Plan>,
+    #[module(skip)]
+    chain: ChainCache,
 }
 
 impl Network {
@@ -124,6 +126,7 @@ impl Network {
             head_maps,
             head_vectors,
             plan: Arc::new(plan),
+            chain: ChainCache::default(),
         }
     }
 
@@ -269,6 +272,8 @@ impl Network {
 
     /// Maps through these layers; in prediction on the CPU film by film, where that is faster.
     fn through(&self, layers: Range<usize>, maps: Tensor<4>) -> Tensor<4> {
+        let (maps, first) = self.chained(layers.clone(), maps);
+        let layers = first..layers.end;
         let alone = self.plan.map_bound_layers.clamp(layers.start, layers.end);
         let chain = |layers: Range<usize>, maps| {
             let layers = self.map_layers().skip(layers.start).take(layers.len());
@@ -280,6 +285,26 @@ impl Network {
             chain(layers.start..alone, maps)
         };
         chain(alone..layers.end, maps)
+    }
+
+    /// Maps through the convolutions that these layers begin with, in bfloat16, where that is asked for and they
+    /// are at least two; and which layer comes next.
+    fn chained(&self, layers: Range<usize>, maps: Tensor<4>) -> (Tensor<4>, usize) {
+        let blocks = || {
+            let layers = self.map_layers().skip(layers.start).take(layers.len());
+            layers.map_while(|layer| match layer {
+                MapLayer::Conv(block) => block.fused().map(|fused| (block, fused)),
+                _ => None,
+            })
+        };
+        let count = blocks().take(2).count();
+        let blocks = blocks().map(|(block, (activation, pool))| block.inference(activation, pool));
+        let mut taken = 0;
+        let blocks = blocks.inspect(|_| taken += 1);
+        match (count == 2).then(|| infer_chain(maps.clone(), blocks, &self.chain)) {
+            Some(Some(chained)) => (chained, layers.start + taken),
+            _ => (maps, layers.start),
+        }
     }
 
     fn check_layers(&self, layers: usize) {
