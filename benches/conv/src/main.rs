@@ -56,9 +56,6 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> Result<(), String> {
     if args.precision == Precision::Bf16 {
-        if args.work != Work::Forward {
-            return Err("bf16 is offered for forward only, expected f32".to_owned());
-        }
         plainfilm_conv::set_precision(plainfilm_conv::Precision::BFloat16)
             .map_err(|error| error.to_string())?;
     }

@@ -12,7 +12,7 @@ use plainfilm::train::{
     TrainSettings, train,
 };
 
-use crate::args::Args;
+use crate::args::{Args, Precision};
 use crate::round::Round;
 use crate::steps::SIZE;
 
@@ -31,6 +31,10 @@ impl WholeStep {
         let (orders, incoming) = channel();
         let (outgoing, rounds) = channel();
         let data = args.data.clone().unwrap_or_default();
+        let precision = match args.precision {
+            Precision::F32 => plainfilm::device::Precision::Float32,
+            Precision::Bf16 => plainfilm::device::Precision::BFloat16,
+        };
         let options = DatasetOptions {
             labels: args.labels.clone(),
             ..DatasetOptions::default()
@@ -46,7 +50,12 @@ impl WholeStep {
                 since: None,
                 interrupt: AtomicBool::new(false).into(),
             };
-            let result = run(architecture, batch, &data, &options, &mut observer);
+            let result = run(
+                (architecture, batch, precision),
+                &data,
+                &options,
+                &mut observer,
+            );
             if let Err(problem) = result {
                 // Nobody listens once the measurements are done.
                 let _ = outgoing.send(Err(problem));
@@ -64,8 +73,7 @@ impl WholeStep {
 }
 
 fn run(
-    architecture: Architecture,
-    batch: usize,
+    (architecture, batch, precision): (Architecture, usize, plainfilm::device::Precision),
     data: &std::path::Path,
     options: &DatasetOptions,
     observer: &mut Observer,
@@ -81,6 +89,7 @@ fn run(
     settings.preprocessing.size = SIZE;
     settings.freeze = Freeze::None;
     settings.batch = batch;
+    settings.precision = precision;
     settings.epochs = EPOCHS;
     settings.audit = false;
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;

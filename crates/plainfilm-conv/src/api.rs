@@ -38,8 +38,12 @@ static HALF_PRECISION: AtomicBool = AtomicBool::new(false);
 )]
 pub struct PrecisionError;
 
-/// Sets the precision of [`infer_block`](crate::infer_block), for the whole process; 32 bits at the start. Training
-/// is not touched by it.
+/// Sets the precision of convolutions, for the whole process; 32 bits at the start.
+///
+/// In bfloat16 the operands of convolutions of one group with at least eight channels are rounded, forward and for
+/// both gradients, and everything else stays in 32 bits: sums, batch normalisation, activations, and the weights
+/// themselves (Micikevicius et al. 2018). The exponent is that of a float, so losses need no scaling (Kalamkar et al.
+/// 2019). Call it between steps, not within one.
 ///
 /// # Errors
 /// [`PrecisionError`] where bfloat16 is asked for and the CPU has no unit for it; nothing changes.

@@ -1,5 +1,5 @@
-//! Convolutions in 16 bits, for networks that do not train: inputs and weights are rounded to
-//! bfloat16, products are added in float32.
+//! Convolutions in 16 bits from maps in 32: inputs and weights are rounded to bfloat16, products are
+//! added in float32.
 
 use std::ops::Range;
 
@@ -8,8 +8,9 @@ use rayon::prelude::*;
 use crate::buffer::{Scratch, at_least};
 use crate::forward::{CHUNK, Rows, Task};
 use crate::geometry::Shape;
-use crate::kernel::amx::{DEPTH, Product, SIDE, bfloat16, products};
-use crate::kernel::vectorised;
+use crate::kernel::amx::pairs::{Product, products};
+use crate::kernel::amx::rounding::interleave;
+use crate::kernel::amx::{DEPTH, SIDE, bfloat16};
 use crate::lattice::{Lattice, parts};
 
 /// Packed weights, and where they read in a film.
@@ -31,10 +32,17 @@ impl HalfPrecision {
         shape.groups == 1 && shape.inputs >= DEPTH / 4
     }
 
-    /// `weight` is `[outputs, inputs, taps]`.
-    pub fn new(weight: &[f32], shape: &Shape, tiles: &[Range<usize>], multiple: usize) -> Self {
+    /// `value` gives the weight of an output, an input and a tap; `origin` is the row and column of the input that
+    /// the first tap of the first output reads.
+    pub fn new(
+        value: impl Fn(usize, usize, usize) -> f32 + Sync,
+        (shape, origin): (&Shape, [isize; 2]),
+        tiles: &[Range<usize>],
+        multiple: usize,
+    ) -> Self {
         let longest = tiles.iter().map(Range::len).max().unwrap_or(1);
         let (lattice, taps) = Lattice::of_input(shape, longest);
+        let lattice = lattice.starting_at(origin);
         let plane = lattice.channel();
         let depth_blocks = shape.inputs.div_ceil(DEPTH);
         let offsets: Vec<usize> = taps
@@ -48,7 +56,7 @@ impl HalfPrecision {
                 let (tap, depth) = (step / depth_blocks, step % depth_blocks * DEPTH);
                 for (row, out) in (block * SIDE..shape.outputs).zip(out.chunks_exact_mut(DEPTH)) {
                     for (channel, out) in (depth..shape.inputs).zip(out) {
-                        *out = bfloat16(weight[row * shape.patch() + channel * shape.taps() + tap]);
+                        *out = bfloat16(value(row, channel, tap));
                     }
                 }
             }
@@ -97,7 +105,7 @@ impl HalfPrecision {
             two.fill(0.0);
             self.lattice.gather(channels, task.rows.clone(), two);
             let (even, odd) = two.split_at(self.plane);
-            vectorised(|| interleave(even, odd, out));
+            interleave(even, &odd[..self.plane], out);
         }
         // Channels that fill up the last block: their weights are zero, so they must be finite.
         for out in places {
@@ -132,13 +140,5 @@ impl HalfPrecision {
                 }
             }
         }
-    }
-}
-
-/// Two channels as pairs of bfloat16.
-#[inline(always)]
-fn interleave(even: &[f32], odd: &[f32], out: &mut [u32]) {
-    for ((out, &even), &odd) in out.iter_mut().zip(even).zip(odd) {
-        *out = u32::from(bfloat16(even)) | u32::from(bfloat16(odd)) << 16;
     }
 }

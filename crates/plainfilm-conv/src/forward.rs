@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use crate::bf16::HalfPrecision;
 use crate::buffer::{Scratch, at_least, with_scratch};
 use crate::geometry::Shape;
+use crate::half;
 use crate::kernel::amx;
 use crate::kernel::elementwise::Grid;
 use crate::kernel::{OuterProduct, Panels, WIDEST, outer_products};
@@ -147,6 +148,9 @@ impl Convolution {
         let value = |group: usize, row: usize, k: usize| {
             weight[group * shape.group_weights() + row * shape.patch() + k]
         };
+        if half::applies(shape) {
+            return Self::in_half_precision(weight, shape, multiple);
+        }
         if winograd::pays(shape) {
             return Self::by_winograd(shape, |row, channel, tap| value(0, row, channel * 9 + tap));
         }
@@ -167,8 +171,20 @@ impl Convolution {
 
     /// As [`new`](Self::new), in 16 bits; where [`fits_half_precision`](Self::fits_half_precision).
     pub fn in_half_precision(weight: &[f32], shape: &Shape, multiple: usize) -> Self {
+        let value = |row: usize, channel: usize, tap: usize| {
+            weight[row * shape.patch() + channel * shape.taps() + tap]
+        };
+        let origin = shape.padding.map(|padding| -(padding as isize));
+        Self::by_half_precision(value, (shape, origin), multiple)
+    }
+
+    fn by_half_precision(
+        value: impl Fn(usize, usize, usize) -> f32 + Sync,
+        (shape, origin): (&Shape, [isize; 2]),
+        multiple: usize,
+    ) -> Self {
         let tiles = tiles(shape, Direct::rows(shape), multiple);
-        let method = HalfPrecision::new(weight, shape, &tiles, multiple);
+        let method = HalfPrecision::new(value, (shape, origin), &tiles, multiple);
         Self {
             shape: *shape,
             method: Method::HalfPrecision(method),
@@ -177,10 +193,34 @@ impl Convolution {
         }
     }
 
+    /// As [`transposed`](Self::transposed), in 16 bits; for any kernel that moves by one pixel.
+    fn transposed_in_half_precision(weight: &[f32], shape: &Shape) -> Option<Self> {
+        let flipped = Shape {
+            inputs: shape.outputs,
+            outputs: shape.inputs,
+            input: shape.output,
+            output: shape.input,
+            ..*shape
+        };
+        let plain = shape.stride == [1, 1] && shape.dilation == [1, 1];
+        if !(plain && half::applies(&flipped)) {
+            return None;
+        }
+        let value = |row: usize, channel: usize, tap: usize| {
+            weight[(channel * shape.inputs + row) * shape.taps() + shape.taps() - 1 - tap]
+        };
+        let origin =
+            [0, 1].map(|axis| shape.padding[axis] as isize - shape.kernel[axis] as isize + 1);
+        Some(Self::by_half_precision(value, (&flipped, origin), 1))
+    }
+
     /// The convolution that gives the input's gradient from the output's: inputs and outputs
     /// swapped, kernels turned by half a turn, padding turned inside out. Only where transforming
-    /// tiles pays; [`InputGradient`](crate::backward) is for everything else.
+    /// tiles pays, or in 16 bits; [`InputGradient`](crate::backward) is for everything else.
     pub fn transposed(weight: &[f32], shape: &Shape) -> Option<Self> {
+        if let Some(convolution) = Self::transposed_in_half_precision(weight, shape) {
+            return Some(convolution);
+        }
         let flipped = Shape {
             inputs: shape.outputs,
             outputs: shape.inputs,

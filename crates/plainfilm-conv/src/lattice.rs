@@ -97,6 +97,12 @@ impl Lattice {
         }
     }
 
+    /// The same with its first row and column at another place of the map: inside it, where the outermost values
+    /// are not read.
+    pub fn starting_at(self, origin: [isize; 2]) -> Self {
+        Self { origin, ..self }
+    }
+
     /// Values between the first value of one channel and of the next.
     pub fn channel(&self) -> usize {
         self.phases.len() * self.plane

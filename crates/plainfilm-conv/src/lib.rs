@@ -48,6 +48,7 @@ mod extension;
 mod forward;
 mod fused;
 mod geometry;
+mod half;
 mod inference;
 mod kernel;
 mod lattice;
@@ -63,7 +64,7 @@ pub use api::{
     fold_batch_norm, max_pool2d, set_enabled, set_precision,
 };
 pub use buffer::release_memory;
-pub use chain::{ChainCache, ChainLayer, infer_chain};
+pub use chain::{Chain, ChainCache, ChainLayer, infer_chain};
 pub use extension::{AdamBackend, ConvBackend, InferenceBackend};
 pub use fused::{Activation, BlockSettings, Precision, Prepared};
 pub use geometry::{ConvGeometry, GeometryError};

@@ -180,7 +180,8 @@ pub struct TrainArgs {
     /// Disk for features that frozen layers computed, such as 500MB or 2GiB; 0 keeps none [default: 2GiB]
     #[arg(long, value_name = "SIZE", value_parser = bytes, help_heading = "Machine")]
     pub cache_size: Option<u64>,
-    /// Precision of frozen layers; bf16 is some three times as fast on CPUs with AMX [default: f32]
+    /// Precision of convolutions, frozen and trained; weights and their steps stay f32. bf16 is faster on CPUs
+    /// with AMX [default: f32]
     #[arg(long, value_enum, help_heading = "Machine")]
     pub precision: Option<PrecisionArg>,
     /// Threads [default: all cores]

@@ -161,13 +161,11 @@ fn killed_at_many_moments_a_run_on_features_ends_with_the_same_bytes() {
 fn what_is_for_frozen_layers_needs_one() {
     let scratch = Scratch::with_films(8);
     let films = scratch.path("films");
-    for setting in [["--views", "4"], ["--precision", "bf16"]] {
-        let arguments = training(&films, &films, &setting);
-        let output = command(&arguments).output().unwrap();
-        assert_code(&output, 1);
-        let said = stderr(&output);
-        assert!(said.contains("--freeze backbone"), "{setting:?}: {said}");
-    }
+    let arguments = training(&films, &films, &["--views", "4"]);
+    let output = command(&arguments).output().unwrap();
+    assert_code(&output, 1);
+    let said = stderr(&output);
+    assert!(said.contains("--freeze backbone"), "{said}");
 }
 
 #[test]

@@ -59,6 +59,52 @@ fn one_seed_gives_the_same_bytes_and_another_gives_others() {
 }
 
 #[test]
+#[expect(clippy::print_stderr, reason = "a skipped test says so")]
+fn training_in_16_bits_learns_alike_and_is_recorded() {
+    let scratch = Scratch::with_films(60);
+    let films = scratch.path("films");
+    let run = |name: &str, precision: &str| {
+        let run = scratch.path(name);
+        let output = train(&films, &run, &["--precision", precision]);
+        (output, run)
+    };
+    let (output, half) = run("half", "bf16");
+    if output.status.code() != Some(0) {
+        let said = stderr(&output);
+        assert!(said.contains("expected a CPU with AMX"), "{said}");
+        eprintln!("SKIPPED: training_in_16_bits_learns_alike_and_is_recorded: {said}");
+        return;
+    }
+    let (output, again) = run("again", "bf16");
+    assert_code(&output, 0);
+    assert!(
+        model_bytes(&half) == model_bytes(&again),
+        "one seed, two models"
+    );
+    let (output, full) = run("full", "f32");
+    assert_code(&output, 0);
+    let losses = |run: &Path| -> Vec<f64> {
+        let history = std::fs::read_to_string(run.join("history.csv")).unwrap();
+        let rows = history.lines().skip(1);
+        rows.map(|row| row.split(',').nth(1).unwrap().parse().unwrap())
+            .collect()
+    };
+    let (half_losses, full_losses) = (losses(&half), losses(&full));
+    assert_ne!(half_losses, full_losses, "nothing was rounded");
+    for (half, full) in half_losses.iter().zip(&full_losses) {
+        assert!(
+            (half - full).abs() < 0.1 * full,
+            "{half_losses:?} {full_losses:?}"
+        );
+    }
+    let read = |name: &str| std::fs::read_to_string(half.join(name)).unwrap();
+    assert!(read("settings.toml").contains("precision = \"bf16\""));
+    assert!(read("report.html").contains("cpu (bf16)"));
+    let model = String::from_utf8_lossy(&model_bytes(&half)).into_owned();
+    assert!(model.contains("bf16"), "the model file does not say bf16");
+}
+
+#[test]
 fn a_random_split_says_so_in_every_output() {
     let scratch = Scratch::with_films(60);
     let run = scratch.path("run");

@@ -13,6 +13,7 @@ use rayon::prelude::*;
 use crate::buffer::{Buffer, Scratch, at_least, with_scratch};
 use crate::forward::Convolution;
 use crate::geometry::Shape;
+use crate::half;
 use crate::kernel::elementwise;
 use crate::winograd;
 use input::InputGradient;
@@ -29,7 +30,7 @@ pub(crate) enum OutputGradient<'a> {
 
 impl OutputGradient<'_> {
     /// One film of `length` values, computed into `memory` if need be.
-    fn film<'a>(&'a self, film: usize, length: usize, memory: &'a mut Vec<f32>) -> &'a [f32] {
+    pub fn film<'a>(&'a self, film: usize, length: usize, memory: &'a mut Vec<f32>) -> &'a [f32] {
         match self {
             Self::Given(values) => &values[film * length..][..length],
             Self::Rebuilt(write) => {
@@ -65,9 +66,16 @@ pub(crate) fn backward(
 ) -> Gradients {
     let back = wanted.input.then(|| Convolution::transposed(weight, shape));
     let back = back.flatten();
-    let by_tiles = wanted.weight && winograd::weight_gradient_pays(shape);
+    let in_half = half::applies(shape);
+    let by_tiles = wanted.weight && (in_half || winograd::weight_gradient_pays(shape));
     if back.is_none() && !by_tiles {
         return by_film(input, weight, gradient, shape, wanted);
+    }
+    if back.is_none() && in_half && !wanted.input {
+        return Gradients {
+            input: None,
+            weight: Some(half::weight_gradient(input, gradient, shape)),
+        };
     }
     // Tiles are transformed for the whole batch.
     let rebuilt;
@@ -100,7 +108,11 @@ pub(crate) fn backward(
         found.input = Some(out);
     }
     if by_tiles {
-        found.weight = Some(winograd::weight_gradient(input, gradient, shape));
+        found.weight = Some(if in_half {
+            half::weight_gradient(input, OutputGradient::Given(gradient), shape)
+        } else {
+            winograd::weight_gradient(input, gradient, shape)
+        });
     }
     found
 }

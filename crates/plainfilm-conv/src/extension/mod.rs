@@ -10,8 +10,8 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Flex, TensorMetadata, backend_extension};
 use burn::tensor::{Bytes, DType};
 
-use crate::blocked::{Chain, Size};
 use crate::buffer::Buffer;
+use crate::chain::Chain;
 use crate::forward::convolve;
 use crate::fused::{self, Activation, BlockSettings, PoolIndex, Prepared, Saved};
 use crate::geometry::{ConvGeometry, Shape};
@@ -298,13 +298,8 @@ impl InferenceBackend for Flex {
 
     fn fast_chain(films: FlexTensor, chain: Arc<Chain>) -> FlexTensor {
         let films = contiguous(films);
-        let [count, _, _, _] = films.shape().dims();
-        let Size {
-            channels,
-            height,
-            width,
-        } = chain.output();
-        tensor(chain.run(values(&films)), [count, channels, height, width])
+        let [count, ..] = films.shape().dims::<4>();
+        tensor(chain.run(values(&films), count), chain.output(count))
     }
 
     fn fast_side_by_side(first: FlexTensor, second: FlexTensor) -> FlexTensor {

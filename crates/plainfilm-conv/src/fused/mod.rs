@@ -31,7 +31,7 @@ pub enum Activation {
     Relu6,
 }
 
-/// The precision of inference blocks.
+/// The precision of convolutions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Precision {
     /// 32 bits throughout.

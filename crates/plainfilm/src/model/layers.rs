@@ -318,11 +318,7 @@ impl ConvBlock {
     }
 
     /// What prediction computes with.
-    fn inference(
-        &self,
-        activation: plainfilm_conv::Activation,
-        pool: bool,
-    ) -> InferenceBlock {
+    fn inference(&self, activation: plainfilm_conv::Activation, pool: bool) -> InferenceBlock {
         InferenceBlock {
             weight: self.weight.val(),
             bias: self.bias.as_ref().map(Param::val),

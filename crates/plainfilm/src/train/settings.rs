@@ -50,7 +50,8 @@ pub struct TrainSettings {
     pub device: String,
     /// Threads; the model's bytes are promised for the same number.
     pub threads: usize,
-    /// In which precision frozen layers compute; those that learn do in 32 bits.
+    /// In which precision convolutions compute, frozen ones and, forward and for their gradients, those that
+    /// learn; weights, their steps and everything else are in 32 bits.
     #[serde(default, with = "crate::device::precision_name")]
     pub precision: Precision,
     /// Smoothing of the target, `0..1`.
@@ -534,13 +535,8 @@ impl TrainSettings {
                     ..self.network()
                 };
                 let frozen = network.frozen_layers()?;
-                match (self.views, self.precision) {
-                    (Views::Kept(_), _) if frozen == 0 => Err(self.no_frozen_layer()),
-                    (_, Precision::BFloat16) if frozen == 0 => Err(TrainError::Setting {
-                        setting: "precision",
-                        expected: "f32 where every layer learns (hint: --freeze backbone)",
-                        found: "bf16".to_owned(),
-                    }),
+                match self.views {
+                    Views::Kept(_) if frozen == 0 => Err(self.no_frozen_layer()),
                     _ => Ok(()),
                 }
             }

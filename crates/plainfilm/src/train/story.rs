@@ -8,6 +8,7 @@ use super::run_folder::settings_text;
 use super::settings::TrainSettings;
 use crate::audit::{Audit, AuditSummary};
 use crate::dataset::{Dataset, Part, PatientOrigin, Split};
+use crate::device::Precision;
 use crate::evaluate::{ScoredFilm, positive_label};
 use crate::model::{Freeze, summary};
 use crate::radiograph::Plane;
@@ -103,7 +104,10 @@ impl Story<'_> {
         let seconds: f64 = history.iter().map(|row| row.seconds).sum();
         let films = history.len() * self.split.indices(Part::Train).len();
         RunFacts {
-            device: self.settings.device.clone(),
+            device: match self.settings.precision {
+                Precision::Float32 => self.settings.device.clone(),
+                Precision::BFloat16 => format!("{} (bf16)", self.settings.device),
+            },
             threads: self.settings.threads,
             seconds,
             films_per_second: (seconds > 0.0).then(|| films as f64 / seconds),

@@ -1,31 +1,7 @@
-//! Products of 16-bit floats with AMX, the matrix unit of Intel's CPUs since Sapphire Rapids.
-//!
-//! Stable Rust has no functions for it, so its eight instructions are written out. A tile register
-//! holds 16 rows of 64 bytes: `C[m][n] += sum over q and i of A[m][2q + i] * B[q][2n + i]`, with
-//! `A` and `B` in bfloat16 and `C` in float32. The right operand has pairs of channels side by side
-//! for each pixel, so a kernel tap is once more the same memory shifted.
+//! Weights times pairs of channels: the left operand is rows of weights, and the right one has pairs
+//! of channels side by side for each pixel, so a kernel tap is the same memory shifted.
 
-use std::sync::LazyLock;
-
-/// Rows of the left operand, and pixels, in a block: two tiles each.
-pub(crate) const SIDE: usize = 32;
-/// Channels in a step: the depth of a tile.
-pub(crate) const DEPTH: usize = 32;
-
-/// A float as the nearest bfloat16, ties to even; not-a-number stays so.
-#[inline(always)]
-pub(crate) fn bfloat16(value: f32) -> u16 {
-    let bits = value.to_bits();
-    let rounded = bits.wrapping_add(0x7fff + ((bits >> 16) & 1));
-    let bits = if value.is_nan() { 0x7fc0_0000 } else { rounded };
-    (bits >> 16) as u16
-}
-
-/// Whether this CPU has AMX for bfloat16 and the system lets this process use it.
-pub(crate) fn available() -> bool {
-    static AVAILABLE: LazyLock<bool> = LazyLock::new(imp::request);
-    *AVAILABLE
-}
+use super::{DEPTH, SIDE, available};
 
 /// What [`products`] multiplies.
 pub(crate) struct Product<'a> {
@@ -78,59 +54,16 @@ pub(crate) fn products(product: &Product<'_>, out: &mut [f32], stride: usize) {
 #[cfg(all(target_arch = "x86_64", target_os = "linux", not(miri)))]
 mod imp {
     use std::arch::asm;
-    use std::arch::x86_64::__cpuid_count;
 
+    use super::super::tiles;
     use super::{DEPTH, Product, SIDE};
-
-    /// Asks the system for the tile registers' state, once per process (Linux: `arch_prctl` with
-    /// `ARCH_REQ_XCOMP_PERM` for feature 18; Documentation/arch/x86/xstate.rst).
-    pub fn request() -> bool {
-        // Leaf 7: bit 22 AMX-BF16, bit 24 AMX-TILE.
-        let features = __cpuid_count(7, 0).edx;
-        if features >> 22 & 1 == 0 || features >> 24 & 1 == 0 {
-            return false;
-        }
-        let result: i64;
-        // SAFETY: a system call that reads no memory; it clobbers rcx and r11 only.
-        unsafe {
-            asm!(
-                "syscall",
-                inlateout("rax") 158i64 => result,
-                in("rdi") 0x1023,
-                in("rsi") 18,
-                out("rcx") _,
-                out("r11") _,
-                options(nostack)
-            );
-        }
-        result == 0
-    }
-
-    /// The layout of the tile registers: eight of 16 rows of 64 bytes.
-    #[repr(C, align(64))]
-    struct Configuration {
-        palette: u8,
-        start_row: u8,
-        reserved: [u8; 14],
-        bytes_per_row: [u16; 16],
-        rows: [u8; 16],
-    }
 
     /// # Safety
     /// As checked by [`super::products`].
     pub unsafe fn products(product: &Product<'_>, out: &mut [f32], stride: usize) {
-        let mut configuration = Configuration {
-            palette: 1,
-            start_row: 0,
-            reserved: [0; 14],
-            bytes_per_row: [0; 16],
-            rows: [0; 16],
-        };
-        configuration.bytes_per_row[..8].fill(64);
-        configuration.rows[..8].fill(16);
-        // SAFETY: the caller's promise; the configuration is palette 1's.
+        // SAFETY: the caller's promise.
         unsafe {
-            asm!("ldtilecfg [{}]", in(reg) &configuration, options(nostack, readonly));
+            tiles::configure();
             let mut at = 0;
             while at < product.length {
                 let out = out.as_mut_ptr().add(at);
@@ -143,7 +76,7 @@ mod imp {
                 }
                 at += SIDE;
             }
-            asm!("tilerelease", options(nostack, nomem));
+            tiles::release();
         }
     }
 
@@ -220,11 +153,6 @@ mod imp {
 
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux", not(miri))))]
 mod imp {
-    /// Other systems have no AMX, or another way to ask for it.
-    pub fn request() -> bool {
-        false
-    }
-
     /// # Safety
     /// Never called: AMX is not available.
     pub unsafe fn products(_: &super::Product<'_>, _: &mut [f32], _: usize) {
@@ -234,22 +162,8 @@ mod imp {
 
 #[cfg(test)]
 mod tests {
+    use super::super::bfloat16;
     use super::*;
-
-    #[test]
-    fn rounding_is_to_the_nearest_even() {
-        for (value, bits) in [
-            (1.0, 0x3f80),
-            (-2.0, 0xc000),
-            (1.0 + 1.0 / 256.0, 0x3f80),
-            (1.0 + 3.0 / 256.0, 0x3f82),
-            (f32::INFINITY, 0x7f80),
-            (f32::MAX, 0x7f80),
-        ] {
-            assert_eq!(bfloat16(value), bits, "{value}");
-        }
-        assert!(f32::from_bits(u32::from(bfloat16(f32::from_bits(0x7fff_ffff))) << 16).is_nan());
-    }
 
     #[test]
     fn products_agree_with_a_loop() {
