@@ -8,6 +8,7 @@ pub(crate) mod amx;
 pub(crate) mod depthwise;
 pub(crate) mod elementwise;
 mod inner;
+mod interleave;
 mod outer;
 pub(crate) mod packed;
 mod panels;
@@ -20,6 +21,7 @@ use crate::fused::Curve;
 
 pub(crate) use elementwise::vectorised;
 pub(crate) use inner::{InnerProduct, inner_products};
+pub(crate) use interleave::interleave;
 pub(crate) use outer::{OuterProduct, outer_products};
 pub(crate) use panels::Panels;
 
