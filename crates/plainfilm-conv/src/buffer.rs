@@ -26,6 +26,8 @@ pub(crate) struct Scratch {
     pub map: Vec<f32>,
     /// The same, laid out like the input.
     pub placed: Vec<f32>,
+    /// Transformed kernels of a few channels.
+    pub kernels: Vec<f32>,
     /// The input of a tile in 16 bits, two channels side by side.
     pub pairs: Vec<u32>,
 }

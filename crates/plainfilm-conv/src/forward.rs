@@ -29,18 +29,18 @@ const FEWEST_ROWS: usize = 14;
 const GROUP_WORK: usize = 512 * 1024;
 
 /// A convolution made ready for its films.
-pub(crate) struct Convolution {
+pub(crate) struct Convolution<'a> {
     shape: Shape,
-    method: Method,
+    method: Method<'a>,
     /// Output rows of the tasks of a film.
     tiles: Vec<Range<usize>>,
     channels_per_task: usize,
 }
 
 /// How it is computed: chosen by shape.
-enum Method {
+enum Method<'a> {
     Direct(Direct),
-    Winograd(Winograd),
+    Winograd(Winograd<'a>),
     HalfPrecision(HalfPrecision),
 }
 
@@ -142,18 +142,19 @@ impl<'a> Rows<'a> {
     }
 }
 
-impl Convolution {
-    /// `weight` is `[groups, outputs, patch]`; tasks keep `multiple` rows (one or two) together.
-    pub fn new(weight: &[f32], shape: &Shape, multiple: usize) -> Self {
-        let value = |group: usize, row: usize, k: usize| {
-            weight[group * shape.group_weights() + row * shape.patch() + k]
-        };
+impl<'a> Convolution<'a> {
+    /// `weight` is `[groups, outputs, patch]`; tasks keep `multiple` rows (one or two) together. For one run:
+    /// what it prepares of the weights may be no more than where they lie.
+    pub fn new(weight: &'a [f32], shape: &Shape, multiple: usize) -> Self {
         if half::applies(shape) {
             return Self::in_half_precision(weight, shape, multiple);
         }
         if winograd::pays(shape) {
-            return Self::by_winograd(shape, |row, channel, tap| value(0, row, channel * 9 + tap));
+            return Self::by_winograd(shape, Winograd::new(shape, weight));
         }
+        let value = |group: usize, row: usize, k: usize| {
+            weight[group * shape.group_weights() + row * shape.patch() + k]
+        };
         let tiles = tiles(shape, Direct::rows(shape), multiple);
         let work = shape.outputs * shape.patch() * shape.output_plane() / tiles.len();
         Self {
@@ -161,6 +162,21 @@ impl Convolution {
             method: Method::Direct(Direct::new(shape, &tiles, multiple, value)),
             tiles,
             channels_per_task: GROUP_WORK.div_ceil(work).clamp(1, shape.groups) * shape.outputs,
+        }
+    }
+
+    /// As [`new`](Self::new), for many runs: all that can be prepared is.
+    pub fn prepared(weight: &[f32], shape: &Shape, multiple: usize) -> Convolution<'static> {
+        let once = Convolution::new(weight, shape, multiple);
+        Convolution {
+            shape: once.shape,
+            method: match once.method {
+                Method::Direct(direct) => Method::Direct(direct),
+                Method::Winograd(winograd) => Method::Winograd(winograd.into_prepared()),
+                Method::HalfPrecision(half) => Method::HalfPrecision(half),
+            },
+            tiles: once.tiles,
+            channels_per_task: once.channels_per_task,
         }
     }
 
@@ -217,7 +233,7 @@ impl Convolution {
     /// The convolution that gives the input's gradient from the output's: inputs and outputs
     /// swapped, kernels turned by half a turn, padding turned inside out. Only where transforming
     /// tiles pays, or in 16 bits; [`InputGradient`](crate::backward) is for everything else.
-    pub fn transposed(weight: &[f32], shape: &Shape) -> Option<Self> {
+    pub fn transposed(weight: &'a [f32], shape: &Shape) -> Option<Self> {
         if let Some(convolution) = Self::transposed_in_half_precision(weight, shape) {
             return Some(convolution);
         }
@@ -232,11 +248,8 @@ impl Convolution {
             ],
             ..*shape
         };
-        winograd::pays(&flipped).then(|| {
-            Self::by_winograd(&flipped, |row, channel, tap| {
-                weight[(channel * shape.inputs + row) * 9 + 8 - tap]
-            })
-        })
+        winograd::pays(&flipped)
+            .then(|| Self::by_winograd(&flipped, Winograd::turned(&flipped, weight)))
     }
 
     /// Bytes of packed weights.
@@ -248,10 +261,10 @@ impl Convolution {
         }
     }
 
-    fn by_winograd(shape: &Shape, value: impl Fn(usize, usize, usize) -> f32 + Sync) -> Self {
+    fn by_winograd(shape: &Shape, winograd: Winograd<'a>) -> Self {
         Self {
             shape: *shape,
-            method: Method::Winograd(Winograd::new(shape, value)),
+            method: Method::Winograd(winograd),
             tiles: Winograd::tiles(shape),
             channels_per_task: Winograd::channels_per_task(shape),
         }
@@ -259,12 +272,12 @@ impl Convolution {
 
     /// Cuts an output `[films, channels, plane]` into tasks in a fixed order (film, channels, rows),
     /// where `values` of a channel belong to this many output rows.
-    fn tasks<'a, R: Default>(
+    fn tasks<'b, R: Default>(
         &self,
-        output: &'a mut [f32],
+        output: &'b mut [f32],
         plane: usize,
         values: impl Fn(usize) -> usize,
-    ) -> Vec<Task<'a, R>> {
+    ) -> Vec<Task<'b, R>> {
         let all = self.shape.channels_out();
         let mut tasks = Vec::new();
         for (film, output) in output.chunks_exact_mut(all * plane).enumerate() {

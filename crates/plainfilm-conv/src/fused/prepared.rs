@@ -36,7 +36,7 @@ enum Engine {
     Pointwise(Pointwise),
     Depthwise(Depthwise),
     /// All other kernels, 16 bits, and whatever a pool follows.
-    Any(Convolution),
+    Any(Convolution<'static>),
 }
 
 impl Engine {
@@ -50,7 +50,7 @@ impl Engine {
         } else if Depthwise::fits(shape) && !pool {
             Self::Depthwise(Depthwise::new(weight, shape))
         } else {
-            Self::Any(Convolution::new(weight, shape, step))
+            Self::Any(Convolution::prepared(weight, shape, step))
         }
     }
 }

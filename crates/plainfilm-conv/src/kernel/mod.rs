@@ -10,6 +10,7 @@ pub(crate) mod blocked_depthwise;
 pub(crate) mod depthwise;
 pub(crate) mod elementwise;
 mod inner;
+mod interleave;
 mod outer;
 pub(crate) mod packed;
 mod panels;
@@ -22,6 +23,7 @@ use crate::fused::Curve;
 
 pub(crate) use elementwise::vectorised;
 pub(crate) use inner::{InnerProduct, inner_products};
+pub(crate) use interleave::interleave;
 pub(crate) use outer::{OuterProduct, outer_products};
 pub(crate) use panels::Panels;
 

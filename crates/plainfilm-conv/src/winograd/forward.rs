@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::transform::{self, along_columns, along_rows};
+use super::lanes::{Kernels, LANES};
+use super::transform;
 use super::{MATRICES, TILE, tiles};
 use crate::buffer::{Buffer, Scratch, at_least, with_scratch};
 use crate::forward::{self, Rows, Task};
@@ -23,7 +24,10 @@ const GOOD_RUN: usize = 48;
 const JOBS: usize = 4;
 /// Tiles of a whole batch up to which it may be multiplied at once.
 const WHOLE_RUN: usize = 512;
-/// Outputs that a thread multiplies with the whole batch.
+/// Kernels of a job that multiplies with the whole batch: transformed, a mebibyte and an eighth, which stays
+/// in the second-level cache.
+const WHOLE_KERNELS: usize = 8192;
+/// Outputs of such a job, at most.
 const WHOLE_CHANNELS: usize = 32;
 /// Weights from which on a batch is multiplied at once: they cost more memory than the films.
 const HEAVY: usize = 9 * 128 * 64;
@@ -33,11 +37,19 @@ const HEAVY: usize = 9 * 128 * 64;
 /// Either all weights are transformed once and every job reads them: some tiles of some films
 /// against all outputs. Or, where maps are small and weights many, the whole batch is transformed
 /// once and every job reads that: all tiles against some outputs, so that no weight is read twice.
-pub(crate) struct Winograd {
+pub(crate) struct Winograd<'a> {
     shape: Shape,
-    /// By panel of eight outputs: 36 matrices `[inputs, 8]`.
-    weights: Buffer,
+    weights: Weights<'a>,
     whole: bool,
+}
+
+/// Where transformed weights come from.
+enum Weights<'a> {
+    /// By panel of eight outputs: 36 matrices `[inputs, 8]`.
+    Ready(Buffer),
+    /// Each job transforms its own, which are read nowhere else: cheaper than writing all of them to memory
+    /// and reading them once.
+    Transformed(Kernels<'a>),
 }
 
 /// Films whose tiles are multiplied together, where maps are small.
@@ -55,27 +67,54 @@ fn whole(shape: &Shape) -> bool {
     shape.films * rows * columns <= WHOLE_RUN && shape.weights() >= HEAVY
 }
 
-impl Winograd {
-    /// Transforms `value(output, input, tap)`.
-    pub fn new(shape: &Shape, value: impl Fn(usize, usize, usize) -> f32 + Sync) -> Self {
-        let panel_values = MATRICES * shape.inputs * HEIGHT;
-        let mut weights = Buffer::take(shape.outputs.div_ceil(HEIGHT) * panel_values);
-        weights
-            .par_chunks_exact_mut(panel_values)
-            .enumerate()
-            .for_each(|(panel, out)| {
-                vectorised(|| transform_panel(shape, panel, &value, out));
-            });
+impl<'a> Winograd<'a> {
+    /// For one run, with kernels `[outputs, inputs, 3, 3]`.
+    pub fn new(shape: &Shape, weight: &'a [f32]) -> Self {
+        Self::once(shape, weight, false)
+    }
+
+    /// For one run from outputs to inputs: `shape` is that of the way back, and `weight` that of the layer.
+    pub fn turned(shape: &Shape, weight: &'a [f32]) -> Self {
+        Self::once(shape, weight, true)
+    }
+
+    fn once(shape: &Shape, values: &'a [f32], turned: bool) -> Self {
+        let kernels = Kernels {
+            values,
+            inputs: shape.inputs,
+            outputs: shape.outputs,
+            turned,
+        };
+        let whole = whole(shape);
         Self {
             shape: *shape,
-            weights,
-            whole: whole(shape),
+            weights: if whole {
+                Weights::Transformed(kernels)
+            } else {
+                Weights::Ready(transformed(&kernels))
+            },
+            whole,
         }
     }
 
-    /// Bytes of transformed weights.
+    /// The same for many runs.
+    pub fn into_prepared(self) -> Winograd<'static> {
+        Winograd {
+            shape: self.shape,
+            weights: Weights::Ready(match self.weights {
+                Weights::Ready(weights) => weights,
+                Weights::Transformed(kernels) => transformed(&kernels),
+            }),
+            whole: self.whole,
+        }
+    }
+
+    /// Bytes of transformed weights that are kept.
     pub fn bytes(&self) -> usize {
-        size_of_val(&*self.weights)
+        match &self.weights {
+            Weights::Ready(weights) => size_of_val(&**weights),
+            Weights::Transformed(_) => 0,
+        }
     }
 
     /// Output rows of the tasks of a film, each but the last a multiple of the tile.
@@ -92,7 +131,7 @@ impl Winograd {
     /// Output channels of a task.
     pub fn channels_per_task(shape: &Shape) -> usize {
         if whole(shape) {
-            WHOLE_CHANNELS
+            (WHOLE_KERNELS / shape.inputs / LANES * LANES).clamp(LANES, WHOLE_CHANNELS)
         } else {
             shape.outputs
         }
@@ -172,24 +211,42 @@ impl Winograd {
     ) {
         let shape = &self.shape;
         let Scratch {
-            tile, map, placed, ..
+            tile,
+            map,
+            placed,
+            kernels,
+            ..
         } = scratch;
         let [_, columns] = tiles(shape.output);
         let Some(channels) = tasks.first().map(|task| task.channels.clone()) else {
             return;
         };
         let offsets: Vec<usize> = (0..shape.inputs).map(|k| k * run).collect();
-        let panel_values = shape.inputs * HEIGHT;
+        let panel_values = panel_values(shape.inputs);
         // Products: `[36, channels rounded up, run]`.
         let rows = channels.len().next_multiple_of(HEIGHT);
         let apart = pitch(rows, run);
         let products = at_least(tile, MATRICES * apart);
         let first_panel = channels.start / HEIGHT;
+        let weights = match &self.weights {
+            Weights::Ready(weights) => &weights[first_panel * MATRICES * panel_values..],
+            Weights::Transformed(source) => {
+                let pairs = channels.len().div_ceil(LANES);
+                let weights = at_least(kernels, pairs * 2 * MATRICES * panel_values);
+                for (pair, out) in weights
+                    .chunks_exact_mut(2 * MATRICES * panel_values)
+                    .enumerate()
+                {
+                    transform_panels(source, channels.start + pair * LANES, map, out);
+                }
+                &*weights
+            }
+        };
         for at in 0..MATRICES {
             for panel in 0..rows / HEIGHT {
-                let place = ((first_panel + panel) * MATRICES + at) * panel_values;
+                let place = (panel * MATRICES + at) * panel_values;
                 let product = OuterProduct {
-                    panel: &self.weights[place..][..panel_values],
+                    panel: &weights[place..][..shape.inputs * HEIGHT],
                     height: HEIGHT,
                     offsets: &offsets,
                     reach: offsets[shape.inputs - 1],
@@ -222,6 +279,11 @@ impl Winograd {
 /// first-level cache, which holds eight or twelve of them.
 fn pitch(rows: usize, run: usize) -> usize {
     rows * run + WIDEST
+}
+
+/// Values from one matrix `[inputs, 8]` of a panel to the next; a register between them as for [`pitch`].
+fn panel_values(inputs: usize) -> usize {
+    inputs * HEIGHT + WIDEST
 }
 
 /// The places of each channel in transformed inputs `[36, inputs, run]`: 36 rows of `run`.
@@ -267,28 +329,27 @@ fn transform_channel(
     columns_of_inputs(table, run, &mut out);
 }
 
-/// Transforms the kernels of one panel of outputs.
-#[inline(always)]
-fn transform_panel(
-    shape: &Shape,
-    panel: usize,
-    value: &impl Fn(usize, usize, usize) -> f32,
-    out: &mut [f32],
-) {
-    for channel in 0..shape.inputs {
-        let mut taps = [[[0.0; HEIGHT]; 3]; 3];
-        let rows = panel * HEIGHT..((panel + 1) * HEIGHT).min(shape.outputs);
-        for (m, row) in rows.enumerate() {
-            for (tap, lanes) in taps.as_flattened_mut().iter_mut().enumerate() {
-                lanes[m] = value(row, channel, tap);
-            }
-        }
-        let table = along_columns(&along_rows(&taps, transform::kernel), transform::kernel);
-        for (at, values) in table.as_flattened().iter().enumerate() {
-            let place = (at * shape.inputs + channel) * HEIGHT;
-            out[place..place + HEIGHT].copy_from_slice(values);
-        }
-    }
+/// All kernels transformed, two panels of outputs at a time: the last may be of zeros.
+fn transformed(kernels: &Kernels<'_>) -> Buffer {
+    let pair_values = 2 * MATRICES * panel_values(kernels.inputs);
+    let mut weights = Buffer::take(kernels.outputs.div_ceil(LANES) * pair_values);
+    weights
+        .par_chunks_exact_mut(pair_values)
+        .enumerate()
+        .for_each(|(pair, out)| {
+            with_scratch(|Scratch { map, .. }| transform_panels(kernels, pair * LANES, map, out));
+        });
+    weights
+}
+
+/// Transforms the kernels of two panels of outputs, from `first` on, each to 36 matrices `[inputs, 8]`.
+fn transform_panels(kernels: &Kernels<'_>, first: usize, memory: &mut Vec<f32>, out: &mut [f32]) {
+    let (left, right) = out.split_at_mut(out.len() / 2);
+    kernels.transform(first, memory, |matrix, input, lanes| {
+        let place = matrix * panel_values(kernels.inputs) + input * HEIGHT;
+        left[place..place + HEIGHT].copy_from_slice(&lanes[..HEIGHT]);
+        right[place..place + HEIGHT].copy_from_slice(&lanes[HEIGHT..]);
+    });
 }
 
 /// Reads the six input rows of one row of tiles, transformed along the row: value `[i][j]` of tile

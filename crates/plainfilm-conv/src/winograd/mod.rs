@@ -7,6 +7,7 @@
 //! largest value, where direct sums in 32 bits differ from exact ones by about 1e-6.
 
 mod forward;
+mod lanes;
 pub(crate) mod transform;
 mod weight;
 
