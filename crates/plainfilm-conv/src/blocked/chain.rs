@@ -24,7 +24,7 @@ pub(crate) enum Unit {
 
 impl Unit {
     /// The size of what the unit writes.
-    pub fn written(&self) -> Size {
+    fn written(&self) -> Size {
         match self {
             Self::Stem(unit) => unit.output(),
             Self::Inverted(unit) => unit.output(),
@@ -58,7 +58,7 @@ impl Unit {
 
     /// Computes the whole output, cut into so many parts at most. Every value is computed alike however
     /// it is cut.
-    pub fn run(&self, input: &[f32], out: &mut [f32], parts_at_once: usize) {
+    fn run(&self, input: &[f32], out: &mut [f32], parts_at_once: usize) {
         let size = self.written();
         let mut rest = MatMut::new(out, size.blocks(), size.plane());
         if parts_at_once == 1 {

@@ -9,7 +9,7 @@ struct Line([f32; BLOCK]);
 
 /// Memory that begins on a cache line.
 #[derive(Clone, Default)]
-pub(super) struct Lines(Vec<Line>);
+pub(crate) struct Lines(Vec<Line>);
 
 impl Lines {
     /// So many zeros, rounded up to whole lines.

@@ -64,7 +64,7 @@ impl Size {
 
 /// A thread's working memory within a unit; it grows to the largest unit and stays.
 #[derive(Default)]
-struct Scratch {
+pub(crate) struct Scratch {
     /// A map with its padding around it.
     band: Lines,
     /// A map that is computed from and thrown away.

@@ -40,7 +40,7 @@ pub(crate) struct Tiles {
 
 /// Working memory: transformed tiles, and their products.
 #[derive(Default)]
-pub(super) struct TileMemory {
+pub(crate) struct TileMemory {
     seen: Lines,
     made: Lines,
 }
