@@ -219,7 +219,7 @@ impl<'a> Convolution<'a> {
             ..*shape
         };
         let plain = shape.stride == [1, 1] && shape.dilation == [1, 1];
-        if !(plain && half::applies(&flipped)) {
+        if !(plain && half::applies(shape) && half::applies(&flipped)) {
             return None;
         }
         let value = |row: usize, channel: usize, tap: usize| {

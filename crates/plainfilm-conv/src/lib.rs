@@ -12,7 +12,7 @@
 //!   packed once; [`norm_act`] and [`side_by_side`] are what DenseNet needs besides, and
 //!   [`film_by_film`] runs a chain of layers while a film's maps are warm;
 //! - [`infer_chain`]: inverted residuals and growing maps (MobileNetV2, the EfficientNets, DenseNet), many
-//!   layers at once;
+//!   layers at once; [`infer_half_chain`] keeps the maps of plain convolutions in 16 bits;
 //! - [`max_pool2d`] with windows of any size, and [`adam_step`], one pass over the weights.
 //!
 //! They look at the device: 32-bit floats on [flex](burn::tensor::Device::flex) (with or without
@@ -33,8 +33,9 @@
 //! chosen when the program runs. What follows the convolution is done while a few rows are warm.
 //! Wide convolutions of 3x3 transform tiles instead (`winograd`), which saves multiplications and
 //! costs a digit: errors of about 1e-5 of the largest value. A chain keeps maps in blocks of sixteen channels
-//! (`blocked`), which small layers read and write as they lie. On CPUs with AMX, inference can be asked
-//! to run in bfloat16 ([`set_precision`]).
+//! (`blocked`), which small layers read and write as they lie. On CPUs with AMX convolutions can be asked to round
+//! their operands to bfloat16 ([`set_precision`]): `bf16` reads maps of 32 bits, and `half` has chains of layers in
+//! 16 bits and the weight's gradient.
 //! Threads work on (film, tile of rows) pairs through rayon's current pool.
 
 mod api;
