@@ -290,7 +290,7 @@ fn steps(shape: &Shape, input: &Maps) -> (Vec<Step>, usize) {
     let [down, right] = shape.dilation;
     let channels = shape.inputs;
     let mut steps = Vec::new();
-    if right == 1 && channels % DEPTH != 0 {
+    if right == 1 && !channels.is_multiple_of(DEPTH) {
         // The taps of a kernel row follow one another in memory, channels and all.
         for row in 0..shape.kernel[0] {
             for first in (0..shape.kernel[1] * channels).step_by(DEPTH) {
