@@ -8,10 +8,12 @@
 # peer's batch is the fastest of 1, 8 and 32.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+. benches/python.sh
 architecture=${1:-darkcovidnet} size=${2:-224} films=${3:-100} turns=5
 venv=${PYTHON_ENV:-target/explain/venv}
 if [ ! -x "$venv/bin/python" ]; then
-    "${PYTHON:-python3.10}" -m venv "$venv"
+    python=$(python_of_version 3.10)
+    "$python" -m venv "$venv"
     "$venv/bin/pip" install --quiet --requirement reference/explain/requirements.txt
 fi
 cargo build --release --quiet --workspace --bins

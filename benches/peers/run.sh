@@ -12,9 +12,11 @@ data=${1:?"usage: $0 path/to/covid-xray [arguments of compare.py]"}
 data=$(realpath "$data")
 shift
 cd "$(dirname "$0")/../.."
+. benches/python.sh
 venv=target/peers/venv
 if ! cmp --silent benches/peers/requirements.txt "$venv/installed.txt"; then
-    "${PYTHON:-python3.12}" -m venv "$venv"
+    python=$(python_of_version 3.12)
+    "$python" -m venv "$venv"
     "$venv/bin/pip" install --requirement benches/peers/requirements.txt
     cp benches/peers/requirements.txt "$venv/installed.txt"
 fi

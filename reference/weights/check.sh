@@ -7,9 +7,16 @@ films=$(realpath "$1")
 mkdir -p "$2"
 work=$(realpath "$2")
 
-[ -d "$work/keras" ] || python3.12 -m venv "$work/keras"
+. "$here/../../benches/python.sh"
+if [ ! -d "$work/keras" ]; then
+    python=$(python_of_version 3.12 PYTHON_KERAS)
+    "$python" -m venv "$work/keras"
+fi
 "$work/keras/bin/pip" install --quiet -r "$here/requirements-keras.txt"
-[ -d "$work/torch" ] || python3.10 -m venv "$work/torch"
+if [ ! -d "$work/torch" ]; then
+    python=$(python_of_version 3.10 PYTHON_TORCH)
+    "$python" -m venv "$work/torch"
+fi
 "$work/torch/bin/pip" install --quiet -r "$here/requirements-torch.txt"
 
 lite0=$(find "$work/torch" -name 'efficientnet-lite0-*.pth' | head -1)
