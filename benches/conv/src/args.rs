@@ -16,6 +16,11 @@ pub enum Work {
     TrainStep,
     /// A step of `plainfilm train` itself: augmentation and batching too.
     WholeStep,
+    /// Every layer's forward pass for prediction, alone, beside the least time that its arithmetic and its
+    /// bytes need on this machine.
+    Layers,
+    /// The same for training, forward and backward.
+    TrainLayers,
 }
 
 /// The numbers that are computed with.
@@ -50,6 +55,10 @@ pub struct Args {
     /// The numbers that are computed with.
     #[arg(long, value_enum, default_value_t = Precision::F32)]
     pub precision: Precision,
+    /// Where to compute, as `plainfilm train` names it; other devices than the CPU need a feature of the
+    /// same name in this program.
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
     /// Alternate with rounds of Burn's own operations.
     #[arg(long)]
     pub burn: bool,

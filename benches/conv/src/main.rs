@@ -8,6 +8,8 @@
 )]
 
 mod args;
+mod layers;
+mod machine;
 mod round;
 mod steps;
 mod whole_step;
@@ -21,6 +23,7 @@ use plainfilm::model::{Architecture, summary};
 use serde::Serialize;
 
 use args::{Args, Precision, Work};
+use machine::Machine;
 use round::{Round, medians, timed};
 use whole_step::WholeStep;
 
@@ -65,6 +68,9 @@ fn run(args: &Args) -> Result<(), String> {
     } else {
         &args.networks
     };
+    if let Work::Layers | Work::TrainLayers = args.work {
+        return measure_layers(networks, args);
+    }
     if !(args.json || args.wait) {
         println!("threads: {}", rayon::current_num_threads());
         println!(
@@ -75,6 +81,36 @@ fn run(args: &Args) -> Result<(), String> {
     for &network in networks {
         for &batch in &args.batch {
             measure(network, batch, args)?;
+        }
+    }
+    Ok(())
+}
+
+/// Prints what the machine can do, then a table for each network and batch size.
+fn measure_layers(networks: &[Architecture], args: &Args) -> Result<(), String> {
+    if args.wait || args.burn || args.device != "cpu" {
+        return Err("layers are timed by themselves and on the cpu, expected neither --wait, --burn nor --device".to_owned());
+    }
+    let machine = Machine::measure();
+    if args.json {
+        answer(&machine)?;
+    } else {
+        for line in machine.lines() {
+            println!("{line}");
+        }
+    }
+    for &network in networks {
+        for &batch in &args.batch {
+            let training = args.work == Work::TrainLayers;
+            let table = layers::measure(network, batch, training, args, &machine)?;
+            if args.json {
+                answer(&table)?;
+                continue;
+            }
+            println!();
+            for line in table.lines() {
+                println!("{line}");
+            }
         }
     }
     Ok(())
@@ -131,14 +167,22 @@ type Rounds = Box<dyn FnMut(f64) -> Result<Round, String>>;
 
 fn rounds_of(network: Architecture, batch: usize, args: &Args) -> Result<Rounds, String> {
     let described = |error: plainfilm::model::ModelError| error.to_string();
+    let device = plainfilm::device::parse(&args.device).map_err(|error| error.to_string())?;
+    let finish = {
+        let device = device.clone();
+        move || device.sync().map_err(|error| error.to_string())
+    };
     Ok(match args.work {
         Work::Forward => {
-            let mut step = steps::forward(network, batch).map_err(described)?;
-            Box::new(move |seconds| Ok(timed(batch, seconds, &mut step)))
+            let mut step = steps::forward(network, batch, &device).map_err(described)?;
+            Box::new(move |seconds| timed(batch, seconds, &mut step, &finish))
         }
         Work::TrainStep => {
-            let mut step = steps::train_step(network, batch).map_err(described)?;
-            Box::new(move |seconds| Ok(timed(batch, seconds, &mut step)))
+            let mut step = steps::train_step(network, batch, &device).map_err(described)?;
+            Box::new(move |seconds| timed(batch, seconds, &mut step, &finish))
+        }
+        Work::Layers | Work::TrainLayers => {
+            return Err("layers have no rounds of their own".to_owned());
         }
         Work::WholeStep => {
             let mut training = WholeStep::start(network, batch, args);

@@ -14,20 +14,26 @@ pub struct Round {
     pub processor_ms: Option<f64>,
 }
 
-/// Repeats a step for at least `seconds`, and at least once.
-pub fn timed(batch: usize, seconds: f64, mut step: impl FnMut()) -> Round {
+/// Repeats a step for at least `seconds`, and at least once; `finish` waits until the device is done.
+pub fn timed(
+    batch: usize,
+    seconds: f64,
+    mut step: impl FnMut(),
+    finish: impl FnOnce() -> Result<(), String>,
+) -> Result<Round, String> {
     let (start, processor) = (Instant::now(), processor_seconds());
     let mut films = 0.0;
     while films == 0.0 || start.elapsed().as_secs_f64() < seconds {
         step();
         films += batch as f64;
     }
-    Round {
+    finish()?;
+    Ok(Round {
         films_per_second: films / start.elapsed().as_secs_f64(),
         processor_ms: processor_seconds()
             .zip(processor)
             .map(|(after, before)| 1000.0 * (after - before) / films),
-    }
+    })
 }
 
 /// The median of each figure.

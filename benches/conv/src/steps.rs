@@ -20,10 +20,13 @@ pub fn settings(architecture: Architecture) -> NetworkSettings {
 }
 
 /// A forward pass as `plainfilm predict` computes it.
-pub fn forward(architecture: Architecture, batch: usize) -> Result<impl FnMut(), ModelError> {
-    let device = Device::flex();
-    let network = Network::new(&settings(architecture), 0, &device)?;
-    let films = random_films(batch, &device);
+pub fn forward(
+    architecture: Architecture,
+    batch: usize,
+    device: &Device,
+) -> Result<impl FnMut() + use<>, ModelError> {
+    let network = Network::new(&settings(architecture), 0, device)?;
+    let films = random_films(batch, device);
     Ok(move || {
         std::hint::black_box(network.forward(films.clone()));
     })
@@ -31,8 +34,12 @@ pub fn forward(architecture: Architecture, batch: usize) -> Result<impl FnMut(),
 
 /// Forward, cross-entropy, backward, and a step of the optimiser that `plainfilm train` takes by
 /// default for the network.
-pub fn train_step(architecture: Architecture, batch: usize) -> Result<impl FnMut(), ModelError> {
-    let device = Device::flex().autodiff();
+pub fn train_step(
+    architecture: Architecture,
+    batch: usize,
+    device: &Device,
+) -> Result<impl FnMut() + use<>, ModelError> {
+    let device = device.clone().autodiff();
     let mut network = Some(Network::new(&settings(architecture), 0, &device)?);
     let films = random_films(batch, &device);
     let truth: Vec<i32> = (0..batch).map(|film| (film % CLASSES) as i32).collect();
@@ -55,6 +62,7 @@ pub fn train_step(architecture: Architecture, batch: usize) -> Result<impl FnMut
     })
 }
 
-fn random_films(batch: usize, device: &Device) -> Tensor<4> {
+/// Films of random values in 0..1.
+pub fn random_films(batch: usize, device: &Device) -> Tensor<4> {
     Tensor::random([batch, 3, SIZE, SIZE], Distribution::Default, device)
 }

@@ -35,6 +35,7 @@ impl WholeStep {
             Precision::F32 => plainfilm::device::Precision::Float32,
             Precision::Bf16 => plainfilm::device::Precision::BFloat16,
         };
+        let device = args.device.clone();
         let options = DatasetOptions {
             labels: args.labels.clone(),
             ..DatasetOptions::default()
@@ -52,6 +53,7 @@ impl WholeStep {
             };
             let result = run(
                 (architecture, batch, precision),
+                &device,
                 &data,
                 &options,
                 &mut observer,
@@ -74,6 +76,7 @@ impl WholeStep {
 
 fn run(
     (architecture, batch, precision): (Architecture, usize, plainfilm::device::Precision),
+    device: &str,
     data: &std::path::Path,
     options: &DatasetOptions,
     observer: &mut Observer,
@@ -92,6 +95,7 @@ fn run(
     settings.precision = precision;
     settings.epochs = EPOCHS;
     settings.audit = false;
+    device.clone_into(&mut settings.device);
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let interrupt = observer.interrupt.clone();
     let run = RunFolder::at(folder.path());

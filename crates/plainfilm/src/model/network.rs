@@ -274,6 +274,22 @@ impl Network {
         self.forward_from(films, 0)
     }
 
+    /// Maps `[films, channels, side, side]` through some of the layers before maps become vectors, counted
+    /// from the film as [`map_layers`](super::map_layers()) lists them: one or a few alone, to time them.
+    ///
+    /// # Panics
+    ///
+    /// When the range ends beyond those layers or before it starts, or when the maps are not what its
+    /// first layer takes.
+    pub fn maps_through(&self, maps: Tensor<4>, layers: Range<usize>) -> Tensor<4> {
+        assert!(
+            layers.start <= layers.end,
+            "expected layers in order, found {layers:?}"
+        );
+        self.check_layers(layers.end);
+        self.through(layers, maps)
+    }
+
     /// All layers before maps become vectors.
     fn map_layers(&self) -> impl Iterator<Item = &MapLayer> {
         self.features.iter().chain(&self.head_maps)

@@ -67,7 +67,7 @@ pub fn summary(settings: &NetworkSettings) -> Result<Summary, ModelError> {
     })
 }
 
-fn add_rows(placed: &Placed, rows: &mut Vec<LayerSummary>) {
+pub(super) fn add_rows(placed: &Placed, rows: &mut Vec<LayerSummary>) {
     let previous = rows
         .last()
         .map_or("film", |row| row.name.as_str())
@@ -163,7 +163,7 @@ fn add_conv(conv: &ConvPlan, side: usize, rows: &mut Vec<LayerSummary>) -> usize
 }
 
 /// Such as `Conv2d 3x3`, `Conv2d 3x3, stride 2, depthwise`.
-fn conv_kind(conv: &ConvPlan) -> String {
+pub(super) fn conv_kind(conv: &ConvPlan) -> String {
     let mut kind = format!("Conv2d {0}x{0}", conv.kernel);
     if conv.stride > 1 {
         kind += &format!(", stride {}", conv.stride);
