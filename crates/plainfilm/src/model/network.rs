@@ -275,7 +275,8 @@ impl Network {
     }
 
     /// Maps `[films, channels, side, side]` through some of the layers before maps become vectors, counted
-    /// from the film as [`map_layers`](super::map_layers()) lists them: one or a few alone, to time them.
+    /// from the film as [`map_layers`](super::map_layers()) lists them: one or a few alone, to time them. Layer by
+    /// layer, without what prediction does for several at once.
     ///
     /// # Panics
     ///
@@ -287,7 +288,8 @@ impl Network {
             "expected layers in order, found {layers:?}"
         );
         self.check_layers(layers.end);
-        self.through(layers, maps)
+        let layers = self.map_layers().skip(layers.start).take(layers.len());
+        layers.fold(maps, |maps, layer| layer.forward(maps))
     }
 
     /// All layers before maps become vectors.
