@@ -37,6 +37,12 @@
 //! their operands to bfloat16 ([`set_precision`]): `bf16` reads maps of 32 bits, and `half` has chains of layers in
 //! 16 bits and the weight's gradient.
 //! Threads work on (film, tile of rows) pairs through rayon's current pool.
+//!
+//! # Unsafe code
+//! Kernels read and write through pointers, after one check of bounds for the whole call. `.ci/sanitize` runs
+//! this crate's tests under AddressSanitizer, where every access is checked, the masked ones of AVX-512
+//! too. It does not see what `asm!` does (the tiles of AMX), nor a step out of the used part of memory that is
+//! kept for the largest layer (`buffer`).
 
 mod api;
 mod backward;
