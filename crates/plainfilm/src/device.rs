@@ -96,7 +96,7 @@ pub fn parse(name: &str) -> Result<Device, DeviceError> {
     let unknown = || DeviceError::Unknown(name.to_owned());
     let (kind, index) = match name.split_once(':') {
         None => (name, 0),
-        Some((kind, index)) => (kind, index.parse().map_err(|_| unknown())?),
+        Some((kind, index)) => (kind, index.parse::<usize>().map_err(|_| unknown())?),
     };
     match kind {
         "cpu" if index == 0 => Ok(Device::flex()),
