@@ -272,7 +272,13 @@ fn a_chain_ends_before_what_it_has_no_unit_for() {
     // Nothing that a chain is worth while for.
     assert!(infer_chain(&films, &chain[..1], &ChainCache::default()).is_none());
     // Gradients and other precisions are for the layers themselves.
-    let tracked = films.clone().to_device(&Device::flex().autodiff());
+    let values = uniform(7, films.dims().iter().product());
+    let tracked = tensor(
+        &values,
+        films.dims(),
+        DType::F32,
+        &Device::flex().autodiff(),
+    );
     assert!(infer_chain(&tracked, &chain, &ChainCache::default()).is_none());
     let double = layers(inverted_residuals, DType::F64);
     assert!(infer_chain(&films, &double, &ChainCache::default()).is_none());
