@@ -54,7 +54,7 @@ impl Maps<'_> {
         }
         let memory = at_least(memory, pixels.len() * LANES);
         interleave(&rows[..count], memory);
-        let pixels = &*memory.as_chunks::<LANES>().0;
+        let pixels = memory.as_chunks::<LANES>().0;
         vectorised(|| {
             let mut tile = 0;
             for row in tiles.rows.clone() {
