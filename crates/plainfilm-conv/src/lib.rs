@@ -12,7 +12,7 @@
 //!   packed once; [`norm_act`] and [`side_by_side`] are what DenseNet needs besides, and
 //!   [`film_by_film`] runs a chain of layers while a film's maps are warm;
 //! - [`infer_chain`]: inverted residuals and growing maps (MobileNetV2, the EfficientNets, DenseNet), many
-//!   layers at once; [`infer_half_chain`] keeps the maps of plain convolutions in 16 bits;
+//!   layers at once; in bfloat16 plain convolutions, whose maps then stay in 16 bits;
 //! - [`max_pool2d`] with windows of any size, and [`adam_step`], one pass over the weights.
 //!
 //! They look at the device: 32-bit floats on [flex](burn::tensor::Device::flex) (with or without
