@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Instant;
 
-use plainfilm::audit::copies::{Fingerprint, find_pairs};
+use plainfilm::copies::{Fingerprint, find_pairs};
 use plainfilm::radiograph::Radiograph;
 use rayon::prelude::*;
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Instant;
 
 use image::{GrayImage, Luma};
-use plainfilm::audit::copies::{Fingerprint, find_pairs};
+use plainfilm::copies::{Fingerprint, find_pairs};
 use plainfilm::seed;
 use rand::Rng;
 use rayon::prelude::*;

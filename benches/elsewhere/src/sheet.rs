@@ -80,7 +80,7 @@ fn shrunk(film: &Radiograph) -> GrayImage {
         size: TILE,
         ..Preprocessing::default()
     };
-    let plane = settings.plane(film);
+    let plane = settings.plane(film, &plainfilm::lungs::BundledLungs);
     let bytes = plane.values.iter().map(|v| (v * 255.0) as u8).collect();
     GrayImage::from_raw(TILE as u32, TILE as u32, bytes).expect("a plane is square")
 }

@@ -2,7 +2,7 @@
 //!
 //! Research and teaching only: nothing here is a medical device.
 //!
-//! Films flow in one direction: [`radiograph`] decodes and preprocesses them, [`dataset`] says
+//! Films flow in one direction: [`radiograph`] (of `plainfilm-film`, the layer below, which knows no network) decodes and preprocesses them, [`dataset`] says
 //! which films exist and how they are split by patient, [`lungs`] finds the lungs on one, [`audit`] says how much of their label can be had
 //! without looking at the lungs, [`model`] holds the networks, [`weights`] brings other libraries' weights to them, [`train`]
 //! fits one as a [`recipe`] or a person says, [`predict`] scores films with it, [`evaluate`] turns scores into figures, [`explain`] shows where the network looked, [`report`] shows the result, and [`bundle`] is the one file
@@ -18,14 +18,10 @@ pub mod explain;
 pub mod lungs;
 pub mod model;
 pub mod predict;
-pub mod radiograph;
 pub mod recipe;
 pub mod report;
-pub mod seed;
 mod spelling;
 pub mod train;
 pub mod weights;
 
-/// The sentence that every report, page and export carries.
-pub const NOT_A_MEDICAL_DEVICE: &str =
-    "For research and teaching only. plainfilm is not a medical device.";
+pub use plainfilm_film::{NOT_A_MEDICAL_DEVICE, copies, files, radiograph, seed};

@@ -162,7 +162,7 @@ pub fn run(args: &ExplainArgs, printer: &Printer) -> anyhow::Result<Exit> {
             name
         );
         let picture = mean_picture(&line, &work.means)?;
-        plainfilm::bundle::atomic_write(&args.output.join("mean-evidence.png"), &picture)?;
+        plainfilm::files::atomic_write(&args.output.join("mean-evidence.png"), &picture)?;
     }
     let output = Output {
         model: &name,
@@ -174,7 +174,7 @@ pub fn run(args: &ExplainArgs, printer: &Printer) -> anyhow::Result<Exit> {
         notice: NOT_A_MEDICAL_DEVICE,
     };
     let json = serde_json::to_string_pretty(&output)? + "\n";
-    plainfilm::bundle::atomic_write(&args.output.join("explain.json"), json.as_bytes())?;
+    plainfilm::files::atomic_write(&args.output.join("explain.json"), json.as_bytes())?;
     match args.format {
         PredictFormat::Table => printer.data(&tables(&methods, &output)),
         PredictFormat::Csv => printer.data(&csv_text(&methods, &output)?),
@@ -269,7 +269,12 @@ impl Work<'_> {
             .par_iter()
             .step_by(every)
             .filter_map(|item| self.read(item).1.ok())
-            .map(|film| self.explainer.header().preprocessing.plane(&film))
+            .map(|film| {
+                self.explainer
+                    .header()
+                    .preprocessing
+                    .plane(&film, &plainfilm::lungs::BundledLungs)
+            })
             .collect();
         if planes.is_empty() {
             return Ok(vec![]);

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use plainfilm::bundle::atomic_write;
 use plainfilm::explain::{Explainer, Looked, LungMask, LungShare, Method, npy, tiff};
+use plainfilm::files::atomic_write;
 use plainfilm::radiograph::{Limits, Radiograph, open};
 use plainfilm::report::{FilmPicture, ShownMap, film_picture};
 use plainfilm::train::without_name;

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use plainfilm::NOT_A_MEDICAL_DEVICE;
 use plainfilm::audit::AuditSummary;
-use plainfilm::bundle::is_unfinished;
 use plainfilm::dataset::{Dataset, DatasetOptions, SetAside};
 use plainfilm::evaluate::{
     Estimate, OperationFigures, PartMetrics, classification_report, figure_name,
 };
+use plainfilm::files::is_unfinished;
 use plainfilm::model::Freeze;
 use plainfilm::train::{
     FeatureCache, FindingsFigures, FoldSummary, LogSettings, MlFlowSettings, Outcome, RunFolder,

@@ -6,11 +6,11 @@ use std::sync::OnceLock;
 use rand::seq::SliceRandom;
 
 use super::border::Sketch;
-use super::copies::Fingerprint;
 use super::header::FileFacts;
 use super::learner::Subjects;
 use super::quality::{Finding, examine};
 use super::settings::{AuditSettings, LEARNED_FILMS, View};
+use crate::copies::Fingerprint;
 use crate::dataset::Dataset;
 use crate::radiograph::Radiograph;
 use crate::seed;

@@ -1,8 +1,8 @@
 //! `exact_duplicates` and `near_duplicates`: films that are in the set twice, and where that does harm.
 
 use super::check::{Check, CheckId, Detail, FilmPair, Remedy, Status};
-use super::copies::{Likeness, Pair};
 use super::learner::Subjects;
+use crate::copies::{Likeness, Pair};
 use crate::dataset::{Dataset, Part, Split};
 
 /// Pairs that are listed.

@@ -10,12 +10,9 @@
 
 mod border;
 mod check;
-mod chest;
 mod cohort;
 mod collect;
-pub mod copies;
 mod duplicates;
-mod grid;
 mod header;
 mod images;
 mod judge;
@@ -38,12 +35,12 @@ pub use patients::expected_share;
 pub use settings::{AREA_FAILS, AREA_WARNS, AuditSettings, ENOUGH_PATIENTS, LEARNED_FILMS, View};
 pub use verdict::{AfterPreprocessing, Audit, AuditSummary};
 
+use crate::copies::{self, Fingerprint, Likeness};
 use crate::dataset::{Dataset, DatasetError, SetAside, Split, SplitMethod, SplitOptions};
 use crate::radiograph::decode;
 use crate::train::without_name;
 use border::Sketch;
 use collect::Learned;
-use copies::{Fingerprint, Likeness};
 use learner::Subjects;
 
 /// How far an audit is.

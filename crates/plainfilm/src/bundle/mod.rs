@@ -3,7 +3,6 @@
 //! The tensors are safetensors entries under their state-dict names; everything else is a
 //! [`ModelHeader`] as JSON under one metadata key. Nothing in it is code.
 
-mod atomic;
 mod bundled;
 mod error;
 mod header;
@@ -15,7 +14,6 @@ use std::path::Path;
 use burn::tensor::Device;
 use safetensors::tensor::{SafeTensors, TensorView};
 
-pub use atomic::{atomic_write, is_unfinished};
 pub use bundled::bundled;
 pub use error::BundleError;
 pub use header::{DatasetRecord, ModelHeader, SCHEMA_VERSION, Threshold};
@@ -23,6 +21,7 @@ pub use precision::Precision;
 
 use self::header::read_header;
 pub(crate) use self::precision::{read_values, stored};
+use crate::files::atomic_write;
 use crate::model::{NamedTensor, Network, NetworkSettings, check_tensors};
 
 /// The metadata key that holds the header.

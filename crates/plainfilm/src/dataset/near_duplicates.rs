@@ -1,5 +1,5 @@
 //! Films that look the same stand in for those of one patient: copies of one picture in other sizes,
-//! compressions or exposures, found as [`audit::copies`](crate::audit::copies) finds them.
+//! compressions or exposures, found as [`copies`](crate::copies) finds them.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::listing::Listed;
-use crate::audit::copies::{self, Fingerprint};
+use crate::copies::{self, Fingerprint};
 use crate::radiograph::{self, Limits};
 
 /// Greatest distance of two films in one group.

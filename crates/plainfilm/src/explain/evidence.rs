@@ -322,7 +322,9 @@ mod tests {
                 size: 16,
                 ..Preprocessing::default()
             };
-            let placement = settings.placement(&film).expect("has pixels");
+            let placement = settings
+                .placement(&film, &crate::lungs::BundledLungs)
+                .expect("has pixels");
             // One bright pixel of the square, somewhere on the film.
             let (column, row) = (9, 7);
             let mut values = vec![0.0; 256];

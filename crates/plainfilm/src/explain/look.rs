@@ -44,7 +44,7 @@ impl Explainer {
         let prepared: Vec<Option<(ToExplain, Placement, Plane)>> = films
             .into_par_iter()
             .map(|mut one| {
-                let placement = preprocessing.placement(&one.film)?;
+                let placement = preprocessing.placement(&one.film, &crate::lungs::BundledLungs)?;
                 let plane = preprocessing.plane_at(&one.film, &placement);
                 if one.lungs.is_none() {
                     one.lungs = LungMask::find(&one.film);

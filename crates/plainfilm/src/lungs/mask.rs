@@ -1,6 +1,7 @@
 //! Where the lungs are on a film, and the box around them.
 
 use super::SIZE;
+use crate::radiograph::LungBox;
 
 /// Lungs on a film: the probability of each cell of a 128x128 grid laid over the whole film, whatever
 /// the film's shape.
@@ -8,19 +9,6 @@ use super::SIZE;
 pub struct Mask {
     /// `128 * 128` probabilities, row by row.
     pub values: Vec<f32>,
-}
-
-/// A rectangle on a film, as fractions of its width and height.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct LungBox {
-    /// Left edge, 0 to 1.
-    pub left: f32,
-    /// Upper edge, 0 to 1.
-    pub top: f32,
-    /// Right edge, above `left`.
-    pub right: f32,
-    /// Lower edge, above `top`.
-    pub bottom: f32,
 }
 
 /// Smallest share of a film that two lungs cover on any chest film; less is taken for a miss.
@@ -129,23 +117,6 @@ struct Field {
     bottom: usize,
 }
 
-impl LungBox {
-    /// The box with a margin on each side, a share of its own width or height, within the film.
-    #[must_use]
-    pub fn with_margin(self, share: f32) -> Self {
-        let (across, down) = (
-            (self.right - self.left) * share,
-            (self.bottom - self.top) * share,
-        );
-        Self {
-            left: (self.left - across).max(0.0),
-            top: (self.top - down).max(0.0),
-            right: (self.right + across).min(1.0),
-            bottom: (self.bottom + down).min(1.0),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -189,26 +160,6 @@ mod tests {
                 .map(|found| [found.left, found.top, found.right, found.bottom]);
             assert_eq!(found, expected.map(|sides| sides.map(eighth)), "{what}");
         }
-    }
-
-    #[test]
-    fn a_margin_stays_on_the_film() {
-        let inner = LungBox {
-            left: 0.25,
-            top: 0.0,
-            right: 0.75,
-            bottom: 0.5,
-        };
-        let grown = inner.with_margin(0.5);
-        assert_eq!(
-            grown,
-            LungBox {
-                left: 0.0,
-                top: 0.0,
-                right: 1.0,
-                bottom: 0.75
-            }
-        );
     }
 
     #[test]

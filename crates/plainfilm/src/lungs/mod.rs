@@ -15,10 +15,12 @@ mod weights;
 
 use burn::tensor::{Device, Tensor, TensorData, activation::sigmoid};
 
-pub use mask::{LungBox, Mask};
+pub use mask::Mask;
 pub use train::{Pair, TrainedLungs, dice, train};
 
-use crate::radiograph::{Fit, Histogram, Inversion, Plane, Preprocessing, Radiograph};
+use crate::radiograph::{
+    Fit, Histogram, Inversion, LungBox, LungFinder, NoLungs, Plane, Preprocessing, Radiograph,
+};
 use network::LungNetwork;
 
 /// Side of the grid that lungs are found on.
@@ -57,8 +59,18 @@ pub(crate) fn segment_stored(film: &Radiograph, inversion: Inversion) -> Mask {
         inversion,
         ..input_settings()
     };
-    let plane = settings.plane(film);
+    let plane = settings.plane(film, &NoLungs);
     NETWORK.with(|network| probabilities(network, &[plane]).remove(0))
+}
+
+/// The bundled lung network, as preprocessing asks for it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct BundledLungs;
+
+impl LungFinder for BundledLungs {
+    fn lung_box(&self, film: &Radiograph, inversion: Inversion) -> Option<LungBox> {
+        segment_stored(film, inversion).lung_box()
+    }
 }
 
 /// How films reach the network: the whole film squashed to a square, its histogram equalised.

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::network::LungNetwork;
 use super::{LungsError, Mask, SIZE, batch, input_settings, probabilities, weights};
-use crate::radiograph::{Histogram, Plane, Preprocessing, Radiograph};
+use crate::radiograph::{Histogram, NoLungs, Plane, Preprocessing, Radiograph};
 use crate::seed;
 use crate::train::augment::{Augmentation, Scanner, Transform};
 use crate::train::{OptimiserKind, OptimiserSettings, Position, Schedule};
@@ -31,8 +31,8 @@ impl Pair {
             ..input_settings()
         };
         Self {
-            film: plain.plane(film),
-            mask: plain.plane(mask),
+            film: plain.plane(film, &NoLungs),
+            mask: plain.plane(mask, &NoLungs),
         }
     }
 }

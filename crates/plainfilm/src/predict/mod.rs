@@ -51,7 +51,9 @@ impl Predictor {
     /// The film as the network wants it, before scaling.
     #[must_use]
     pub fn plane(&self, film: &Radiograph) -> Plane {
-        self.header.preprocessing.plane(film)
+        self.header
+            .preprocessing
+            .plane(film, &crate::lungs::BundledLungs)
     }
 
     /// One probability per label for each film, in label order.

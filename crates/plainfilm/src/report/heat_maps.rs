@@ -293,7 +293,9 @@ mod tests {
             size: 8,
             ..Preprocessing::default()
         };
-        let placement = settings.placement(&film).expect("has pixels");
+        let placement = settings
+            .placement(&film, &crate::lungs::BundledLungs)
+            .expect("has pixels");
         let mut values = vec![0.0; 16];
         values[5] = 2.0;
         let evidence = Evidence {

@@ -79,7 +79,7 @@ impl Thumbnail {
             size: side,
             ..Preprocessing::default()
         }
-        .plane(film);
+        .plane(film, &crate::lungs::BundledLungs);
         Self {
             width: side as u32,
             height: side as u32,

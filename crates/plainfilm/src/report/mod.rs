@@ -33,7 +33,7 @@ pub use input::{
     TrainingSample,
 };
 
-use crate::bundle::atomic_write;
+use crate::files::atomic_write;
 
 /// What was written.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
 use super::error::TrainError;
-use crate::bundle::atomic_write;
+use crate::files::atomic_write;
 use crate::model::NamedTensor;
 
 const METADATA_KEY: &str = "plainfilm.checkpoint";

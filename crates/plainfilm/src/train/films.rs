@@ -96,7 +96,7 @@ impl LoadedFilms {
                         audit.look(index, &bytes, &film);
                     }
                     any_synthetic.fetch_or(film.provenance.synthetic, Ordering::Relaxed);
-                    let plane = preprocessing.plane(&film);
+                    let plane = preprocessing.plane(&film, &crate::lungs::BundledLungs);
                     let digest = digest(&plane);
                     let bytes = plane.values.len() * size_of::<f32>();
                     let before = cached.fetch_add(bytes, Ordering::Relaxed);
@@ -156,8 +156,11 @@ impl LoadedFilms {
     pub fn plane(&self, index: usize) -> Result<Cow<'_, Plane>, String> {
         match &self.planes[index] {
             Some(plane) => Ok(Cow::Borrowed(plane)),
-            None => read_film(&self.dataset, &self.dataset.films[index], &self.limits)
-                .map(|film| Cow::Owned(self.preprocessing.plane(&film))),
+            None => {
+                read_film(&self.dataset, &self.dataset.films[index], &self.limits).map(|film| {
+                    Cow::Owned(self.preprocessing.plane(&film, &crate::lungs::BundledLungs))
+                })
+            }
         }
     }
 

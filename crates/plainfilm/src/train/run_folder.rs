@@ -8,9 +8,9 @@ use super::checkpoint::HistoryRow;
 use super::error::TrainError;
 use super::settings::TrainSettings;
 use crate::audit::Audit;
-use crate::bundle::{atomic_write, is_unfinished};
 use crate::dataset::{Dataset, Film, Presence, SEPARATOR, SetAside};
 use crate::evaluate::{FindingsFilm, ScoredFilm};
+use crate::files::{atomic_write, is_unfinished};
 
 /// `runs/<time>-<name>/`.
 #[derive(Debug, Clone)]

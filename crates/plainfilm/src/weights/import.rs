@@ -11,8 +11,9 @@ use super::input::InputScaling;
 use super::naming::{self, Layout, Place, Target};
 use super::public::verify_weights;
 use super::record::{RECORD_KEY, WeightsRecord};
-use crate::bundle::{ModelHeader, atomic_write};
+use crate::bundle::ModelHeader;
 use crate::download::sha256_of;
+use crate::files::atomic_write;
 use crate::model::{
     ConvPlan, LayerPlan, Misshapen, ModelError, NamedTensor, Network, NetworkSettings, NormPlan,
     Plan, TensorDifferences, load_state_dict, state_dict,

@@ -233,7 +233,13 @@ fn check_whole(film: &Radiograph) {
         size: 16,
         ..Preprocessing::default()
     };
-    assert_eq!(settings.plane(film).values.len(), 256);
+    assert_eq!(
+        settings
+            .plane(film, &plainfilm::lungs::BundledLungs)
+            .values
+            .len(),
+        256
+    );
 }
 
 /// Small enough that a damaged header cannot make the test slow.

@@ -124,7 +124,7 @@ fn plane(folder: &Path, film: &Film, size: usize) -> Vec<u8> {
         ..Preprocessing::default()
     };
     let pixels: Vec<u8> = preprocessing
-        .plane(&radiograph)
+        .plane(&radiograph, &plainfilm::lungs::BundledLungs)
         .values
         .iter()
         .map(|value| (value * 255.0).round() as u8)

@@ -57,7 +57,10 @@ fn computed(case: &Case, file: &Path, films: &Path) -> Vec<Vec<f32>> {
     for film in &case.films {
         let film = open(&films.join(film), &Limits::default()).expect("a film of the data");
         let mut tensor = vec![0.0; preprocessing.tensor_len()];
-        preprocessing.write_tensor(&preprocessing.plane(&film), &mut tensor);
+        preprocessing.write_tensor(
+            &preprocessing.plane(&film, &plainfilm::lungs::BundledLungs),
+            &mut tensor,
+        );
         values.extend(tensor);
     }
     let shape = [case.films.len(), settings.channels, case.size, case.size];

@@ -64,7 +64,7 @@ impl Sketch {
                 ..preprocessing.clone()
             },
         };
-        let plane = preprocessing.plane(film);
+        let plane = preprocessing.plane(film, &crate::lungs::BundledLungs);
         let mut pixels = vec![0.0; SIDE * SIDE];
         preprocessing.write_tensor(&plane, &mut pixels);
         let mut cells = Vec::with_capacity(GRID * GRID * PER_CELL);

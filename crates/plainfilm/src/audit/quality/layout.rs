@@ -2,8 +2,8 @@
 
 use std::sync::LazyLock;
 
-use super::super::chest::{MEANS, ORDER, wave};
-use super::super::grid::{Grid, LEVELS, Window, ranks};
+use plainfilm_film::average_film::{MEANS, ORDER, wave};
+use plainfilm_film::grid::{Grid, LEVELS, Window, ranks};
 
 /// Side of the squares that are compared.
 const SIDE: usize = 32;

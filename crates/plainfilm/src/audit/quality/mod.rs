@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use layout::Layout;
 
-use super::grid::Grid;
 use crate::radiograph::Radiograph;
+use plainfilm_film::grid::Grid;
 
 /// What can be wrong with a film.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::bundle::atomic_write;
+use crate::files::atomic_write;
 use crate::radiograph::{Provenance, Radiograph};
 
 use anatomy::Anatomy;

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use ureq::Agent;
 
-use crate::bundle::atomic_write;
 use crate::download::{self, Checksum, Outcome, Request};
+use crate::files::atomic_write;
 
 use super::verify::{LockEntry, Origin, read_lock, write_lock};
 use super::{LOCK_FILE, PublicDataError, PublicDataset, PublicFilm, SetAside};

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::bundle::atomic_write;
 use crate::download;
+use crate::files::atomic_write;
 
 use super::fetch::{decodes, file_error};
 use super::{LOCK_FILE, PublicDataError, PublicDataset, SetAside};

@@ -4,12 +4,12 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use super::{Films, Split, SplitMethod};
-use crate::bundle::atomic_write;
 use crate::dataset::archive::clean_path;
 use crate::dataset::error::first_five;
 use crate::dataset::root::read_file;
 use crate::dataset::table::{self, Table};
 use crate::dataset::{Dataset, DatasetError, Part};
+use crate::files::atomic_write;
 
 /// Largest split file that is read, in bytes.
 const MAX_BYTES: u64 = 1 << 30;

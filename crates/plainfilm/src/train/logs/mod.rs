@@ -133,7 +133,7 @@ impl<'a> TrainingLogs<'a> {
                 cause,
             };
             std::fs::create_dir_all(folder.root()).map_err(failed)?;
-            crate::bundle::atomic_write(&path, text.as_bytes()).map_err(failed)?;
+            crate::files::atomic_write(&path, text.as_bytes()).map_err(failed)?;
         }
         Ok(Self {
             sinks,

@@ -111,7 +111,7 @@ pub(super) fn resize(
 impl Radiograph {
     /// The whole film as fractions of full scale with at most `longest` columns and rows, its shape kept to
     /// whole pixels: columns, rows and values, for pictures.
-    pub(crate) fn shrunk(&self, longest: usize) -> (usize, usize, Vec<f32>) {
+    pub fn shrunk(&self, longest: usize) -> (usize, usize, Vec<f32>) {
         let (width, height) = (self.width as usize, self.height as usize);
         let ratio = (longest as f64 / width.max(height).max(1) as f64).min(1.0);
         let scaled = |length: usize| ((length as f64 * ratio).round() as usize).max(1);

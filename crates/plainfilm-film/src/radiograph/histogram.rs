@@ -36,7 +36,7 @@ const CLIP: f32 = 3.0;
 
 /// Gives every value (0..=1) its rank: the share of the pixels below it plus half the share equal to
 /// it, at 1/1024 of full scale. A constant film becomes 0.5.
-pub(crate) fn equalise(values: &mut [f32]) {
+pub fn equalise(values: &mut [f32]) {
     if values.is_empty() {
         return;
     }
@@ -59,7 +59,7 @@ pub(crate) fn equalise(values: &mut [f32]) {
 
 /// Adaptive equalisation, see [`Histogram::Clahe`]. A film of fewer than 16 pixels a side is
 /// equalised as a whole.
-pub(crate) fn clahe(plane: &mut Plane) {
+pub fn clahe(plane: &mut Plane) {
     let size = plane.size;
     if size < 2 * TILES {
         equalise(&mut plane.values);

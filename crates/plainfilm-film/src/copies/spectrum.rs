@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use super::alignment::Affine;
 use super::fingerprint::{CELLS, SIDE};
-pub(super) use crate::audit::chest::LENGTH;
-use crate::audit::chest::{DEVIATIONS, MEANS, ORDER, wave};
+pub(super) use crate::average_film::LENGTH;
+use crate::average_film::{DEVIATIONS, MEANS, ORDER, wave};
 
 /// A spectrum has this length, to be kept as bytes.
 const SCALE: f32 = 300.0;

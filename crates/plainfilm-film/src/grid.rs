@@ -3,29 +3,34 @@
 use crate::radiograph::Radiograph;
 
 /// Cells of a grid, across and down.
-pub(super) const GRID: usize = 128;
+pub const GRID: usize = 128;
 /// Levels that ranks are given as.
-pub(super) const LEVELS: usize = 16;
+pub const LEVELS: usize = 16;
 
 /// A film as [`GRID`] x [`GRID`] means, row by row, whatever its size and shape.
-pub(super) struct Grid(pub(super) Vec<f32>);
+pub struct Grid(pub Vec<f32>);
 
 /// Part of a grid, in cells; ends are exclusive.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Window {
-    pub(super) left: f32,
-    pub(super) top: f32,
-    pub(super) right: f32,
-    pub(super) bottom: f32,
+pub struct Window {
+    /// First column.
+    pub left: f32,
+    /// First row.
+    pub top: f32,
+    /// Column after the last.
+    pub right: f32,
+    /// Row after the last.
+    pub bottom: f32,
 }
 
 impl Grid {
-    pub(super) fn of(film: &Radiograph) -> Self {
+    /// The film averaged to the grid, its aspect ratio ignored.
+    pub fn of(film: &Radiograph) -> Self {
         Self(averaged(film))
     }
 
     /// What is left when a plain frame around the film is cut off.
-    pub(super) fn without_frame(&self) -> Window {
+    pub fn without_frame(&self) -> Window {
         let rows = Frame::of(&self.0, |row, at| row * GRID + at);
         let columns = Frame::of(&self.0, |column, at| at * GRID + column);
         Window {
@@ -37,7 +42,7 @@ impl Grid {
     }
 
     /// A part of the grid averaged to `side` x `side` values, row by row.
-    pub(super) fn square(&self, window: &Window, side: usize) -> Vec<f32> {
+    pub fn square(&self, window: &Window, side: usize) -> Vec<f32> {
         // The share of each line of the grid in each line of the square.
         let shares = |start: f32, end: f32| -> Vec<Vec<(usize, f32)>> {
             let step = (end - start) / side as f32;
@@ -161,7 +166,7 @@ impl Frame {
 
 /// The rank of each value as a level below [`LEVELS`], as many values at each. Equal values, and those
 /// that differ by less than rounding, share the level of their middle.
-pub(super) fn ranks(values: &[f32]) -> Vec<u8> {
+pub fn ranks(values: &[f32]) -> Vec<u8> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|&a, &b| values[a].total_cmp(&values[b]));
     let mut levels = vec![0; values.len()];

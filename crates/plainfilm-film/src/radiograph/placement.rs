@@ -54,7 +54,7 @@ impl Placement {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Fit, Preprocessing, Provenance, Radiograph, Resampling};
+    use super::super::{Fit, NoLungs, Preprocessing, Provenance, Radiograph, Resampling};
 
     /// A film whose pixels all differ, so that a value says where it came from.
     fn numbered(width: usize, height: usize) -> Radiograph {
@@ -89,9 +89,11 @@ mod tests {
                             ..Preprocessing::default()
                         };
                         let what = format!("{width}x{height} {fit} {strip_borders} % {size}");
-                        let placement = settings.placement(&film).expect("the film has pixels");
+                        let placement = settings
+                            .placement(&film, &NoLungs)
+                            .expect("the film has pixels");
                         assert_eq!(placement.size, size);
-                        let plane = settings.plane(&film);
+                        let plane = settings.plane(&film, &NoLungs);
                         for row in 0..size {
                             for column in 0..size {
                                 let value = plane.values[row * size + column];
@@ -131,7 +133,9 @@ mod tests {
             size: 10,
             ..Preprocessing::default()
         };
-        let placement = settings.placement(&numbered(35, 20)).expect("has pixels");
+        let placement = settings
+            .placement(&numbered(35, 20), &NoLungs)
+            .expect("has pixels");
         assert_eq!(placement.area, [7, 0, 20, 20]);
         assert_eq!(placement.to_film(0.0, 0.0), (7.0, 0.0));
         assert_eq!(placement.to_film(10.0, 5.0), (27.0, 10.0));
@@ -140,10 +144,12 @@ mod tests {
             fit: Fit::Letterbox,
             ..settings
         };
-        let placement = letterbox.placement(&numbered(40, 20)).expect("has pixels");
+        let placement = letterbox
+            .placement(&numbered(40, 20), &NoLungs)
+            .expect("has pixels");
         assert_eq!(placement.filled, [0, 2, 10, 5]);
         assert_eq!(placement.to_film(0.0, 2.0), (0.0, 0.0));
         assert!(placement.is_film(0, 2) && !placement.is_film(0, 1) && !placement.is_film(0, 7));
-        assert_eq!(letterbox.placement(&numbered(0, 0)), None);
+        assert_eq!(letterbox.placement(&numbered(0, 0), &NoLungs), None);
     }
 }

@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::histogram::{Histogram, clahe, equalise};
 use super::resample::{Area, Resampling, pad, resize};
-use super::{Placement, Plane, Radiograph};
-use crate::lungs::{self, LungBox};
+use super::{LungBox, LungFinder, Placement, Plane, Radiograph};
 
 /// Largest [`Preprocessing::size`] that [`Preprocessing::check`] accepts, in pixels.
 const MAX_SIZE: usize = 4096;
@@ -40,7 +39,7 @@ pub enum Fit {
     Letterbox,
     /// The whole film, its aspect ratio ignored; what Keras' `load_img(target_size=…)` does.
     Squash,
-    /// The box around the lungs ([`crate::lungs`]) with a tenth of its sides around it, its aspect
+    /// The box around the lungs, as a [`LungFinder`] finds it, with a tenth of its sides around it, its aspect
     /// ratio ignored. Where no lungs are found, as [`Self::Crop`].
     Lungs,
 }
@@ -247,8 +246,8 @@ impl Preprocessing {
     /// `crop` cuts first and resizes then, so nothing outside the square bleeds in; `letterbox`
     /// rounds the shorter side to whole pixels and leaves the odd bar pixel at the right or
     /// bottom.
-    pub fn plane(&self, film: &Radiograph) -> Plane {
-        match self.placement(film) {
+    pub fn plane(&self, film: &Radiograph, lungs: &dyn LungFinder) -> Plane {
+        match self.placement(film, lungs) {
             Some(placement) => self.plane_at(film, &placement),
             None => Plane {
                 size: self.size,
@@ -259,7 +258,7 @@ impl Preprocessing {
 
     /// The part of a film that the network is shown, and where its pixels lie on the film; `None`
     /// for a film without pixels.
-    pub fn placement(&self, film: &Radiograph) -> Option<Placement> {
+    pub fn placement(&self, film: &Radiograph, lungs: &dyn LungFinder) -> Option<Placement> {
         let size = self.size;
         let (width, height) = (film.width as usize, film.height as usize);
         if size == 0 || width == 0 || height == 0 || film.pixels.len() < width * height {
@@ -269,8 +268,8 @@ impl Preprocessing {
         let (area, columns, rows) = match self.fit {
             Fit::Crop => (middle_square(whole), size, size),
             Fit::Lungs => {
-                let lungs = lungs::segment_stored(film, self.inversion)
-                    .lung_box()
+                let lungs = lungs
+                    .lung_box(film, self.inversion)
                     .and_then(|found| within(found.with_margin(LUNG_MARGIN), width, height, whole));
                 (lungs.unwrap_or(middle_square(whole)), size, size)
             }
@@ -291,7 +290,7 @@ impl Preprocessing {
     }
 
     /// [`Self::plane`], where [`Self::placement`] of the film is known already.
-    pub(crate) fn plane_at(&self, film: &Radiograph, placement: &Placement) -> Plane {
+    pub fn plane_at(&self, film: &Radiograph, placement: &Placement) -> Plane {
         let size = self.size;
         let [left, top, width, height] = placement.area;
         let [_, _, columns, rows] = placement.filled;
@@ -521,6 +520,7 @@ fn moments(values: &[f32]) -> (f64, f64) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::NoLungs;
     use super::*;
     use crate::radiograph::Provenance;
 
@@ -559,7 +559,11 @@ mod tests {
             (Fit::Letterbox, [0.2, 0.6, 0.0, 0.0]),
         ];
         for (fit, expected) in cases {
-            assert_eq!(nearest(fit, 2).plane(&wide).values, expected, "{fit}");
+            assert_eq!(
+                nearest(fit, 2).plane(&wide, &NoLungs).values,
+                expected,
+                "{fit}"
+            );
         }
     }
 
@@ -572,7 +576,7 @@ mod tests {
                 strip_borders: percent,
                 ..nearest(fit, 3)
             };
-            settings.plane(&ramp).values[..3]
+            settings.plane(&ramp, &NoLungs).values[..3]
                 .iter()
                 .map(|value| (value * 255.0 / 25.0).round() as u32)
                 .collect::<Vec<u32>>()
@@ -584,7 +588,7 @@ mod tests {
             strip_borders: 40,
             ..nearest(Fit::Crop, 1)
         };
-        assert_eq!(dot.plane(&film(1, 1, 8, vec![51])).values, [0.2]);
+        assert_eq!(dot.plane(&film(1, 1, 8, vec![51]), &NoLungs).values, [0.2]);
         let too_much = Preprocessing {
             strip_borders: 41,
             ..Preprocessing::default()
@@ -614,12 +618,12 @@ mod tests {
     fn values_are_exact_fractions_of_full_scale() {
         let every: Vec<u16> = (0..=255).collect();
         let values = nearest(Fit::Squash, 16)
-            .plane(&film(16, 16, 8, every.clone()))
+            .plane(&film(16, 16, 8, every.clone()), &NoLungs)
             .values;
         for (value, pixel) in values.iter().zip(every) {
             assert_eq!(*value, f32::from(pixel) / 255.0);
         }
-        let deep = nearest(Fit::Squash, 1).plane(&film(1, 1, 16, vec![12_345]));
+        let deep = nearest(Fit::Squash, 1).plane(&film(1, 1, 16, vec![12_345]), &NoLungs);
         assert_eq!(deep.values, [12_345.0 / 65_535.0]);
     }
 
@@ -629,9 +633,9 @@ mod tests {
             inversion: Inversion::Invert,
             ..nearest(Fit::Letterbox, 2)
         };
-        let plane = settings.plane(&film(4, 2, 8, vec![255; 8]));
+        let plane = settings.plane(&film(4, 2, 8, vec![255; 8]), &NoLungs);
         assert_eq!(plane.values, [0.0; 4]);
-        let plane = settings.plane(&film(4, 2, 8, vec![0; 8]));
+        let plane = settings.plane(&film(4, 2, 8, vec![0; 8]), &NoLungs);
         assert_eq!(plane.values, [1.0, 1.0, 0.0, 0.0]);
     }
 
@@ -645,7 +649,7 @@ mod tests {
             };
             for (width, height) in [(1, 1), (1000, 1), (1, 1000), (0, 0)] {
                 let pixels = vec![255; (width * height) as usize];
-                let plane = settings.plane(&film(width, height, 8, pixels));
+                let plane = settings.plane(&film(width, height, 8, pixels), &NoLungs);
                 assert_eq!(plane.values.len(), 64, "{fit} {width}x{height}");
             }
         }

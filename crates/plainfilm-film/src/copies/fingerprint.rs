@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::audit::grid::{Grid, LEVELS, ranks};
+use crate::grid::{Grid, LEVELS, ranks};
 use crate::radiograph::Radiograph;
 
 /// Side of the square that is kept.

@@ -7,12 +7,12 @@
 use std::f32::consts::PI;
 
 /// Frequencies in each direction.
-pub(super) const ORDER: usize = 8;
+pub const ORDER: usize = 8;
 /// All frequencies, the mean grey among them.
-pub(super) const LENGTH: usize = ORDER * ORDER;
+pub const LENGTH: usize = ORDER * ORDER;
 
 /// One dimension of the orthonormal cosine transform (DCT-II) of `side` values.
-pub(super) fn wave(frequency: usize, at: usize, side: usize) -> f32 {
+pub fn wave(frequency: usize, at: usize, side: usize) -> f32 {
     let norm = if frequency == 0 { 1.0 } else { 2.0_f32 };
     let phase = PI * (at as f32 + 0.5) * frequency as f32 / side as f32;
     (norm / side as f32).sqrt() * phase.cos()
@@ -21,7 +21,7 @@ pub(super) fn wave(frequency: usize, at: usize, side: usize) -> f32 {
 /// Mean of each frequency: eight rows, from low to high down the film, of eight from low to high
 /// across.
 #[rustfmt::skip]
-pub(super) const MEANS: [f32; LENGTH] = [
+pub const MEANS: [f32; LENGTH] = [
     -0.02, -0.02, -2.53, 0.22, 0.71, -0.33, -1.70, 0.14,
     -4.54, -0.07, 2.06, -0.07, 1.25, 0.06, -0.22, 0.06,
     0.54, 0.04, -1.68, -0.28, -1.15, 0.21, 0.61, -0.10,
@@ -34,7 +34,7 @@ pub(super) const MEANS: [f32; LENGTH] = [
 
 /// Standard deviation of each; the first, of the mean grey, is not used.
 #[rustfmt::skip]
-pub(super) const DEVIATIONS: [f32; LENGTH] = [
+pub const DEVIATIONS: [f32; LENGTH] = [
     1.00, 1.63, 1.68, 0.76, 1.31, 1.11, 0.99, 0.75,
     1.99, 0.83, 1.30, 0.58, 0.74, 0.61, 0.54, 0.36,
     1.18, 0.67, 1.14, 0.55, 0.92, 0.72, 0.59, 0.38,
