@@ -3,9 +3,13 @@
 mod args;
 mod commands;
 mod exit;
+mod inputs;
 mod interrupt;
+mod maps;
+mod print;
 mod printer;
 mod progress;
+mod records;
 mod settings;
 
 use std::process::ExitCode;

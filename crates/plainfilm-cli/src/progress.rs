@@ -6,7 +6,7 @@ use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, P
 use plainfilm::audit::AuditSummary;
 use plainfilm::train::{BatchProgress, Best, HistoryRow, TrainObserver};
 
-use crate::commands::{verdict_style, verdict_word};
+use crate::print::verdict::{verdict_style, verdict_word};
 use crate::printer::{Printer, Style};
 
 /// A bar that counts things; hidden when nobody watches.

@@ -6,11 +6,11 @@ use plainfilm::dataset::{Dataset, DatasetOptions};
 use plainfilm::evaluate::Figure;
 use plainfilm::report::write_audit;
 
-use super::table::{Align, render};
-use super::train::print_set_aside;
-use super::verdict_word;
 use crate::args::{AuditArgs, TableFormat};
 use crate::exit::Exit;
+use crate::print::set_aside::print_set_aside;
+use crate::print::table::{Align, render};
+use crate::print::verdict::verdict_word;
 use crate::printer::{Printer, Style};
 use crate::progress::counter;
 use crate::settings::{available_threads, preprocessing_after, use_threads};

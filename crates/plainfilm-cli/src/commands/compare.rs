@@ -3,9 +3,9 @@
 use plainfilm::NOT_A_MEDICAL_DEVICE;
 use plainfilm::evaluate::{Comparison, Comparisons, Figure, compare, read_predictions};
 
-use super::table::{Align, render};
 use crate::args::{CompareArgs, TableFormat};
 use crate::exit::Exit;
+use crate::print::table::{Align, render};
 use crate::printer::{Printer, Style};
 
 /// Compares networks on the films that all of them scored.

@@ -1,7 +1,5 @@
 //! `plainfilm evaluate`
 
-use std::collections::BTreeMap;
-
 use plainfilm::NOT_A_MEDICAL_DEVICE;
 use plainfilm::dataset::{Dataset, DatasetOptions, Split};
 use plainfilm::evaluate::{
@@ -11,9 +9,13 @@ use plainfilm::predict::{Predictor, score_dataset, score_findings};
 use plainfilm::train::{FindingsFigures, RunFolder};
 use serde::Serialize;
 
-use super::train::{figures_text, findings_text, operation_text, print_set_aside};
 use crate::args::{EvaluateArgs, TableFormat};
-use crate::exit::{Exit, UsageError};
+use crate::exit::Exit;
+use crate::inputs::{model_file, renames};
+use crate::print::figures::figures_text;
+use crate::print::findings::findings_text;
+use crate::print::operation::operation_text;
+use crate::print::set_aside::print_set_aside;
 use crate::printer::{Printer, Style};
 use crate::progress::counter;
 use crate::settings::{available_threads, use_threads};
@@ -37,7 +39,7 @@ struct Output {
 /// Scores labelled films and prints the figures.
 pub fn run(args: &EvaluateArgs, printer: &Printer) -> anyhow::Result<Exit> {
     use_threads(args.threads.unwrap_or_else(available_threads))?;
-    let file = super::model_file(&args.model)?;
+    let file = model_file(&args.model)?;
     let device = plainfilm::device::parse_with_precision(&args.device, args.precision.into())?;
     let predictor = Predictor::new(&file, &device)?;
     let header = predictor.header();
@@ -142,23 +144,4 @@ fn of_findings(
     printer.line(&predictor.operation_text());
     printer.line(&printer.styled(Style::Dim, NOT_A_MEDICAL_DEVICE));
     Ok(Exit::after(output.set_aside))
-}
-
-/// `FROM=TO` pairs.
-///
-/// # Errors
-///
-/// When an argument is no such pair.
-pub fn renames(pairs: &[String]) -> Result<BTreeMap<String, String>, UsageError> {
-    pairs
-        .iter()
-        .map(|pair| match pair.split_once('=') {
-            Some((from, to)) if !from.is_empty() && !to.is_empty() => {
-                Ok((from.trim().to_owned(), to.trim().to_owned()))
-            }
-            _ => Err(UsageError(format!(
-                "--map: expected FROM=TO, found {pair:?}"
-            ))),
-        })
-        .collect()
 }

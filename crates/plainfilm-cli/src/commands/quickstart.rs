@@ -13,6 +13,8 @@ use super::{data, predict, train};
 use crate::args::QuickstartArgs;
 use crate::args::predict::PredictFormat;
 use crate::exit::{Exit, UsageError};
+use crate::inputs::model_file;
+use crate::print::figures::figures_text;
 use crate::printer::{Printer, Style};
 use crate::settings::{available_threads, use_threads};
 
@@ -82,9 +84,9 @@ pub fn run(args: &QuickstartArgs, printer: &Printer) -> anyhow::Result<Exit> {
         3,
         "test the same network on films where the site says nothing",
     );
-    let predictor = Predictor::new(&super::model_file(&run)?, &plainfilm::device::parse("cpu")?)?;
+    let predictor = Predictor::new(&model_file(&run)?, &plainfilm::device::parse("cpu")?)?;
     let there = score_elsewhere(&predictor, &elsewhere)?;
-    printer.data(&train::figures_text(&there));
+    printer.data(&figures_text(&there));
 
     step(printer, 4, "predict single films");
     let films = first_films(&elsewhere, 3)?;
