@@ -14,8 +14,6 @@ mod settings;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use crate::args::Cli;
 use crate::exit::Exit;
 use crate::printer::Printer;
@@ -26,7 +24,7 @@ use crate::printer::Printer;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::of_process();
     let printer = Printer::new();
     match commands::run(cli, &printer) {
         Ok(exit) => exit.into(),

@@ -14,7 +14,8 @@ use plainfilm::weights::{ImportOptions, StartingWeights};
 use crate::args::{MergeArgs, TrainArgs};
 use crate::exit::{Exit, UsageError};
 use crate::interrupt;
-use crate::print::training::{describe, print_outcome};
+use crate::print::outcome::print_outcome;
+use crate::print::training::describe;
 use crate::printer::{Printer, Style};
 use crate::progress::TrainingDisplay;
 use crate::settings::{WeightsFile, available_threads, resolve, use_threads};
@@ -52,6 +53,7 @@ pub fn run(args: &TrainArgs, printer: &Printer) -> anyhow::Result<Exit> {
         weights,
         cache: cache.as_ref(),
         logs,
+        verbose: args.verbose,
     };
     let outcome = train(settings, with, &folder, printer)?;
     Ok(Exit::after(outcome.set_aside.len()))
@@ -70,7 +72,11 @@ pub fn run_merge(args: &MergeArgs, printer: &Printer) -> anyhow::Result<Exit> {
     settings.threads = args.threads.unwrap_or_else(available_threads);
     use_threads(settings.threads)?;
     // Every fold is finished: nothing is trained, and no features are needed.
-    let outcome = train(settings, With::default(), &folder, printer)?;
+    let with = With {
+        verbose: args.verbose,
+        ..With::default()
+    };
+    let outcome = train(settings, with, &folder, printer)?;
     Ok(Exit::after(outcome.set_aside.len()))
 }
 
@@ -83,6 +89,8 @@ pub struct With<'a> {
     pub cache: Option<&'a FeatureCache>,
     /// Whom it is told to.
     pub logs: LogSettings,
+    /// Whether every table is printed at its end.
+    pub verbose: bool,
 }
 
 /// Trains into a folder on the threads that are there, and prints the result.
@@ -115,7 +123,7 @@ pub fn train(
     describe(&dataset, &settings, folder, printer);
     let mut display = TrainingDisplay::new(printer);
     let mut logs = TrainingLogs::open(&with.logs, folder, &settings, &mut display)?;
-    let cache = with.cache;
+    let (cache, verbose) = (with.cache, with.verbose);
     let result = plainfilm::train::train(dataset, &settings, folder, cache, interrupt, &mut logs);
     logs.finish(result.as_ref().ok().map(|outcome| &outcome.metrics));
     display.finish();
@@ -124,7 +132,7 @@ pub fn train(
         printer.line(&format!("go on with `plainfilm train --resume {run}`"));
     }
     let outcome = result?;
-    print_outcome(&outcome, folder, printer);
+    print_outcome(&outcome, folder, verbose, printer);
     Ok(outcome)
 }
 

@@ -5,6 +5,7 @@ pub mod figures;
 pub mod findings;
 pub mod folds;
 pub mod operation;
+pub mod outcome;
 pub mod set_aside;
 pub mod table;
 pub mod training;

@@ -24,6 +24,22 @@ pub fn print_set_aside(set_aside: &[SetAside], printer: &Printer) {
     }
 }
 
+/// Says how many films were set aside, and names one, in one sentence.
+pub fn print_set_aside_briefly(set_aside: &[SetAside], printer: &Printer) {
+    let all = match set_aside.len() {
+        0 | 1 => "",
+        _ => "; set_aside.csv names all",
+    };
+    if let Some(first) = set_aside.first() {
+        printer.warning(&format!(
+            "{} files were set aside, such as {}: {}{all}",
+            set_aside.len(),
+            first.path,
+            first.reason
+        ));
+    }
+}
+
 /// Names the first few films of a list and says what they are.
 pub fn print_names(what: &str, names: &[String], printer: &Printer) {
     if names.is_empty() {

@@ -25,12 +25,25 @@ pub fn verdict_style(verdict: Status) -> Style {
 
 /// The audit's verdict below the figures that it is about.
 pub fn print_audit(audit: &AuditSummary, printer: &Printer) {
-    let line = |what: &str, audit: &AuditSummary| {
-        let word = printer.styled(verdict_style(audit.verdict), verdict_word(audit.verdict));
-        printer.line(&format!("{what}{word}  {}", audit.sentence));
-    };
-    line("audit   ", audit);
+    print_verdict("audit   ", audit, printer);
     if let Some(after) = &audit.after_preprocessing {
-        line("        as the network is shown the films: ", after);
+        print_verdict(
+            "        as the network is shown the films: ",
+            after,
+            printer,
+        );
     }
+}
+
+/// [`print_audit`], with the films as the network is shown them only where that changes the verdict.
+pub fn print_audit_briefly(audit: &AuditSummary, printer: &Printer) {
+    match &audit.after_preprocessing {
+        Some(after) if after.verdict != audit.verdict => print_audit(audit, printer),
+        _ => print_verdict("audit   ", audit, printer),
+    }
+}
+
+fn print_verdict(what: &str, audit: &AuditSummary, printer: &Printer) {
+    let word = printer.styled(verdict_style(audit.verdict), verdict_word(audit.verdict));
+    printer.line(&format!("{what}{word}  {}", audit.sentence));
 }
