@@ -9,9 +9,14 @@ use plainfilm::train::{BatchProgress, Best, HistoryRow, TrainObserver};
 use crate::print::verdict::{verdict_style, verdict_word};
 use crate::printer::{Printer, Style};
 
-/// A bar that counts things; hidden when nobody watches.
+/// A bar that counts things; hidden when nobody watches, or there is nothing to count.
 pub fn counter(printer: &Printer, what: &str, total: u64) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(total), target(printer));
+    // A bar of nothing would only flash by.
+    let target = match total {
+        0 => ProgressDrawTarget::hidden(),
+        _ => target(printer),
+    };
+    let bar = ProgressBar::with_draw_target(Some(total), target);
     bar.set_style(style(
         "{prefix:>12} {bar:30} {pos}/{len} {per_sec:.dim} {eta:.dim}",
     ));
@@ -64,6 +69,10 @@ impl TrainingDisplay {
             )));
             bar.set_prefix(what);
             Box::new(move |done: usize, total: usize| {
+                // A bar of nothing would only flash by.
+                if total == 0 {
+                    return;
+                }
                 bar.set_length(total as u64);
                 bar.set_position(done as u64);
                 if done == total {
