@@ -6,6 +6,7 @@ use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, P
 use plainfilm::audit::AuditSummary;
 use plainfilm::train::{BatchProgress, Best, HistoryRow, TrainObserver};
 
+use crate::print::outcome::Detail;
 use crate::print::verdict::{verdict_style, verdict_word};
 use crate::printer::{Printer, Style};
 
@@ -51,6 +52,9 @@ fn style(template: &str) -> ProgressStyle {
 /// Shows a training as it goes.
 pub struct TrainingDisplay {
     printer: Printer,
+    detail: Detail,
+    /// The last epoch, and the best so far.
+    latest: Option<(usize, Option<Best>)>,
     bars: MultiProgress,
     reading: Box<dyn Fn(usize, usize) + Sync>,
     computing: Box<dyn Fn(usize, usize) + Sync>,
@@ -60,7 +64,7 @@ pub struct TrainingDisplay {
 
 impl TrainingDisplay {
     /// A display for one training.
-    pub fn new(printer: &Printer) -> Self {
+    pub fn new(printer: &Printer, detail: Detail) -> Self {
         let bars = MultiProgress::with_draw_target(target(printer));
         let counting = |what: &'static str, things: &str| {
             let bar = bars.add(ProgressBar::new(0));
@@ -83,6 +87,8 @@ impl TrainingDisplay {
         let (reading, computing) = (counting("reading", "films"), counting("features", "views"));
         Self {
             printer: *printer,
+            detail,
+            latest: None,
             bars,
             reading,
             computing,
@@ -93,6 +99,12 @@ impl TrainingDisplay {
 
     /// Takes the bars away, so that what follows is printed below what was.
     pub fn finish(&mut self) {
+        if let (Detail::Story, Some((last, Some(best)))) = (self.detail, self.latest) {
+            self.line(&format!(
+                "{last} epochs, of which epoch {} is kept: the best by validation loss",
+                best.epoch
+            ));
+        }
         for bar in [self.epochs.take(), self.steps.take()]
             .into_iter()
             .flatten()
@@ -149,6 +161,13 @@ impl TrainObserver for TrainingDisplay {
     }
 
     fn epoch(&mut self, row: &HistoryRow, best: Option<Best>) {
+        self.latest = Some((row.epoch, best));
+        if let Some(epochs) = &self.epochs {
+            epochs.set_position(row.epoch as u64);
+        }
+        if self.detail == Detail::Story {
+            return;
+        }
         let part = |value: Option<f64>| value.map_or("    n/a".to_owned(), |v| format!("{v:7.4}"));
         let kept = best.is_some_and(|best| best.epoch == row.epoch);
         let mark = if kept {
@@ -165,12 +184,13 @@ impl TrainObserver for TrainingDisplay {
             part(row.validation_accuracy),
             row.seconds,
         ));
-        if let Some(epochs) = &self.epochs {
-            epochs.set_position(row.epoch as u64);
-        }
     }
 
     fn audited(&mut self, audit: &AuditSummary) {
+        // A story gives the verdict once, below the figures.
+        if self.detail == Detail::Story {
+            return;
+        }
         let style = verdict_style(audit.verdict);
         let word = self.printer.styled(style, verdict_word(audit.verdict));
         self.line(&format!(

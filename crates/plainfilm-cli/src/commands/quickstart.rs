@@ -14,7 +14,7 @@ use crate::args::QuickstartArgs;
 use crate::args::predict::PredictFormat;
 use crate::exit::{Exit, UsageError};
 use crate::inputs::model_file;
-use crate::print::figures::figures_text;
+use crate::print::outcome::Detail;
 use crate::printer::{Printer, Style};
 use crate::settings::{available_threads, use_threads};
 
@@ -77,7 +77,11 @@ pub fn run(args: &QuickstartArgs, printer: &Printer) -> anyhow::Result<Exit> {
     settings.preprocessing.size = INPUT_SIZE;
     settings.epochs = EPOCHS;
     let folder = RunFolder::at(&run);
-    let outcome = train::train(settings, train::With::default(), &folder, printer)?;
+    let with = train::With {
+        detail: Detail::Story,
+        ..train::With::default()
+    };
+    let outcome = train::train(settings, with, &folder, printer)?;
 
     step(
         printer,
@@ -86,7 +90,14 @@ pub fn run(args: &QuickstartArgs, printer: &Printer) -> anyhow::Result<Exit> {
     );
     let predictor = Predictor::new(&model_file(&run)?, &plainfilm::device::parse("cpu")?)?;
     let there = score_elsewhere(&predictor, &elsewhere)?;
-    printer.data(&figures_text(&there));
+    printer.data(&format!(
+        "{} films of {} patients: accuracy {} ({}), AUROC {}\n",
+        there.n,
+        there.patients,
+        there.accuracy.percent(1),
+        there.accuracy.percent_ends(1),
+        there.auroc.number_with_ends(4)
+    ));
 
     step(printer, 4, "predict single films");
     let films = first_films(&elsewhere, 3)?;

@@ -14,7 +14,7 @@ use plainfilm::weights::{ImportOptions, StartingWeights};
 use crate::args::{MergeArgs, TrainArgs};
 use crate::exit::{Exit, UsageError};
 use crate::interrupt;
-use crate::print::outcome::print_outcome;
+use crate::print::outcome::{Detail, print_outcome};
 use crate::print::training::describe;
 use crate::printer::{Printer, Style};
 use crate::progress::TrainingDisplay;
@@ -53,7 +53,7 @@ pub fn run(args: &TrainArgs, printer: &Printer) -> anyhow::Result<Exit> {
         weights,
         cache: cache.as_ref(),
         logs,
-        verbose: args.verbose,
+        detail: Detail::of_verbose(args.verbose),
     };
     let outcome = train(settings, with, &folder, printer)?;
     Ok(Exit::after(outcome.set_aside.len()))
@@ -73,7 +73,7 @@ pub fn run_merge(args: &MergeArgs, printer: &Printer) -> anyhow::Result<Exit> {
     use_threads(settings.threads)?;
     // Every fold is finished: nothing is trained, and no features are needed.
     let with = With {
-        verbose: args.verbose,
+        detail: Detail::of_verbose(args.verbose),
         ..With::default()
     };
     let outcome = train(settings, with, &folder, printer)?;
@@ -89,8 +89,8 @@ pub struct With<'a> {
     pub cache: Option<&'a FeatureCache>,
     /// Whom it is told to.
     pub logs: LogSettings,
-    /// Whether every table is printed at its end.
-    pub verbose: bool,
+    /// How much is said.
+    pub detail: Detail,
 }
 
 /// Trains into a folder on the threads that are there, and prints the result.
@@ -121,9 +121,9 @@ pub fn train(
     // The run folder must know where the films are from wherever it is resumed.
     settings.data = std::path::absolute(&settings.data)?;
     describe(&dataset, &settings, folder, printer);
-    let mut display = TrainingDisplay::new(printer);
+    let mut display = TrainingDisplay::new(printer, with.detail);
     let mut logs = TrainingLogs::open(&with.logs, folder, &settings, &mut display)?;
-    let (cache, verbose) = (with.cache, with.verbose);
+    let (cache, detail) = (with.cache, with.detail);
     let result = plainfilm::train::train(dataset, &settings, folder, cache, interrupt, &mut logs);
     logs.finish(result.as_ref().ok().map(|outcome| &outcome.metrics));
     display.finish();
@@ -132,7 +132,7 @@ pub fn train(
         printer.line(&format!("go on with `plainfilm train --resume {run}`"));
     }
     let outcome = result?;
-    print_outcome(&outcome, folder, verbose, printer);
+    print_outcome(&outcome, folder, detail, printer);
     Ok(outcome)
 }
 

@@ -13,10 +13,30 @@ use super::table::{Align, render};
 use super::verdict::{print_audit, print_audit_briefly};
 use crate::printer::{Printer, Style};
 
+/// How much a training says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Detail {
+    /// As part of a story: no line an epoch, and the end in short.
+    Story,
+    /// A line an epoch, and the end in short.
+    #[default]
+    Short,
+    /// A line an epoch, and every table.
+    Tables,
+}
+
+impl Detail {
+    /// What `--verbose` asks for.
+    pub fn of_verbose(verbose: bool) -> Self {
+        if verbose { Self::Tables } else { Self::Short }
+    }
+}
+
 /// What was reached, once the training has ended. In short it is at most 25 lines of 100 columns: whoever comes
 /// back to the terminal should see all of it, and the report has the rest.
-pub fn print_outcome(outcome: &Outcome, folder: &RunFolder, verbose: bool, printer: &Printer) {
+pub fn print_outcome(outcome: &Outcome, folder: &RunFolder, detail: Detail, printer: &Printer) {
     let metrics = &outcome.metrics;
+    let verbose = detail == Detail::Tables;
     if verbose {
         print_set_aside(&outcome.set_aside, printer);
         print_tables(outcome, printer);
@@ -56,13 +76,16 @@ pub fn print_outcome(outcome: &Outcome, folder: &RunFolder, verbose: bool, print
     printer.line(&format!(
         "report  {}{}",
         printer.styled(Style::Bold, &report),
-        if verbose {
-            ""
-        } else {
-            " has all figures; --verbose prints them here"
+        match detail {
+            Detail::Story => " has all figures",
+            Detail::Short => " has all figures; --verbose prints them here",
+            Detail::Tables => "",
         }
     ));
-    printer.line(&printer.styled(Style::Dim, NOT_A_MEDICAL_DEVICE));
+    // A story says so once, at its end.
+    if detail != Detail::Story {
+        printer.line(&printer.styled(Style::Dim, NOT_A_MEDICAL_DEVICE));
+    }
 }
 
 /// Films that stand for the network: those of the test, or of the training where no test film was left.
