@@ -11,6 +11,7 @@ mod printer;
 mod progress;
 mod records;
 mod settings;
+mod wrap;
 
 use std::process::ExitCode;
 

@@ -116,7 +116,7 @@ impl TrainingDisplay {
     fn line(&self, text: &str) {
         if self.printer.is_interactive() {
             // Printing through the bars keeps them at the bottom; if that fails the text still matters.
-            if self.bars.println(text).is_ok() {
+            if self.bars.println(self.printer.wrapped(text)).is_ok() {
                 return;
             }
         }

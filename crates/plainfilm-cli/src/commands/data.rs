@@ -229,8 +229,8 @@ fn describe(dataset: &Dataset, printer: &Printer) -> Exit {
             "nothing names the patients: groups of near-duplicate films stand in for them"
         }
     };
-    printer.data(&format!(
-        "\n{} films of {} patients, {} of them under more than one label; {origin}\n",
+    printer.sentence(&format!(
+        "\n{} films of {} patients, {} of them under more than one label; {origin}",
         dataset.films.len(),
         everyone.len(),
         by_label - everyone.len().min(by_label),

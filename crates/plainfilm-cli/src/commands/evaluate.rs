@@ -12,9 +12,9 @@ use serde::Serialize;
 use crate::args::{EvaluateArgs, TableFormat};
 use crate::exit::Exit;
 use crate::inputs::{model_file, renames};
-use crate::print::figures::figures_text;
-use crate::print::findings::findings_text;
-use crate::print::operation::operation_text;
+use crate::print::figures::print_figures;
+use crate::print::findings::print_findings;
+use crate::print::operation::print_operation;
 use crate::print::set_aside::print_set_aside;
 use crate::printer::{Printer, Style};
 use crate::progress::counter;
@@ -72,9 +72,9 @@ pub fn run(args: &EvaluateArgs, printer: &Printer) -> anyhow::Result<Exit> {
     let json = serde_json::to_string_pretty(&output)? + "\n";
     match args.format {
         TableFormat::Table => {
-            printer.data(&figures_text(&output.test));
+            print_figures(&output.test, printer);
             if let Some(figures) = &output.operation_on_test {
-                printer.data(&operation_text(figures));
+                print_operation(figures, printer);
             }
         }
         TableFormat::Json => printer.data(&json),
@@ -130,7 +130,7 @@ fn of_findings(
     let json = serde_json::to_string_pretty(&output)? + "\n";
     match (args.format, &output.findings) {
         (TableFormat::Json, _) => printer.data(&json),
-        (TableFormat::Table, Some(figures)) => printer.data(&findings_text(figures)),
+        (TableFormat::Table, Some(figures)) => print_findings(figures, printer),
         (TableFormat::Table, None) => {}
     }
     if let Some(path) = &args.output {

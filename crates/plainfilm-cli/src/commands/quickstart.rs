@@ -90,8 +90,8 @@ pub fn run(args: &QuickstartArgs, printer: &Printer) -> anyhow::Result<Exit> {
     );
     let predictor = Predictor::new(&model_file(&run)?, &plainfilm::device::parse("cpu")?)?;
     let there = score_elsewhere(&predictor, &elsewhere)?;
-    printer.data(&format!(
-        "{} films of {} patients: accuracy {} ({}), AUROC {}\n",
+    printer.sentence(&format!(
+        "{} films of {} patients: accuracy {} ({}), AUROC {}",
         there.n,
         there.patients,
         there.accuracy.percent(1),

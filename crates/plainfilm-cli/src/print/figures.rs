@@ -2,10 +2,11 @@
 
 use plainfilm::evaluate::{Estimate, PartMetrics, classification_report};
 
-use super::table::{Align, render};
+use super::table::{Align, render, render_within};
+use crate::printer::Printer;
 
-/// The figures of one part of a split, for stdout.
-pub fn figures_text(part: &PartMetrics) -> String {
+/// The figures of one part of a split, on stdout.
+pub fn print_figures(part: &PartMetrics, printer: &Printer) {
     let figure = |name: String, figure: &Estimate| {
         vec![
             name,
@@ -53,26 +54,26 @@ pub fn figures_text(part: &PartMetrics) -> String {
         ("95 % interval", Align::Right),
         ("by", Align::Left),
     ];
-    format!(
-        "\n{}\n{}\n{}\n{}",
-        render(&columns, &rows),
+    printer.data(&format!(
+        "\n{}\n{}\n{}\n",
+        // How an interval was made can be spared first.
+        render_within(printer.table_width(), &[3], &columns, &rows),
         classification_report(part),
         confusion_text(part),
-        not_shown_text(part),
-    )
+    ));
+    print_not_shown(part, printer);
 }
 
 /// What these films are too few to show.
-fn not_shown_text(part: &PartMetrics) -> String {
+fn print_not_shown(part: &PartMetrics, printer: &Printer) {
     if part.not_shown.is_empty() {
-        return String::new();
+        return;
     }
-    let lines: Vec<String> = part
-        .not_shown
-        .iter()
-        .map(|sentence| format!("  - {sentence}\n"))
-        .collect();
-    format!("these films do not show\n{}\n", lines.concat())
+    printer.sentence("these films do not show");
+    for sentence in &part.not_shown {
+        printer.sentence(&format!("  - {sentence}"));
+    }
+    printer.sentence("");
 }
 
 fn confusion_text(part: &PartMetrics) -> String {

@@ -3,10 +3,11 @@
 use plainfilm::evaluate::Estimate;
 use plainfilm::train::FindingsFigures;
 
-use super::table::{Align, render};
+use super::table::{Align, render, render_within};
+use crate::printer::Printer;
 
-/// The figures of each finding and the averages over all, for stdout.
-pub fn findings_text(figures: &FindingsFigures) -> String {
+/// The figures of each finding and the averages over all, on stdout.
+pub fn print_findings(figures: &FindingsFigures, printer: &Printer) {
     let with_ends = |figure: &Estimate| figure.number_with_ends(3);
     let columns = [
         ("finding", Align::Left),
@@ -58,11 +59,15 @@ pub fn findings_text(figures: &FindingsFigures) -> String {
         ),
         mean("micro", [&of.micro_auroc, &of.micro_auprc, &of.micro_f1]),
     ];
-    format!(
-        "\n{}\n{}\nof all answers {} are right; on {} of the films every answer is\n",
-        render(&columns, &rows),
+    printer.data(&format!(
+        "\n{}\n{}\n",
+        // A finding's AUROC and what its calls do come before how they were called.
+        render_within(printer.table_width(), &[7, 6, 5, 2, 4, 8], &columns, &rows),
         render(&averages, &means),
+    ));
+    printer.sentence(&format!(
+        "of all answers {} are right; on {} of the films every answer is",
         of.accuracy.percent(1),
         of.exact.percent(1)
-    )
+    ));
 }

@@ -4,16 +4,17 @@ use plainfilm::evaluate::figure_name;
 use plainfilm::train::FoldSummary;
 
 use super::table::{Align, render};
+use crate::printer::Printer;
 
-/// How figures differ from fold to fold, for stdout.
-pub fn folds_text(folds: &FoldSummary) -> String {
+/// How figures differ from fold to fold, on stdout.
+pub fn print_folds(folds: &FoldSummary, printer: &Printer) {
     let list: Vec<String> = folds.accuracies.iter().map(|a| format!("{a:.4}")).collect();
-    let mut text = format!(
-        "accuracy by fold: {} (mean {:.4}, standard deviation {:.4})\n",
+    printer.sentence(&format!(
+        "accuracy by fold: {} (mean {:.4}, standard deviation {:.4})",
         list.join(" "),
         folds.mean_accuracy,
         folds.accuracy_deviation
-    );
+    ));
     let rows: Vec<Vec<String>> = folds
         .spread
         .iter()
@@ -35,19 +36,18 @@ pub fn folds_text(folds: &FoldSummary) -> String {
         ("deviation", Align::Right),
         ("folds", Align::Right),
     ];
-    text.push_str(&render(&columns, &rows));
+    printer.data(&render(&columns, &rows));
     for repeat in &folds.pooled {
         let figure = |name| {
             repeat
                 .figure(name)
                 .map_or("n/a".to_owned(), |value| format!("{value:.4}"))
         };
-        text.push_str(&format!(
-            "repeat {}, all folds together: accuracy {}, AUROC {}\n",
+        printer.sentence(&format!(
+            "repeat {}, all folds together: accuracy {}, AUROC {}",
             repeat.repeat,
             figure("accuracy"),
             figure("auroc")
         ));
     }
-    text
 }

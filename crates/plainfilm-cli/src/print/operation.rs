@@ -2,10 +2,11 @@
 
 use plainfilm::evaluate::{Estimate, OperationFigures};
 
-use super::table::{Align, render};
+use super::table::{Align, render_within};
+use crate::printer::Printer;
 
-/// What thresholds do, for stdout; empty with more than two labels.
-pub fn operation_text(figures: &OperationFigures) -> String {
+/// What thresholds do, on stdout; nothing with more than two labels.
+pub fn print_operation(figures: &OperationFigures, printer: &Printer) {
     let percent = |figure: &Estimate| match figure.percent_ends(0) {
         ends if ends.is_empty() => figure.percent(1),
         ends => format!("{} ({ends})", figure.percent(1)),
@@ -20,7 +21,6 @@ pub fn operation_text(figures: &OperationFigures) -> String {
             row
         })
         .collect();
-    let mut text = String::new();
     if !rows.is_empty() {
         let columns = [
             ("threshold", Align::Left),
@@ -30,19 +30,24 @@ pub fn operation_text(figures: &OperationFigures) -> String {
             ("PPV", Align::Right),
             ("NPV", Align::Right),
         ];
-        text = format!(
-            "{}PPV and NPV at a prevalence of {:.1} %: {}\n",
-            render(&columns, &rows),
+        // A predictive value follows from the others and the prevalence.
+        printer.data(&render_within(
+            printer.table_width(),
+            &[4, 5],
+            &columns,
+            &rows,
+        ));
+        printer.sentence(&format!(
+            "PPV and NPV at a prevalence of {:.1} %: {}",
             100.0 * figures.prevalence,
             figures.prevalence_from
-        );
+        ));
     }
     if let Some(answered) = &figures.answered {
-        text.push_str(&format!(
-            "answered {} of the films, {} of the answers right; the others are \u{201c}not sure\u{201d}\n",
+        printer.sentence(&format!(
+            "answered {} of the films, {} of the answers right; the others are \u{201c}not sure\u{201d}",
             percent(&answered.coverage),
             percent(&answered.accuracy)
         ));
     }
-    text
 }

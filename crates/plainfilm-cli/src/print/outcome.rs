@@ -4,10 +4,10 @@ use plainfilm::NOT_A_MEDICAL_DEVICE;
 use plainfilm::evaluate::{Estimate, LabelMetrics, PartMetrics};
 use plainfilm::train::{FoldSummary, Outcome, RunFolder, RunMetrics};
 
-use super::figures::figures_text;
-use super::findings::findings_text;
-use super::folds::folds_text;
-use super::operation::operation_text;
+use super::figures::print_figures;
+use super::findings::print_findings;
+use super::folds::print_folds;
+use super::operation::print_operation;
 use super::set_aside::{print_set_aside, print_set_aside_briefly};
 use super::table::{Align, render};
 use super::verdict::{print_audit, print_audit_briefly};
@@ -45,9 +45,9 @@ pub fn print_outcome(outcome: &Outcome, folder: &RunFolder, detail: Detail, prin
         print_in_short(outcome, printer);
     }
     if let Some(other) = &metrics.ungrouped {
-        printer.data(&format!(
+        printer.sentence(&format!(
             "the same cross-validation without regard to patients: accuracy {} ({}), AUROC {} ({}); {} of {} test \
-             films show a patient who is in training\n",
+             films show a patient who is in training",
             other.test.accuracy.percent(1),
             other.test.accuracy.percent_ends(1),
             other.test.auroc,
@@ -98,14 +98,14 @@ fn judged(metrics: &RunMetrics) -> Option<(&'static str, &PartMetrics)> {
 fn print_tables(outcome: &Outcome, printer: &Printer) {
     let metrics = &outcome.metrics;
     if let Some((_, part)) = judged(metrics) {
-        printer.data(&figures_text(part));
+        print_figures(part, printer);
     }
     if let Some(figures) = &metrics.operation_on_test {
-        printer.data(&operation_text(figures));
+        print_operation(figures, printer);
     }
     if let Some(figures) = &metrics.findings {
-        printer.data("\nThe figures above are of whether a film shows any finding.\n");
-        printer.data(&findings_text(figures));
+        printer.sentence("\nThe figures above are of whether a film shows any finding.");
+        print_findings(figures, printer);
     }
     if let Some(operation) = &metrics.operation {
         printer.line(&format!(
@@ -115,7 +115,7 @@ fn print_tables(outcome: &Outcome, printer: &Printer) {
     }
     print_last_epoch(metrics, printer);
     if let Some(folds) = &outcome.folds {
-        printer.data(&folds_text(folds));
+        print_folds(folds, printer);
     }
 }
 
@@ -128,14 +128,14 @@ fn print_in_short(outcome: &Outcome, printer: &Printer) {
     printer.data(&format!("\n{}", short_table(name, part, metrics)));
     if let Some(findings) = &metrics.findings {
         let of = &findings.averages;
-        printer.data(&format!(
-            "the above is of whether a film shows any finding; over {} findings: macro AUROC {}\n",
+        printer.sentence(&format!(
+            "the above is of whether a film shows any finding; over {} findings: macro AUROC {}",
             of.findings,
             of.macro_auroc.number_with_ends(4)
         ));
     }
     if let Some(folds) = &outcome.folds {
-        printer.data(&folds_in_short(folds));
+        printer.sentence(&folds_in_short(folds));
     }
     print_last_epoch(metrics, printer);
     if let Some((first, rest)) = part.not_shown.split_first() {
@@ -143,7 +143,7 @@ fn print_in_short(outcome: &Outcome, printer: &Printer) {
             0 => String::new(),
             count => format!(", and {count} more: see the report"),
         };
-        printer.data(&format!("these films do not show {first}{more}\n"));
+        printer.sentence(&format!("these films do not show {first}{more}"));
     }
 }
 
@@ -218,7 +218,7 @@ fn folds_in_short(folds: &FoldSummary) -> String {
         spread.map_or("n/a".to_owned(), |spread| spread.mean.number_with_ends(4))
     };
     format!(
-        "mean over {} folds: accuracy {}, AUROC {}\n",
+        "mean over {} folds: accuracy {}, AUROC {}",
         folds.accuracies.len(),
         mean("accuracy"),
         mean("auroc")
@@ -227,8 +227,8 @@ fn folds_in_short(folds: &FoldSummary) -> String {
 
 fn print_last_epoch(metrics: &RunMetrics, printer: &Printer) {
     if let (Some(last), Some(best)) = (&metrics.last_epoch, metrics.best_epoch) {
-        printer.data(&format!(
-            "above: epoch {best}, the best by validation loss. The last, epoch {}: accuracy {}, AUROC {}, loss {}\n",
+        printer.sentence(&format!(
+            "above: epoch {best}, the best by validation loss. The last, epoch {}: accuracy {}, AUROC {}, loss {}",
             last.epoch, last.test.accuracy, last.test.auroc, last.test.loss
         ));
     }

@@ -36,6 +36,36 @@ pub fn render(header: &[(&str, Align)], rows: &[Vec<String>]) -> String {
     text
 }
 
+/// [`render`] within a width, if there is one: columns are left out, the last of `droppable` first, until the rest
+/// fits or none is left to spare.
+pub fn render_within(
+    width: Option<usize>,
+    droppable: &[usize],
+    header: &[(&str, Align)],
+    rows: &[Vec<String>],
+) -> String {
+    let mut left_out: Vec<usize> = Vec::new();
+    let mut spare = droppable.iter().rev();
+    loop {
+        let kept = |index: &usize| !left_out.contains(index);
+        let columns: Vec<usize> = (0..header.len()).filter(kept).collect();
+        let header: Vec<(&str, Align)> = columns.iter().map(|&index| header[index]).collect();
+        let rows: Vec<Vec<String>> = rows
+            .iter()
+            .map(|row| columns.iter().map(|&index| row[index].clone()).collect())
+            .collect();
+        let text = render(&header, &rows);
+        let widest = text.lines().map(|line| line.chars().count()).max();
+        if width.is_none_or(|width| widest.is_none_or(|widest| widest <= width)) {
+            return text;
+        }
+        match spare.next() {
+            Some(&column) => left_out.push(column),
+            None => return text,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,5 +78,19 @@ mod tests {
         ];
         let text = render(&[("x", Align::Left), ("n", Align::Right)], &rows);
         assert_eq!(text, "x    n\né    5\nab  10\n");
+    }
+
+    #[test]
+    fn columns_that_can_be_spared_are_left_out_where_the_table_is_too_wide() {
+        let rows = vec![vec!["one".to_owned(), "2".to_owned(), "three".to_owned()]];
+        let header = [("a", Align::Left), ("b", Align::Left), ("c", Align::Left)];
+        for (width, expected) in [
+            (None, "a    b  c\none  2  three\n"),
+            (Some(13), "a    b  c\none  2  three\n"),
+            (Some(12), "a    b\none  2\n"),
+            (Some(4), "a\none\n"),
+        ] {
+            assert_eq!(render_within(width, &[1, 2], &header, &rows), expected);
+        }
     }
 }
