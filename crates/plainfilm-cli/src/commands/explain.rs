@@ -20,9 +20,8 @@ use crate::args::predict::PredictFormat;
 use crate::exit::{Exit, UsageError};
 use crate::inputs::{Input, expand, model_file, renames};
 use crate::maps::{MapWriter, Masks, read};
-use crate::print::explained::{
-    ExplainedRecord, Explanations, MethodLungs, explained_csv, explained_text,
-};
+use crate::print::explained::{ExplainedRecord, Explanations, MethodLungs};
+use crate::print::explained::{explained_csv, explained_text};
 use crate::printer::{Printer, Style};
 use crate::progress::counter;
 use crate::records::{Probabilities, Status};
