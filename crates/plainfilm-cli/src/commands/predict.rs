@@ -55,7 +55,7 @@ pub fn run(args: &PredictArgs, printer: &Printer) -> anyhow::Result<Exit> {
         |path| path.display().to_string(),
     );
     let Some(folder) = &args.explain else {
-        return score_and_print(&predictor, &name, &args.inputs, args.format, printer);
+        return print_scores(&predictor, &name, &args.inputs, args.format, None, printer);
     };
     let explainer = Explainer::new(&file, &ExplainSettings::default(), &device)?;
     let mut writer = MapWriter::new(&explainer, &METHODS, folder)?;
@@ -74,22 +74,25 @@ pub fn run(args: &PredictArgs, printer: &Printer) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
-/// Scores inputs with a model that is already there. `name` is how the last line calls it.
+/// Scores inputs with a model that is already there, and prints the table alone.
 ///
 /// # Errors
 ///
 /// When stdin cannot be read.
-pub fn score_and_print(
+pub fn print_table(
     predictor: &Predictor,
-    name: &str,
     inputs: &[String],
-    format: PredictFormat,
     printer: &Printer,
-) -> anyhow::Result<Exit> {
-    print_scores(predictor, name, inputs, format, None, printer)
+) -> anyhow::Result<()> {
+    let inputs = expand(inputs)?;
+    let predictions = score(predictor, &inputs, PredictFormat::Table, None, printer)?;
+    printer.data(&table(predictor, &predictions));
+    Ok(())
 }
 
-/// [`score_and_print`], with maps where there is somebody to write them.
+/// Scores inputs and prints them, with maps where there is somebody to write them.
+///
+/// `name` is how the last line calls the model.
 fn print_scores(
     predictor: &Predictor,
     name: &str,

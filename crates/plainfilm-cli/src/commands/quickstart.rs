@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use plainfilm::NOT_A_MEDICAL_DEVICE;
 use plainfilm::dataset::phantom::PhantomSettings;
 use plainfilm::dataset::{Dataset, DatasetOptions};
 use plainfilm::evaluate::{PartMetrics, evaluate};
@@ -11,7 +12,6 @@ use plainfilm::train::{RunFolder, TrainDefaults, TrainSettings};
 
 use super::{data, predict, train};
 use crate::args::QuickstartArgs;
-use crate::args::predict::PredictFormat;
 use crate::exit::{Exit, UsageError};
 use crate::inputs::model_file;
 use crate::print::outcome::Detail;
@@ -101,8 +101,7 @@ pub fn run(args: &QuickstartArgs, printer: &Printer) -> anyhow::Result<Exit> {
 
     step(printer, 4, "predict single films");
     let films = first_films(&elsewhere, 3)?;
-    let name = run.display().to_string();
-    predict::score_and_print(&predictor, &name, &films, PredictFormat::Table, printer)?;
+    predict::print_table(&predictor, &films, printer)?;
 
     printer.line("");
     if let Some(test) = &outcome.metrics.test {
@@ -112,6 +111,7 @@ pub fn run(args: &QuickstartArgs, printer: &Printer) -> anyhow::Result<Exit> {
         "\nlook at   {}\nthen try  plainfilm train YOUR_FOLDER     (one sub-folder per label, or a manifest.csv)\n          plainfilm predict FILM.png      (the bundled model: Covid-19 vs No_findings)\n          plainfilm data fetch covid-xray (the films of the published notebook)",
         printer.styled(Style::Bold, &run.join("report.html").display().to_string())
     ));
+    printer.line(&printer.styled(Style::Dim, NOT_A_MEDICAL_DEVICE));
     Ok(Exit::after(outcome.set_aside.len()))
 }
 

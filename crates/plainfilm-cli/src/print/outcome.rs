@@ -141,7 +141,7 @@ fn print_in_short(outcome: &Outcome, printer: &Printer) {
     if let Some((first, rest)) = part.not_shown.split_first() {
         let more = match rest.len() {
             0 => String::new(),
-            count => format!(", and {count} more: see the report"),
+            count => format!(" ({count} more in the report)"),
         };
         printer.sentence(&format!("these films do not show {first}{more}"));
     }
