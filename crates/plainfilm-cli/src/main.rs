@@ -3,14 +3,17 @@
 mod args;
 mod commands;
 mod exit;
+mod inputs;
 mod interrupt;
+mod maps;
+mod print;
 mod printer;
 mod progress;
+mod records;
 mod settings;
+mod wrap;
 
 use std::process::ExitCode;
-
-use clap::Parser;
 
 use crate::args::Cli;
 use crate::exit::Exit;
@@ -22,7 +25,7 @@ use crate::printer::Printer;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::of_process();
     let printer = Printer::new();
     match commands::run(cli, &printer) {
         Ok(exit) => exit.into(),

@@ -3,11 +3,26 @@
 
 use std::io::{IsTerminal, Write};
 
+use console::Term;
+
+use crate::wrap::wrap;
+
+/// Columns of a line where nobody knows the terminal's.
+const WIDTH: usize = 100;
+/// A terminal that is narrower than this is not worth breaking lines for.
+const NARROWEST: usize = 40;
+
 /// Prints, with colour where the terminal takes it and `NO_COLOR` does not forbid it.
 #[derive(Debug, Clone, Copy)]
 pub struct Printer {
     colour: bool,
     interactive: bool,
+    /// Columns of a message on stderr.
+    message_width: usize,
+    /// Columns of a sentence on stdout.
+    sentence_width: usize,
+    /// Columns of a table on stdout; none where no terminal bounds it.
+    table_width: Option<usize>,
 }
 
 /// A colour or weight of text on stderr.
@@ -30,10 +45,36 @@ impl Printer {
     pub fn new() -> Self {
         let interactive = std::io::stderr().is_terminal();
         let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let wanted = std::env::var("COLUMNS")
+            .ok()
+            .and_then(|columns| columns.parse().ok());
+        let width = |terminal: &Term| {
+            let columns = terminal.size_checked().map(|(_, columns)| columns.into());
+            columns.or(wanted).unwrap_or(WIDTH).max(NARROWEST)
+        };
+        let sentence_width = width(&Term::stdout());
         Self {
             colour: interactive && !no_colour,
             interactive,
+            message_width: width(&Term::stderr()),
+            sentence_width,
+            table_width: std::io::stdout().is_terminal().then_some(sentence_width),
         }
+    }
+
+    /// How wide a table on stdout may be, if anything bounds it: nothing does in a file or a pipe.
+    pub fn table_width(&self) -> Option<usize> {
+        self.table_width
+    }
+
+    /// A message as [`Printer::line`] sets it, for a display that prints it itself.
+    pub fn wrapped(&self, text: &str) -> String {
+        wrap(text, self.message_width)
+    }
+
+    /// Sentences for whoever reads stdout, broken between words.
+    pub fn sentence(&self, text: &str) {
+        self.data(&format!("{}\n", wrap(text, self.sentence_width)));
     }
 
     /// Whether a person watches stderr, so that bars make sense.
@@ -41,16 +82,16 @@ impl Printer {
         self.interactive
     }
 
-    /// Data for whoever reads stdout. A closed pipe ends the output in silence.
+    /// Data for whoever reads stdout, as they are. A closed pipe ends the output in silence.
     pub fn data(&self, text: &str) {
         let mut out = std::io::stdout().lock();
         // `plainfilm predict … | head` closes the pipe early; that is no failure of ours.
         let _closed = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     }
 
-    /// A line for the person who watches.
+    /// A line for the person who watches, broken between words where it is too wide.
     pub fn line(&self, text: &str) {
-        eprintln!("{text}");
+        eprintln!("{}", self.wrapped(text));
     }
 
     /// Text in a style, plain where colour is off.

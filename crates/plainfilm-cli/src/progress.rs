@@ -6,12 +6,18 @@ use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, P
 use plainfilm::audit::AuditSummary;
 use plainfilm::train::{BatchProgress, Best, HistoryRow, TrainObserver};
 
-use crate::commands::{verdict_style, verdict_word};
+use crate::print::outcome::Detail;
+use crate::print::verdict::{verdict_style, verdict_word};
 use crate::printer::{Printer, Style};
 
-/// A bar that counts things; hidden when nobody watches.
+/// A bar that counts things; hidden when nobody watches, or there is nothing to count.
 pub fn counter(printer: &Printer, what: &str, total: u64) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(total), target(printer));
+    // A bar of nothing would only flash by.
+    let target = match total {
+        0 => ProgressDrawTarget::hidden(),
+        _ => target(printer),
+    };
+    let bar = ProgressBar::with_draw_target(Some(total), target);
     bar.set_style(style(
         "{prefix:>12} {bar:30} {pos}/{len} {per_sec:.dim} {eta:.dim}",
     ));
@@ -46,6 +52,9 @@ fn style(template: &str) -> ProgressStyle {
 /// Shows a training as it goes.
 pub struct TrainingDisplay {
     printer: Printer,
+    detail: Detail,
+    /// The last epoch, and the best so far.
+    latest: Option<(usize, Option<Best>)>,
     bars: MultiProgress,
     reading: Box<dyn Fn(usize, usize) + Sync>,
     computing: Box<dyn Fn(usize, usize) + Sync>,
@@ -55,7 +64,7 @@ pub struct TrainingDisplay {
 
 impl TrainingDisplay {
     /// A display for one training.
-    pub fn new(printer: &Printer) -> Self {
+    pub fn new(printer: &Printer, detail: Detail) -> Self {
         let bars = MultiProgress::with_draw_target(target(printer));
         let counting = |what: &'static str, things: &str| {
             let bar = bars.add(ProgressBar::new(0));
@@ -64,6 +73,10 @@ impl TrainingDisplay {
             )));
             bar.set_prefix(what);
             Box::new(move |done: usize, total: usize| {
+                // A bar of nothing would only flash by.
+                if total == 0 {
+                    return;
+                }
                 bar.set_length(total as u64);
                 bar.set_position(done as u64);
                 if done == total {
@@ -74,6 +87,8 @@ impl TrainingDisplay {
         let (reading, computing) = (counting("reading", "films"), counting("features", "views"));
         Self {
             printer: *printer,
+            detail,
+            latest: None,
             bars,
             reading,
             computing,
@@ -84,6 +99,12 @@ impl TrainingDisplay {
 
     /// Takes the bars away, so that what follows is printed below what was.
     pub fn finish(&mut self) {
+        if let (Detail::Story, Some((last, Some(best)))) = (self.detail, self.latest) {
+            self.line(&format!(
+                "{last} epochs, of which epoch {} is kept: the best by validation loss",
+                best.epoch
+            ));
+        }
         for bar in [self.epochs.take(), self.steps.take()]
             .into_iter()
             .flatten()
@@ -95,7 +116,7 @@ impl TrainingDisplay {
     fn line(&self, text: &str) {
         if self.printer.is_interactive() {
             // Printing through the bars keeps them at the bottom; if that fails the text still matters.
-            if self.bars.println(text).is_ok() {
+            if self.bars.println(self.printer.wrapped(text)).is_ok() {
                 return;
             }
         }
@@ -140,6 +161,13 @@ impl TrainObserver for TrainingDisplay {
     }
 
     fn epoch(&mut self, row: &HistoryRow, best: Option<Best>) {
+        self.latest = Some((row.epoch, best));
+        if let Some(epochs) = &self.epochs {
+            epochs.set_position(row.epoch as u64);
+        }
+        if self.detail == Detail::Story {
+            return;
+        }
         let part = |value: Option<f64>| value.map_or("    n/a".to_owned(), |v| format!("{v:7.4}"));
         let kept = best.is_some_and(|best| best.epoch == row.epoch);
         let mark = if kept {
@@ -156,12 +184,13 @@ impl TrainObserver for TrainingDisplay {
             part(row.validation_accuracy),
             row.seconds,
         ));
-        if let Some(epochs) = &self.epochs {
-            epochs.set_position(row.epoch as u64);
-        }
     }
 
     fn audited(&mut self, audit: &AuditSummary) {
+        // A story gives the verdict once, below the figures.
+        if self.detail == Detail::Story {
+            return;
+        }
         let style = verdict_style(audit.verdict);
         let word = self.printer.styled(style, verdict_word(audit.verdict));
         self.line(&format!(

@@ -10,7 +10,7 @@ mod weights;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 pub use audit::AuditArgs;
 pub use data::{DataArgs, DataVerb};
@@ -27,6 +27,27 @@ pub use weights::{WeightsArgs, WeightsVerb};
 pub struct Cli {
     #[command(subcommand)]
     pub verb: Verb,
+}
+
+impl Cli {
+    /// The arguments of this process; ends it with a message where they make no sense.
+    pub fn of_process() -> Self {
+        let matches = Self::checked_command().get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
+    /// The command line, in which `train --resume` goes with nothing but what to print: the run folder knows
+    /// every setting.
+    fn checked_command() -> Command {
+        Self::command().mut_subcommand("train", |train| {
+            let settings: Vec<clap::Id> = train
+                .get_arguments()
+                .map(|argument| argument.get_id().clone())
+                .filter(|id| !["resume", "verbose"].contains(&id.as_str()))
+                .collect();
+            train.mut_arg("resume", |resume| resume.conflicts_with_all(settings))
+        })
+    }
 }
 
 const AFTER_HELP: &str = "\
@@ -125,13 +146,28 @@ fn threads(text: &str) -> Result<usize, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn the_command_line_is_consistent() {
-        Cli::command().debug_assert();
+        Cli::checked_command().debug_assert();
+    }
+
+    #[test]
+    fn a_resumed_training_takes_no_setting_but_may_print_more() {
+        let parsed = |more: &[&str]| {
+            let arguments = ["plainfilm", "train", "--resume", "run"].iter().chain(more);
+            Cli::checked_command().try_get_matches_from(arguments)
+        };
+        assert!(parsed(&[]).is_ok());
+        assert!(parsed(&["--verbose"]).is_ok());
+        for more in [
+            &["films"][..],
+            &["--epochs", "3"],
+            &["--mlflow-experiment", "x"],
+        ] {
+            assert!(parsed(more).is_err(), "{more:?}");
+        }
     }
 
     #[test]

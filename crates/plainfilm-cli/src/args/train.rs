@@ -25,11 +25,15 @@ pub struct TrainArgs {
     #[arg(long, value_name = "DIR")]
     pub run: Option<PathBuf>,
     /// Go on with an interrupted run; the run folder knows everything else
-    #[arg(long, value_name = "RUN", exclusive = true)]
+    #[arg(long, value_name = "RUN")]
     pub resume: Option<PathBuf>,
     /// A settings file (TOML, as a run's settings.toml); arguments win over it
     #[arg(long, value_name = "FILE")]
     pub settings: Option<PathBuf>,
+
+    /// Print every table at the end, not only what was reached in short
+    #[arg(long)]
+    pub verbose: bool,
 
     /// Begin with a recipe's settings: see `plainfilm recipes`. A settings file and arguments win over it
     #[arg(long, value_name = "NAME")]
@@ -204,6 +208,9 @@ pub struct MergeArgs {
     /// Threads [default: all cores]
     #[arg(long, value_name = "N", value_parser = super::threads)]
     pub threads: Option<usize>,
+    /// Print every table at the end, not only what was reached in short
+    #[arg(long)]
+    pub verbose: bool,
 }
 
 /// `--selection`

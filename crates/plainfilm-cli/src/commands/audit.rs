@@ -6,11 +6,11 @@ use plainfilm::dataset::{Dataset, DatasetOptions};
 use plainfilm::evaluate::Figure;
 use plainfilm::report::write_audit;
 
-use super::table::{Align, render};
-use super::train::print_set_aside;
-use super::verdict_word;
 use crate::args::{AuditArgs, TableFormat};
 use crate::exit::Exit;
+use crate::print::set_aside::print_set_aside;
+use crate::print::table::{Align, render};
+use crate::print::verdict::verdict_word;
 use crate::printer::{Printer, Style};
 use crate::progress::counter;
 use crate::settings::{available_threads, preprocessing_after, use_threads};
@@ -86,16 +86,10 @@ fn print(audit: &Audit, args: &AuditArgs, printer: &Printer) {
         render(&header, &rows)
     ));
     for check in &audit.checks {
-        printer.data(&format!(
-            "{}\n{}\n\n",
-            check.id.question(),
-            indented(&check.explanation)
-        ));
+        printer.sentence(check.id.question());
+        printer.sentence(&format!("  {}\n", check.explanation));
     }
-    printer.data(&format!(
-        "{}\n",
-        verdict_line(audit.verdict, &audit.sentence)
-    ));
+    printer.sentence(&verdict_line(audit.verdict, &audit.sentence));
     if let Some(after) = &audit.after {
         let header = [
             ("", Align::Left),
@@ -111,18 +105,18 @@ fn print(audit: &Audit, args: &AuditArgs, printer: &Printer) {
             })
             .collect();
         printer.data(&format!(
-            "\nafter {}\n{}{}\n",
+            "\nafter {}\n{}",
             after.preprocessing,
             render(&header, &rows),
-            verdict_line(after.verdict, &after.sentence)
         ));
+        printer.sentence(&verdict_line(after.verdict, &after.sentence));
     }
     let remedies = audit.remedies();
     if !remedies.is_empty() {
         printer.data("\nwhat to do\n");
     }
     for remedy in remedies {
-        printer.data(&format!("  {}: {}\n", remedy.what, remedy.why));
+        printer.sentence(&format!("  {}: {}", remedy.what, remedy.why));
         if let (true, Some(arguments)) = (remedy.can_be_tried, &remedy.arguments) {
             printer.data(&format!(
                 "    see whether it helps: plainfilm audit {} --after \"{arguments}\"\n",
@@ -166,19 +160,4 @@ fn row(check: &Check) -> [String; 6] {
         interval,
         two(check.threshold),
     ]
-}
-
-/// Lines of at most 96 characters, two spaces in.
-fn indented(text: &str) -> String {
-    let mut lines = vec![String::from(" ")];
-    for word in text.split_whitespace() {
-        let last = lines.last_mut().expect("one line at least");
-        if last.chars().count() + 1 + word.chars().count() > 96 {
-            lines.push(format!("  {word}"));
-        } else {
-            last.push(' ');
-            last.push_str(word);
-        }
-    }
-    lines.join("\n")
 }

@@ -3,9 +3,9 @@
 use plainfilm::NOT_A_MEDICAL_DEVICE;
 use plainfilm::evaluate::{Comparison, Comparisons, Figure, compare, read_predictions};
 
-use super::table::{Align, render};
 use crate::args::{CompareArgs, TableFormat};
 use crate::exit::Exit;
+use crate::print::table::{Align, render_within};
 use crate::printer::{Printer, Style};
 
 /// Compares networks on the films that all of them scored.
@@ -29,7 +29,7 @@ pub fn run(args: &CompareArgs, printer: &Printer) -> anyhow::Result<Exit> {
     match args.format {
         TableFormat::Table => {
             for pair in &found.pairs {
-                printer.data(&pair_text(&found, pair));
+                printer.data(&pair_text(&found, pair, printer));
             }
         }
         TableFormat::Json => printer.data(&(serde_json::to_string_pretty(&found)? + "\n")),
@@ -38,7 +38,7 @@ pub fn run(args: &CompareArgs, printer: &Printer) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn pair_text(found: &Comparisons, pair: &Comparison) -> String {
+fn pair_text(found: &Comparisons, pair: &Comparison, printer: &Printer) -> String {
     let rows: Vec<Vec<String>> = pair
         .figures
         .iter()
@@ -76,7 +76,8 @@ fn pair_text(found: &Comparisons, pair: &Comparison) -> String {
         "\nA  {}\nB  {}\n\n{}\n",
         pair.first,
         pair.second,
-        render(&columns, &rows)
+        // How an interval was made can be spared first.
+        render_within(printer.table_width(), &[5], &columns, &rows)
     );
     let corrected = found.pairs.len() > 1;
     let p_value = |test: &plainfilm::evaluate::Test| {

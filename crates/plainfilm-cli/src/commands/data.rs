@@ -7,10 +7,10 @@ use plainfilm::dataset::phantom::{self, PhantomSettings};
 use plainfilm::dataset::public::{self, FetchOptions, FetchProgress};
 use plainfilm::dataset::{Dataset, DatasetOptions, PatientOrigin, Presence};
 
-use super::table::{Align, render};
-use super::train::{NAMED, print_set_aside};
 use crate::args::DataVerb;
 use crate::exit::Exit;
+use crate::print::set_aside::{print_names, print_set_aside};
+use crate::print::table::{Align, render};
 use crate::printer::{Printer, Style};
 use crate::progress::{bytes_counter, counter};
 
@@ -155,19 +155,6 @@ fn verify(name: &str, folder: &Path, printer: &Printer) -> anyhow::Result<Exit> 
     })
 }
 
-fn print_names(what: &str, names: &[String], printer: &Printer) {
-    if names.is_empty() {
-        return;
-    }
-    printer.warning(&format!("{} films are {what}:", names.len()));
-    for name in names.iter().take(NAMED) {
-        printer.line(&format!("  {name}"));
-    }
-    if names.len() > NAMED {
-        printer.line(&format!("  and {} more", names.len() - NAMED));
-    }
-}
-
 /// Draws synthetic films into a folder.
 ///
 /// # Errors
@@ -242,8 +229,8 @@ fn describe(dataset: &Dataset, printer: &Printer) -> Exit {
             "nothing names the patients: groups of near-duplicate films stand in for them"
         }
     };
-    printer.data(&format!(
-        "\n{} films of {} patients, {} of them under more than one label; {origin}\n",
+    printer.sentence(&format!(
+        "\n{} films of {} patients, {} of them under more than one label; {origin}",
         dataset.films.len(),
         everyone.len(),
         by_label - everyone.len().min(by_label),

@@ -1,7 +1,5 @@
 //! `plainfilm evaluate`
 
-use std::collections::BTreeMap;
-
 use plainfilm::NOT_A_MEDICAL_DEVICE;
 use plainfilm::dataset::{Dataset, DatasetOptions, Split};
 use plainfilm::evaluate::{
@@ -11,9 +9,13 @@ use plainfilm::predict::{Predictor, score_dataset, score_findings};
 use plainfilm::train::{FindingsFigures, RunFolder};
 use serde::Serialize;
 
-use super::train::{figures_text, findings_text, operation_text, print_set_aside};
 use crate::args::{EvaluateArgs, TableFormat};
-use crate::exit::{Exit, UsageError};
+use crate::exit::Exit;
+use crate::inputs::{model_file, renames};
+use crate::print::figures::print_figures;
+use crate::print::findings::print_findings;
+use crate::print::operation::print_operation;
+use crate::print::set_aside::print_set_aside;
 use crate::printer::{Printer, Style};
 use crate::progress::counter;
 use crate::settings::{available_threads, use_threads};
@@ -37,7 +39,7 @@ struct Output {
 /// Scores labelled films and prints the figures.
 pub fn run(args: &EvaluateArgs, printer: &Printer) -> anyhow::Result<Exit> {
     use_threads(args.threads.unwrap_or_else(available_threads))?;
-    let file = super::model_file(&args.model)?;
+    let file = model_file(&args.model)?;
     let device = plainfilm::device::parse_with_precision(&args.device, args.precision.into())?;
     let predictor = Predictor::new(&file, &device)?;
     let header = predictor.header();
@@ -70,9 +72,9 @@ pub fn run(args: &EvaluateArgs, printer: &Printer) -> anyhow::Result<Exit> {
     let json = serde_json::to_string_pretty(&output)? + "\n";
     match args.format {
         TableFormat::Table => {
-            printer.data(&figures_text(&output.test));
+            print_figures(&output.test, printer);
             if let Some(figures) = &output.operation_on_test {
-                printer.data(&operation_text(figures));
+                print_operation(figures, printer);
             }
         }
         TableFormat::Json => printer.data(&json),
@@ -128,7 +130,7 @@ fn of_findings(
     let json = serde_json::to_string_pretty(&output)? + "\n";
     match (args.format, &output.findings) {
         (TableFormat::Json, _) => printer.data(&json),
-        (TableFormat::Table, Some(figures)) => printer.data(&findings_text(figures)),
+        (TableFormat::Table, Some(figures)) => print_findings(figures, printer),
         (TableFormat::Table, None) => {}
     }
     if let Some(path) = &args.output {
@@ -142,23 +144,4 @@ fn of_findings(
     printer.line(&predictor.operation_text());
     printer.line(&printer.styled(Style::Dim, NOT_A_MEDICAL_DEVICE));
     Ok(Exit::after(output.set_aside))
-}
-
-/// `FROM=TO` pairs.
-///
-/// # Errors
-///
-/// When an argument is no such pair.
-pub fn renames(pairs: &[String]) -> Result<BTreeMap<String, String>, UsageError> {
-    pairs
-        .iter()
-        .map(|pair| match pair.split_once('=') {
-            Some((from, to)) if !from.is_empty() && !to.is_empty() => {
-                Ok((from.trim().to_owned(), to.trim().to_owned()))
-            }
-            _ => Err(UsageError(format!(
-                "--map: expected FROM=TO, found {pair:?}"
-            ))),
-        })
-        .collect()
 }

@@ -5,67 +5,32 @@ use std::path::Path;
 use plainfilm::NOT_A_MEDICAL_DEVICE;
 use plainfilm::bundle::{ModelFile, bundled};
 use plainfilm::dataset::{Dataset, DatasetOptions, Film, Part, Split};
-use plainfilm::evaluate::Estimate;
 use plainfilm::explain::{
-    CheckDepth, ExplainSettings, ExplainedFilm, Explainer, LungMask, LungSummary, MeanEvidence,
-    Method, MethodCheck, Target, ToExplain, summarise,
+    CheckDepth, ExplainSettings, ExplainedFilm, Explainer, LungMask, MeanEvidence, Method,
+    MethodCheck, Target, ToExplain, summarise,
 };
 use plainfilm::radiograph::{Plane, Radiograph};
 use plainfilm::report::mean_picture;
 use plainfilm::train::{RunFolder, read_film};
 use rayon::prelude::*;
-use serde::Serialize;
 
-use super::evaluate::renames;
-use super::inputs::{Input, expand};
-use super::maps::{FilmMaps, MapWriter, Masks, lung_cell, read};
-use super::predict::{Probabilities, Status};
-use super::table::{Align, render};
 use crate::args::ExplainArgs;
 use crate::args::explain::PartArg;
 use crate::args::predict::PredictFormat;
 use crate::exit::{Exit, UsageError};
+use crate::inputs::{Input, expand, model_file, renames};
+use crate::maps::{MapWriter, Masks, read};
+use crate::print::explained::{ExplainedRecord, Explanations, MethodLungs};
+use crate::print::explained::{explained_csv, explained_text};
 use crate::printer::{Printer, Style};
 use crate::progress::counter;
+use crate::records::{Probabilities, Status};
 use crate::settings::{available_threads, use_threads};
 
 /// Films decoded and explained together.
 const CHUNK: usize = 16;
 /// Films that methods are checked on, evenly spaced among all.
 const CHECKED: usize = 8;
-
-/// What became of one film; its JSON is a stable output.
-#[derive(Debug, Serialize)]
-struct Record {
-    path: String,
-    status: Status,
-    label: Option<String>,
-    probabilities: Option<Probabilities>,
-    #[serde(flatten)]
-    maps: Option<FilmMaps>,
-    reason: Option<String>,
-}
-
-/// `explain.json`
-#[derive(Debug, Serialize)]
-struct Output<'a> {
-    model: &'a str,
-    labels: &'a [String],
-    settings: &'a ExplainSettings,
-    films: &'a [Record],
-    /// Where the evidence lies over all films, by method.
-    lungs: Vec<MethodLungs>,
-    /// Whether the maps follow the network, with `--check`.
-    checks: Vec<MethodCheck>,
-    notice: &'static str,
-}
-
-#[derive(Debug, Serialize)]
-struct MethodLungs {
-    method: Method,
-    #[serde(flatten)]
-    summary: LungSummary,
-}
 
 /// One film to explain.
 enum Item<'a> {
@@ -164,7 +129,7 @@ pub fn run(args: &ExplainArgs, printer: &Printer) -> anyhow::Result<Exit> {
         let picture = mean_picture(&line, &work.means)?;
         plainfilm::files::atomic_write(&args.output.join("mean-evidence.png"), &picture)?;
     }
-    let output = Output {
+    let output = Explanations {
         model: &name,
         labels: &explainer.header().labels,
         settings: &settings,
@@ -176,8 +141,8 @@ pub fn run(args: &ExplainArgs, printer: &Printer) -> anyhow::Result<Exit> {
     let json = serde_json::to_string_pretty(&output)? + "\n";
     plainfilm::files::atomic_write(&args.output.join("explain.json"), json.as_bytes())?;
     match args.format {
-        PredictFormat::Table => printer.data(&tables(&methods, &output)),
-        PredictFormat::Csv => printer.data(&csv_text(&methods, &output)?),
+        PredictFormat::Table => printer.data(&explained_text(&methods, &output)),
+        PredictFormat::Csv => printer.data(&explained_csv(&methods, &output)?),
         PredictFormat::Json => {}
     }
     for check in &output.checks {
@@ -197,7 +162,7 @@ fn model(argument: &str) -> anyhow::Result<(ModelFile, String)> {
     if argument == "bundled" && !Path::new(argument).exists() {
         return Ok((bundled()?, "the bundled model".to_owned()));
     }
-    Ok((super::model_file(Path::new(argument))?, argument.to_owned()))
+    Ok((model_file(Path::new(argument))?, argument.to_owned()))
 }
 
 /// Methods by name, each once; `all` is all of them.
@@ -253,7 +218,7 @@ struct Work<'a> {
     means: Vec<MeanEvidence>,
     /// By method.
     films: Vec<Vec<ExplainedFilm>>,
-    records: Vec<Record>,
+    records: Vec<ExplainedRecord>,
 }
 
 impl Work<'_> {
@@ -352,7 +317,7 @@ impl Work<'_> {
         let mut written = writer.write(&to_write)?.into_iter();
         for (item, (path, looked)) in items.iter().zip(found) {
             let record = match looked {
-                Err(reason) => Record {
+                Err(reason) => ExplainedRecord {
                     path,
                     status: Status::SetAside,
                     label: None,
@@ -386,7 +351,7 @@ impl Work<'_> {
                             }
                         });
                     }
-                    Record {
+                    ExplainedRecord {
                         path,
                         status: Status::Scored,
                         label: Some(header.answer(&explained.probabilities)),
@@ -420,183 +385,7 @@ impl Work<'_> {
     }
 }
 
-fn tables(methods: &[Method], output: &Output<'_>) -> String {
-    let mut header = vec![
-        ("film", Align::Left),
-        ("label", Align::Left),
-        ("probability", Align::Right),
-        ("evidence for", Align::Left),
-        ("lungs are", Align::Right),
-    ];
-    header.extend(methods.iter().map(|method| (method.name(), Align::Left)));
-    let rows: Vec<Vec<String>> = output
-        .films
-        .iter()
-        .map(|film| {
-            let mut row = vec![film.path.clone()];
-            match (&film.maps, &film.label, &film.probabilities) {
-                (Some(maps), Some(label), Some(probabilities)) => {
-                    let area = maps.maps.iter().find_map(|map| map.lungs);
-                    row.extend([
-                        label.clone(),
-                        probabilities
-                            .of(label)
-                            // Several findings, or none, have no probability together.
-                            .or_else(|| probabilities.of(&maps.explained_label))
-                            .map_or(String::new(), |p| format!("{p:.3}")),
-                        maps.explained_label.clone(),
-                        area.map_or("not found".to_owned(), |area| {
-                            format!("{:.0} %", 100.0 * area.share.area)
-                        }),
-                    ]);
-                    row.extend(maps.maps.iter().map(|map| lung_cell(map.lungs.as_ref())));
-                }
-                _ => {
-                    row.push("(set aside)".to_owned());
-                    row.push(String::new());
-                    row.push(film.reason.clone().unwrap_or_default());
-                    row.push(String::new());
-                    row.extend(methods.iter().map(|_| String::new()));
-                }
-            }
-            row
-        })
-        .collect();
-    let mut text = render(&header, &rows);
-    for lungs in &output.lungs {
-        if lungs.summary.all().films > 1 {
-            text.push('\n');
-            text.push_str(&summary_table(lungs));
-        }
-    }
-    if !output.checks.is_empty() {
-        text.push('\n');
-        text.push_str(&check_table(&output.checks));
-    }
-    text
-}
-
-fn check_table(checks: &[MethodCheck]) -> String {
-    let header = [
-        ("check", Align::Left),
-        ("verdict", Align::Left),
-        ("alike with random head", Align::Right),
-        ("with random network", Align::Right),
-        ("insertion", Align::Right),
-        ("deletion", Align::Right),
-        ("ROAD", Align::Right),
-    ];
-    let two = |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.2}"));
-    let rows: Vec<Vec<String>> = checks
-        .iter()
-        .map(|check| {
-            vec![
-                check.method.name().to_owned(),
-                if check.failed() { "FAILED" } else { "passed" }.to_owned(),
-                two(check.randomised.first().map(|part| part.alike)),
-                two(check.randomised.last().map(|part| part.alike)),
-                two(check.insertion),
-                two(check.deletion),
-                two(check.road),
-            ]
-        })
-        .collect();
-    render(&header, &rows)
-}
-
-fn summary_table(lungs: &MethodLungs) -> String {
-    let header = [
-        (lungs.method.name(), Align::Left),
-        ("films", Align::Right),
-        ("patients", Align::Right),
-        ("evidence on lungs", Align::Left),
-        ("lungs are", Align::Right),
-        ("times chance", Align::Left),
-        ("points at a lung", Align::Left),
-    ];
-    let with_ends = |figure: String, ends: String| {
-        if ends.is_empty() {
-            figure
-        } else {
-            format!("{figure} ({ends})")
-        }
-    };
-    let percent = |figure: &Estimate| with_ends(figure.percent(0), figure.percent_ends(0));
-    let rows: Vec<Vec<String>> = lungs
-        .summary
-        .groups
-        .iter()
-        .map(|group| {
-            vec![
-                group.films_of.clone(),
-                group.films.to_string(),
-                group.patients.to_string(),
-                percent(&group.share),
-                group.area.percent(0),
-                with_ends(
-                    group
-                        .gain
-                        .value()
-                        .map_or("n/a".to_owned(), |gain| format!("{gain:.2}")),
-                    group.gain.number_ends(2),
-                ),
-                percent(&group.pointing),
-            ]
-        })
-        .collect();
-    render(&header, &rows)
-}
-
-/// One line a film and method.
-fn csv_text(methods: &[Method], output: &Output<'_>) -> anyhow::Result<String> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record([
-        "path",
-        "status",
-        "label",
-        "evidence_for",
-        "method",
-        "lung_share",
-        "lung_area",
-        "gain",
-        "points_at_lung",
-        "picture",
-        "raw",
-        "reason",
-    ])?;
-    for film in output.films {
-        let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        let Some(maps) = &film.maps else {
-            let mut row = vec![film.path.clone(), "set_aside".to_owned()];
-            row.extend((0..9).map(|_| String::new()));
-            row.push(text(&film.reason));
-            writer.write_record(row)?;
-            continue;
-        };
-        for (method, map) in methods.iter().zip(&maps.maps) {
-            let lungs = |of: &dyn Fn(&super::maps::LungRecord) -> String| {
-                map.lungs.as_ref().map_or(String::new(), of)
-            };
-            writer.write_record([
-                film.path.clone(),
-                "scored".to_owned(),
-                text(&film.label),
-                maps.explained_label.clone(),
-                method.name().to_owned(),
-                lungs(&|lungs| format!("{:.6}", lungs.share.share)),
-                lungs(&|lungs| format!("{:.6}", lungs.share.area)),
-                lungs(&|lungs| format!("{:.6}", lungs.gain)),
-                lungs(&|lungs| lungs.share.points_at_lung.to_string()),
-                text(&maps.picture),
-                text(&map.raw),
-                String::new(),
-            ])?;
-        }
-    }
-    Ok(String::from_utf8(writer.into_inner()?)?)
-}
-
-fn footer(output: &Output<'_>, set_aside: usize, args: &ExplainArgs, printer: &Printer) {
+fn footer(output: &Explanations<'_>, set_aside: usize, args: &ExplainArgs, printer: &Printer) {
     let explained = output.films.len() - set_aside;
     let aside = if set_aside > 0 {
         format!(", {set_aside} set aside")

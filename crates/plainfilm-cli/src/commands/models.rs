@@ -2,9 +2,9 @@
 
 use plainfilm::model::{Architecture, NetworkSettings, Summary, summary};
 
-use super::table::{Align, render};
 use crate::args::{ModelsArgs, TableFormat};
 use crate::exit::Exit;
+use crate::print::table::{Align, render};
 use crate::printer::Printer;
 
 /// Lists the networks, or prints one layer by layer.

@@ -7,16 +7,16 @@ use plainfilm::predict::Predictor;
 use plainfilm::radiograph::{Plane, Radiograph};
 use rayon::prelude::*;
 use serde::Serialize;
-use serde::ser::SerializeMap;
 
-use super::inputs::{Input, expand};
-use super::maps::{FilmMaps, MapWriter, lung_cell, read};
-use super::table::{Align, render};
 use crate::args::PredictArgs;
 use crate::args::predict::PredictFormat;
 use crate::exit::Exit;
+use crate::inputs::{Input, expand, model_file};
+use crate::maps::{FilmMaps, MapWriter, lung_cell, read};
+use crate::print::table::{Align, render};
 use crate::printer::{Printer, Style};
 use crate::progress::counter;
+use crate::records::{Probabilities, Status};
 use crate::settings::{available_threads, use_threads};
 
 /// Films decoded and scored together.
@@ -41,45 +41,11 @@ pub struct Prediction {
     maps: Option<FilmMaps>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    Scored,
-    SetAside,
-}
-
-/// Label and probability, in the model's label order.
-#[derive(Debug)]
-pub struct Probabilities(Vec<(String, f64)>);
-
-impl Probabilities {
-    /// One for each label.
-    pub fn new(labels: &[String], values: Vec<f64>) -> Self {
-        Self(labels.iter().cloned().zip(values).collect())
-    }
-
-    /// The probability of a label.
-    pub fn of(&self, label: &str) -> Option<f64> {
-        let found = self.0.iter().find(|(name, _)| name == label);
-        found.map(|(_, probability)| *probability)
-    }
-}
-
-impl Serialize for Probabilities {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (label, probability) in &self.0 {
-            map.serialize_entry(label, probability)?;
-        }
-        map.end()
-    }
-}
-
 /// Scores films and prints one result for each.
 pub fn run(args: &PredictArgs, printer: &Printer) -> anyhow::Result<Exit> {
     use_threads(args.threads.unwrap_or_else(available_threads))?;
     let file = match &args.model {
-        Some(path) => super::model_file(path)?,
+        Some(path) => model_file(path)?,
         None => bundled()?,
     };
     let device = plainfilm::device::parse_with_precision(&args.device, args.precision.into())?;
@@ -89,7 +55,7 @@ pub fn run(args: &PredictArgs, printer: &Printer) -> anyhow::Result<Exit> {
         |path| path.display().to_string(),
     );
     let Some(folder) = &args.explain else {
-        return score_and_print(&predictor, &name, &args.inputs, args.format, printer);
+        return print_scores(&predictor, &name, &args.inputs, args.format, None, printer);
     };
     let explainer = Explainer::new(&file, &ExplainSettings::default(), &device)?;
     let mut writer = MapWriter::new(&explainer, &METHODS, folder)?;
@@ -108,22 +74,25 @@ pub fn run(args: &PredictArgs, printer: &Printer) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
-/// Scores inputs with a model that is already there. `name` is how the last line calls it.
+/// Scores inputs with a model that is already there, and prints the table alone.
 ///
 /// # Errors
 ///
 /// When stdin cannot be read.
-pub fn score_and_print(
+pub fn print_table(
     predictor: &Predictor,
-    name: &str,
     inputs: &[String],
-    format: PredictFormat,
     printer: &Printer,
-) -> anyhow::Result<Exit> {
-    print_scores(predictor, name, inputs, format, None, printer)
+) -> anyhow::Result<()> {
+    let inputs = expand(inputs)?;
+    let predictions = score(predictor, &inputs, PredictFormat::Table, None, printer)?;
+    printer.data(&table(predictor, &predictions));
+    Ok(())
 }
 
-/// [`score_and_print`], with maps where there is somebody to write them.
+/// Scores inputs and prints them, with maps where there is somebody to write them.
+///
+/// `name` is how the last line calls the model.
 fn print_scores(
     predictor: &Predictor,
     name: &str,
@@ -270,9 +239,7 @@ fn prediction(predictor: &Predictor, input: &Input, scored: Scored) -> Predictio
             path,
             status: Status::Scored,
             label: None,
-            probabilities: Some(Probabilities(
-                header.labels.iter().cloned().zip(values).collect(),
-            )),
+            probabilities: Some(Probabilities::new(&header.labels, values)),
             threshold: threshold(predictor),
             reason: Some(NOT_SURE.to_owned()),
             maps,
@@ -316,7 +283,7 @@ fn csv_line(predictor: &Predictor, prediction: &Prediction) -> String {
         prediction
             .probabilities
             .as_ref()
-            .map_or(String::new(), |p| format!("{:.6}", p.0[index].1))
+            .map_or(String::new(), |p| format!("{:.6}", p.at(index)))
     };
     let status = match prediction.status {
         Status::Scored => "scored",
@@ -361,7 +328,7 @@ fn table(predictor: &Predictor, predictions: &[Prediction]) -> String {
                 Some(probabilities) => {
                     let label = prediction.label.clone();
                     row.push(label.unwrap_or_else(|| format!("({NOT_SURE})")));
-                    row.extend(probabilities.0.iter().map(|(_, p)| format!("{p:.3}")));
+                    row.extend(probabilities.values().map(|p| format!("{p:.3}")));
                     let first = prediction.maps.as_ref().and_then(|maps| maps.maps.first());
                     row.extend(first.map(|map| lung_cell(map.lungs.as_ref())));
                     row.push(String::new());

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use plainfilm::NOT_A_MEDICAL_DEVICE;
 use plainfilm::dataset::phantom::PhantomSettings;
 use plainfilm::dataset::{Dataset, DatasetOptions};
 use plainfilm::evaluate::{PartMetrics, evaluate};
@@ -11,8 +12,9 @@ use plainfilm::train::{RunFolder, TrainDefaults, TrainSettings};
 
 use super::{data, predict, train};
 use crate::args::QuickstartArgs;
-use crate::args::predict::PredictFormat;
 use crate::exit::{Exit, UsageError};
+use crate::inputs::model_file;
+use crate::print::outcome::Detail;
 use crate::printer::{Printer, Style};
 use crate::settings::{available_threads, use_threads};
 
@@ -75,21 +77,31 @@ pub fn run(args: &QuickstartArgs, printer: &Printer) -> anyhow::Result<Exit> {
     settings.preprocessing.size = INPUT_SIZE;
     settings.epochs = EPOCHS;
     let folder = RunFolder::at(&run);
-    let outcome = train::train(settings, train::With::default(), &folder, printer)?;
+    let with = train::With {
+        detail: Detail::Story,
+        ..train::With::default()
+    };
+    let outcome = train::train(settings, with, &folder, printer)?;
 
     step(
         printer,
         3,
         "test the same network on films where the site says nothing",
     );
-    let predictor = Predictor::new(&super::model_file(&run)?, &plainfilm::device::parse("cpu")?)?;
+    let predictor = Predictor::new(&model_file(&run)?, &plainfilm::device::parse("cpu")?)?;
     let there = score_elsewhere(&predictor, &elsewhere)?;
-    printer.data(&train::figures_text(&there));
+    printer.sentence(&format!(
+        "{} films of {} patients: accuracy {} ({}), AUROC {}",
+        there.n,
+        there.patients,
+        there.accuracy.percent(1),
+        there.accuracy.percent_ends(1),
+        there.auroc.number_with_ends(4)
+    ));
 
     step(printer, 4, "predict single films");
     let films = first_films(&elsewhere, 3)?;
-    let name = run.display().to_string();
-    predict::score_and_print(&predictor, &name, &films, PredictFormat::Table, printer)?;
+    predict::print_table(&predictor, &films, printer)?;
 
     printer.line("");
     if let Some(test) = &outcome.metrics.test {
@@ -99,6 +111,7 @@ pub fn run(args: &QuickstartArgs, printer: &Printer) -> anyhow::Result<Exit> {
         "\nlook at   {}\nthen try  plainfilm train YOUR_FOLDER     (one sub-folder per label, or a manifest.csv)\n          plainfilm predict FILM.png      (the bundled model: Covid-19 vs No_findings)\n          plainfilm data fetch covid-xray (the films of the published notebook)",
         printer.styled(Style::Bold, &run.join("report.html").display().to_string())
     ));
+    printer.line(&printer.styled(Style::Dim, NOT_A_MEDICAL_DEVICE));
     Ok(Exit::after(outcome.set_aside.len()))
 }
 

@@ -2,9 +2,9 @@
 
 use plainfilm::recipe::{Recipe, recipes};
 
-use super::table::{Align, render};
 use crate::args::{RecipesArgs, TableFormat};
 use crate::exit::{Exit, UsageError};
+use crate::print::table::{Align, render};
 use crate::printer::Printer;
 
 /// Lists the recipes, or prints one.

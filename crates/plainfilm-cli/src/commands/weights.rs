@@ -8,10 +8,10 @@ use plainfilm::weights::{
     public_weights, verify_weights,
 };
 
-use super::table::{Align, render};
-use super::train::NAMED;
 use crate::args::WeightsVerb;
 use crate::exit::{Exit, UsageError};
+use crate::print::set_aside::NAMED;
+use crate::print::table::{Align, render};
 use crate::printer::Printer;
 use crate::progress::bytes_counter;
 

@@ -46,7 +46,7 @@ fn each_finding_is_learned_judged_and_served_for_itself() {
     ] {
         assert!(described.contains(expected), "{expected}\n{described}");
     }
-    let more = ["--epochs", "12", "--split", "stratified"];
+    let more = ["--epochs", "12", "--split", "stratified", "--verbose"];
     let output = train(&films, &run, &more);
     assert_code(&output, 0);
     assert!(

@@ -14,7 +14,7 @@ fn shards_merged_are_the_cross_validation_in_one_go() {
     let output = train(
         &films,
         &whole,
-        &[&FOLDS[..], &["--both-splits", "--tensorboard"]].concat(),
+        &[&FOLDS[..], &["--both-splits", "--tensorboard", "--verbose"]].concat(),
     );
     assert_code(&output, 0);
     let printed = stdout(&output);
@@ -164,7 +164,7 @@ fn a_chosen_threshold_and_calibration_go_with_the_model() {
     let output = train(
         &films,
         &run,
-        &[&more[..], &["--settings", text(&settings)]].concat(),
+        &[&more[..], &["--settings", text(&settings), "--verbose"]].concat(),
     );
     assert_code(&output, 0);
     assert!(stdout(&output).contains("PPV and NPV at a prevalence of 10.0 %: as stated"));

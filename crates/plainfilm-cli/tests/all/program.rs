@@ -43,6 +43,8 @@ pub fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_plainfilm"));
     command
         .args(arguments)
+        // Wide enough that no sentence is broken within words that a test looks for.
+        .env("COLUMNS", "1000")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());

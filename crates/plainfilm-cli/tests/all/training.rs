@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::program::{
-    Scratch, assert_code, json, model_bytes, plainfilm, stderr, stdout, text, train,
+    Scratch, assert_code, command, json, model_bytes, plainfilm, stderr, stdout, text, train,
+    training,
 };
 
 #[test]
@@ -43,6 +44,73 @@ fn a_run_leaves_everything_that_the_design_promises() {
     assert!(report.contains("not a medical device"));
     assert!(stdout(&output).contains("balanced accuracy"));
     assert!(stderr(&output).contains("synthetic"));
+}
+
+#[test]
+fn a_training_ends_in_one_screen_and_verbose_has_the_tables() {
+    const TABLES: [&str; 5] = [
+        "Cohen's kappa",
+        "precision",
+        "truth \\ predicted",
+        "PPV and NPV",
+        "over 2 folds",
+    ];
+    let scratch = Scratch::with_films(60);
+    let films = scratch.path("films");
+    let ways: [&[&str]; 3] = [
+        &[],
+        &["--split", "random", "--selection", "best-and-last"],
+        &["--folds", "2", "--both-splits"],
+    ];
+    for (index, way) in ways.iter().enumerate() {
+        let run = scratch.path(&format!("run-{index}"));
+        let output = command(&training(
+            &films,
+            &run,
+            &[&["--epochs", "1"], *way].concat(),
+        ))
+        .env("COLUMNS", "100")
+        .output()
+        .expect("the program starts");
+        assert_code(&output, 0);
+        let (printed, said) = (stdout(&output), stderr(&output));
+        let after = said.lines().rev().take_while(|line| {
+            let progress = ["epoch ", "fold", "repeat", "2 folds at once"];
+            !progress.iter().any(|start| line.starts_with(start))
+        });
+        let lines = printed.lines().count() + after.count();
+        assert!(lines <= 25, "{lines} lines:\n{printed}\n{said}");
+        for expected in ["accuracy", "AUROC", "sensitivity", "95 % interval"] {
+            assert!(printed.contains(expected), "{expected}:\n{printed}");
+        }
+        for expected in ["report.html", "split ", "--verbose", "not a medical device"] {
+            assert!(said.contains(expected), "{expected}:\n{said}");
+        }
+        for table in &TABLES[..4] {
+            assert!(!printed.contains(table), "{table}:\n{printed}");
+        }
+    }
+    let one = train(
+        &films,
+        &scratch.path("all"),
+        &["--epochs", "1", "--verbose"],
+    );
+    let resumed = plainfilm(&[
+        "train",
+        "--resume",
+        text(&scratch.path("run-2")),
+        "--verbose",
+    ]);
+    for (output, tables) in [(one, &TABLES[..4]), (resumed, &TABLES[4..])] {
+        assert_code(&output, 0);
+        for table in tables {
+            assert!(
+                stdout(&output).contains(table),
+                "{table}:\n{}",
+                stdout(&output)
+            );
+        }
+    }
 }
 
 #[test]

@@ -1,10 +1,15 @@
-//! What `predict` is asked to score: files, folders, patterns, or a list on stdin.
+//! What verbs are given: films as files, folders, patterns or a list on stdin; a model; new names of labels.
 
+use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use plainfilm::bundle::ModelFile;
 use plainfilm::dataset::{FolderFilms, films_in_folder};
+use plainfilm::train::RunFolder;
+
+use crate::exit::UsageError;
 
 /// One film to score, or why it cannot be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,6 +100,42 @@ fn expand_one(text: &str, inputs: &mut Vec<Input>) {
                 }
             }
         }
+    }
+}
+
+/// `FROM=TO` pairs.
+///
+/// # Errors
+///
+/// When an argument is no such pair.
+pub fn renames(pairs: &[String]) -> Result<BTreeMap<String, String>, UsageError> {
+    pairs
+        .iter()
+        .map(|pair| match pair.split_once('=') {
+            Some((from, to)) if !from.is_empty() && !to.is_empty() => {
+                Ok((from.trim().to_owned(), to.trim().to_owned()))
+            }
+            _ => Err(UsageError(format!(
+                "--map: expected FROM=TO, found {pair:?}"
+            ))),
+        })
+        .collect()
+}
+
+/// The model at a path: a model file, or the one in a run folder.
+///
+/// # Errors
+///
+/// When there is none, or it cannot be read.
+pub fn model_file(path: &Path) -> anyhow::Result<ModelFile> {
+    Ok(ModelFile::load(&model_path(path))?)
+}
+
+fn model_path(path: &Path) -> PathBuf {
+    if path.is_dir() {
+        RunFolder::at(path).model_path()
+    } else {
+        path.to_owned()
     }
 }
 

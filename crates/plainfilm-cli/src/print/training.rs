@@ -1,0 +1,59 @@
+//! What a training is about to do.
+
+use plainfilm::dataset::Dataset;
+use plainfilm::model::Freeze;
+use plainfilm::train::{RunFolder, TrainSettings};
+
+use crate::printer::{Printer, Style};
+
+/// The films, the network and the folder, before the training begins.
+pub fn describe(
+    dataset: &Dataset,
+    settings: &TrainSettings,
+    folder: &RunFolder,
+    printer: &Printer,
+) {
+    let outputs = dataset.outputs().iter().zip(dataset.films_per_output());
+    let counts: Vec<String> = outputs
+        .map(|(label, films)| format!("{films} {label}"))
+        .collect();
+    printer.line(&format!(
+        "{}  {} films: {}",
+        printer.styled(Style::Bold, "data"),
+        dataset.films.len(),
+        counts.join(", ")
+    ));
+    printer.line(&format!(
+        "{} {} at {} px, {} epochs, batch {}, {} with {} threads, seed {}",
+        printer.styled(Style::Bold, "model"),
+        settings.model,
+        settings.preprocessing.size,
+        settings.epochs,
+        settings.batch,
+        settings.device,
+        settings.threads,
+        settings.seed
+    ));
+    printer.line(&format!(
+        "{}   {}",
+        printer.styled(Style::Bold, "run"),
+        folder.root().display()
+    ));
+    let frozen = match &settings.freeze {
+        Freeze::None => None,
+        Freeze::Backbone => Some(
+            "the backbone is frozen and its weights are random: only the head learns".to_owned(),
+        ),
+        Freeze::Before(stage) => Some(format!(
+            "the layers before {stage} are frozen and their weights are random"
+        )),
+    };
+    if let Some(frozen) = frozen.filter(|_| settings.weights.is_none()) {
+        printer.warning(&format!(
+            "{frozen}\nhint: --weights FILE starts from fitted ones, --freeze none trains it all, slowly"
+        ));
+    }
+    if dataset.synthetic {
+        printer.warning("these films are synthetic: no figure below says anything about patients");
+    }
+}
