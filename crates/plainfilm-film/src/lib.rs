@@ -6,7 +6,6 @@
 //! | [`copies`] | which films are one picture, as it is or changed |
 //! | [`grid`] | what a film looks like on a grid of 128 x 128 cells, and where its frame ends |
 //! | [`average_film`] | what an average chest film looks like |
-//! | [`seed`] | random draws that depend on what they are for, not on threads |
 //! | [`files`] | writing a file so that nobody sees half of it |
 //!
 //! Nothing here knows a network: preprocessing that needs lungs is handed a
@@ -17,7 +16,6 @@ pub mod copies;
 pub mod files;
 pub mod grid;
 pub mod radiograph;
-pub mod seed;
 
 /// The sentence that every report, page and export carries.
 pub const NOT_A_MEDICAL_DEVICE: &str =

@@ -13,7 +13,6 @@ pub mod bundle;
 pub mod dataset;
 pub mod device;
 mod download;
-pub mod evaluate;
 pub mod explain;
 pub mod lungs;
 pub mod model;
@@ -24,4 +23,6 @@ mod spelling;
 pub mod train;
 pub mod weights;
 
-pub use plainfilm_film::{NOT_A_MEDICAL_DEVICE, copies, files, radiograph, seed};
+pub use plainfilm_figures as evaluate;
+pub use plainfilm_film::{NOT_A_MEDICAL_DEVICE, copies, files, radiograph};
+pub use plainfilm_seed as seed;

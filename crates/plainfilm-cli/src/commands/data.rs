@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use indicatif::ProgressBar;
 use plainfilm::dataset::phantom::{self, PhantomSettings};
 use plainfilm::dataset::public::{self, FetchOptions, FetchProgress};
-use plainfilm::dataset::{Dataset, DatasetOptions, PatientOrigin, Presence};
+use plainfilm::dataset::{Dataset, DatasetOptions, PatientOrigin};
+use plainfilm::evaluate::Presence;
 
 use crate::args::DataVerb;
 use crate::exit::Exit;

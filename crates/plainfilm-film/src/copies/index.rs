@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use super::fingerprint::{CELLS, Fingerprint};
 use super::spectrum::{self, LENGTH, Spectrum, VIEWS, View};
-use crate::seed;
+use plainfilm_seed as seed;
 
 /// Tables of an index.
 const TABLES: usize = 24;

@@ -118,7 +118,7 @@ mod tests {
     /// Soft waves, others for each seed. Phantoms would not do: they share one anatomy.
     fn picture(seed: u64) -> Radiograph {
         let side = 160;
-        let mut draws = crate::seed::generator(seed, "picture", &[]);
+        let mut draws = plainfilm_seed::generator(seed, "picture", &[]);
         let waves: Vec<[f32; 5]> = (0..60)
             .map(|_| std::array::from_fn(|_| draws.next_u32() as f32 / u32::MAX as f32))
             .collect();

@@ -2,30 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
-
 use super::DatasetError;
 use super::labels::choose;
 use super::listing::{Listed, Listing};
-use crate::evaluate::says_nothing_found;
+use crate::evaluate::{Presence, says_nothing_found};
 
 /// What separates the findings of one film in a manifest's cell, as the NIH's ChestX-ray14 has it.
 pub const SEPARATOR: char = '|';
 
 /// The labels of a data set with findings: whether a film shows any of them.
 const ANY: [&str; 2] = ["any finding", "no finding"];
-
-/// Whether a film shows a finding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Presence {
-    /// It does.
-    Present,
-    /// It does not.
-    Absent,
-    /// Nobody said: the film counts neither in the loss nor in a figure of this finding.
-    Unknown,
-}
 
 /// What [`resolve`] found.
 #[derive(Debug)]

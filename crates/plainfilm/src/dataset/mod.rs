@@ -32,11 +32,12 @@ mod table;
 mod walk;
 
 pub use error::DatasetError;
-pub use findings::{Presence, SEPARATOR};
+pub use findings::SEPARATOR;
 pub use folder::{FolderFilms, films_in_folder};
 pub(crate) use split::folds_by_patient;
 pub use split::{Fold, Split, SplitMethod, SplitOptions};
 
+use crate::evaluate::{Presence, ScoredFilm};
 use crate::radiograph::Limits;
 
 /// Where a film's bytes are.
@@ -76,6 +77,23 @@ pub struct Film {
     pub age: Option<f32>,
     /// Where a picture of its lungs is, as the manifest has it.
     pub mask: Option<Location>,
+}
+
+impl Film {
+    /// The film with its probabilities, one per label.
+    pub fn scored(&self, probabilities: Vec<f64>) -> ScoredFilm {
+        ScoredFilm {
+            path: self.path.clone(),
+            truth: self.label,
+            probabilities,
+            called: None,
+            patient: self.patient_id.clone(),
+            source: self.source.clone(),
+            view: self.view.clone(),
+            sex: self.sex.clone(),
+            age: self.age,
+        }
+    }
 }
 
 /// How films were assigned to patients.

@@ -11,9 +11,10 @@ use super::archive::Archive;
 use super::listing::{Listed, Listing};
 use super::root::{Root, read_file};
 use super::{
-    Dataset, DatasetError, DatasetOptions, Film, Location, Presence, SetAside, findings, folder,
-    labels, manifest, patients,
+    Dataset, DatasetError, DatasetOptions, Film, Location, SetAside, findings, folder, labels,
+    manifest, patients,
 };
+use crate::evaluate::Presence;
 use crate::radiograph::Limits;
 
 /// Films with their labels, or with their findings.

@@ -6,7 +6,9 @@ use rayon::prelude::*;
 
 use crate::bundle::{BundleError, ModelFile, ModelHeader};
 use crate::dataset::{Dataset, Film, SEPARATOR, SetAside};
-use crate::evaluate::{CalibrationMethod, FindingsFilm, Operation, ScoredFilm, positive_label};
+use crate::evaluate::{
+    CalibrationMethod, FindingsFilm, Operation, ScoredFilm, decide, most_probable, positive_label,
+};
 use crate::model::Network;
 use crate::radiograph::{Limits, Plane, Radiograph};
 use crate::train::read_film;
@@ -189,7 +191,7 @@ impl ModelHeader {
     pub(crate) fn label(&self, probabilities: &[f64]) -> usize {
         match self.findings.is_empty() {
             true => decide(probabilities, positive_of(self), self.threshold.value),
-            false => greatest(probabilities),
+            false => most_probable(probabilities),
         }
     }
 
@@ -250,7 +252,7 @@ pub fn score_dataset(
         let called = Some(predictor.label(&probabilities));
         ScoredFilm {
             called,
-            ..ScoredFilm::of(film, probabilities)
+            ..film.scored(probabilities)
         }
     })
 }
@@ -366,31 +368,6 @@ fn logits_of(logits: Tensor<2>) -> Vec<Vec<f32>> {
         .try_into_vec::<f32>()
         .expect("logits are 32-bit floats on every device we offer");
     values.chunks_exact(labels).map(<[f32]>::to_vec).collect()
-}
-
-/// Two labels: the positive one from the threshold up. More labels: the most probable one, the
-/// first of equals.
-#[must_use]
-pub fn decide(probabilities: &[f64], positive: usize, threshold: f64) -> usize {
-    if let [_, _] = probabilities {
-        return if probabilities[positive] >= threshold {
-            positive
-        } else {
-            1 - positive
-        };
-    }
-    greatest(probabilities)
-}
-
-/// The first of the greatest.
-fn greatest(probabilities: &[f64]) -> usize {
-    let mut best = 0;
-    for (label, &probability) in probabilities.iter().enumerate() {
-        if probability > probabilities[best] {
-            best = label;
-        }
-    }
-    best
 }
 
 /// Probabilities of logits over a temperature.

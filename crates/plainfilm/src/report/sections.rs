@@ -148,7 +148,7 @@ pub(super) struct FoldsView {
 impl FoldsView {
     pub(super) fn of(input: &ReportInput) -> Option<Self> {
         let folds = input.folds.as_ref()?;
-        let figures = |row: &crate::train::FoldFigures| {
+        let figures = |row: &crate::evaluate::FoldFigures| {
             let figure = |name| row.figure(name).map_or(Figure::UNDEFINED, Figure::from);
             [
                 figure("accuracy").percent(1),

@@ -11,7 +11,8 @@ use super::finish::{self, Judged, RunMetrics};
 use super::trainer::{Trained, Trainer};
 use crate::audit::AuditSummary;
 use crate::bundle::{ModelFile, ModelHeader, Precision, Threshold};
-use crate::dataset::{Dataset, Part, Presence, Split};
+use crate::dataset::{Dataset, Part, Split};
+use crate::evaluate::Presence;
 use crate::evaluate::{
     Estimate, FindingsAverages, FindingsFilm, Operation, PartMetrics, ScoredFilm, average_findings,
     evaluate,
@@ -134,7 +135,7 @@ impl Table {
         films
             .filter_map(|index| {
                 let p = probability(self.rows[index].as_deref()?);
-                Some(ScoredFilm::of(&dataset.films[index], vec![p, 1.0 - p]))
+                Some(dataset.films[index].scored(vec![p, 1.0 - p]))
             })
             .collect()
     }

@@ -120,7 +120,7 @@ pub(super) fn finish(
         Ok(indices
             .iter()
             .zip(probabilities)
-            .map(|(&index, probabilities)| ScoredFilm::of(&dataset.films[index], probabilities))
+            .map(|(&index, probabilities)| dataset.films[index].scored(probabilities))
             .collect())
     };
     let network = network_of(&trained.tensors)?;

@@ -13,11 +13,11 @@ use super::finish::RunMetrics;
 use super::observer::TrainObserver;
 use super::run_folder::RunFolder;
 use super::settings::TrainSettings;
-use super::spread::{FoldFigures, Spread, figures_of, mean_and_deviation, spread};
 use super::story::Story;
 use super::{Run, finish};
 use crate::bundle::ModelFile;
 use crate::dataset::{Dataset, Part, Split, SplitMethod};
+use crate::evaluate::{AcrossFolds, FoldFigures, across_folds, fold_figures, mean_and_deviation};
 use crate::evaluate::{
     PartMetrics, ScoredFilm, evaluate, positive_label, read_predictions, subgroups,
 };
@@ -40,7 +40,7 @@ pub struct FoldSummary {
     pub folds: Vec<FoldFigures>,
     /// Mean, deviation and interval of each figure over all folds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub spread: Vec<Spread>,
+    pub spread: Vec<AcrossFolds>,
     /// The pooled films' figures repeat by repeat, where there are several. The first is the run's own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pooled: Vec<FoldFigures>,
@@ -286,7 +286,7 @@ pub(super) fn finished(run: &Run<'_>, split: &Split, fold: &RunFolder) -> Option
             let read = by_path.remove(&film.path)?;
             Some(ScoredFilm {
                 called: read.called,
-                ..ScoredFilm::of(film, read.probabilities)
+                ..film.scored(read.probabilities)
             })
         })
         .collect()
@@ -306,7 +306,7 @@ fn together<'a>(
         .iter()
         .map(|(job, films)| {
             let fold = job.split.fold.map(|fold| fold.index + 1);
-            figures_of(&judge(films), job.repeat + 1, fold)
+            fold_figures(&judge(films), job.repeat + 1, fold)
         })
         .collect();
     let mut repeats: Vec<usize> = done.iter().map(|(job, _)| job.repeat).collect();
@@ -324,7 +324,7 @@ fn together<'a>(
         .collect();
     let pooled: Vec<FoldFigures> = pools
         .iter()
-        .map(|(repeat, _, metrics)| figures_of(metrics, repeat + 1, None))
+        .map(|(repeat, _, metrics)| fold_figures(metrics, repeat + 1, None))
         .collect();
     let accuracies: Vec<f64> = folds
         .iter()
@@ -352,7 +352,7 @@ fn together<'a>(
             mean_accuracy,
             accuracy_deviation,
             repeats: repeats.len(),
-            spread: spread(&folds, test_share),
+            spread: across_folds(&folds, test_share),
             folds,
             pooled: if repeats.len() > 1 {
                 pooled

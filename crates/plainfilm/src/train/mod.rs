@@ -25,7 +25,6 @@ mod optimiser;
 mod run_folder;
 mod schedule;
 mod settings;
-mod spread;
 mod story;
 mod trainer;
 
@@ -48,7 +47,6 @@ pub use settings::{
     Balance, OptimiserKind, OptimiserSettings, Selection, SplitSettings, TrainDefaults,
     TrainSettings, Views,
 };
-pub use spread::{FoldFigures, Spread};
 
 use crate::audit::{Audit, AuditSettings, Collector, conclude};
 use crate::dataset::{Dataset, Part, SetAside, Split, SplitOptions};

@@ -8,7 +8,8 @@ use super::checkpoint::HistoryRow;
 use super::error::TrainError;
 use super::settings::TrainSettings;
 use crate::audit::Audit;
-use crate::dataset::{Dataset, Film, Presence, SEPARATOR, SetAside};
+use crate::dataset::{Dataset, Film, SEPARATOR, SetAside};
+use crate::evaluate::Presence;
 use crate::evaluate::{FindingsFilm, ScoredFilm};
 use crate::files::{atomic_write, is_unfinished};
 

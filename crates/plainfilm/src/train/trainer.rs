@@ -21,7 +21,8 @@ use super::schedule::Position;
 use super::settings::{Balance, Selection, TrainSettings};
 use super::starting_network;
 use crate::audit::Audit;
-use crate::dataset::{Part, Presence, Split};
+use crate::dataset::{Part, Split};
+use crate::evaluate::{self, Presence};
 use crate::model::{NamedTensor, Network, state_dict};
 use crate::predict::Link;
 use crate::{predict, seed};
@@ -499,7 +500,7 @@ impl Trainer<'_> {
         let loss: f64 = pairs()
             .map(|(&film, p)| cost(p[truth(film)], f64::MIN_POSITIVE))
             .sum();
-        let right = pairs().filter(|&(&film, p)| predict::decide(p, 0, 0.5) == truth(film));
+        let right = pairs().filter(|&(&film, p)| evaluate::decide(p, 0, 0.5) == truth(film));
         (loss / count, right.count() as f64 / count)
     }
 

@@ -1,6 +1,6 @@
 //! Figures of merit against scikit-learn (`reference/metrics`).
 
-use plainfilm::dataset::Presence;
+use plainfilm::evaluate::Presence;
 use plainfilm::evaluate::{
     Calibration, CalibrationMethod, Estimate, FindingsFilm, PointFigures, ScoredFilm,
     ThresholdRule, auroc_difference, auroc_interval, average_findings, bca, brier_parts,

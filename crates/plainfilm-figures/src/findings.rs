@@ -6,17 +6,17 @@
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::Presence;
 use super::bootstrap::{Resampling, Weights};
 use super::resampled::{Ranked, average_precision, ranked};
 use super::{Estimate, wilson_by_patient};
-use crate::dataset::Presence;
 
 /// One film with what is known of its findings and what a network says of them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FindingsFilm {
-    /// Path as in [`crate::dataset::Film::path`].
+    /// The path or archive entry that names the film.
     pub path: String,
-    /// Patient as in [`crate::dataset::Film::patient_id`].
+    /// The patient.
     pub patient: String,
     /// Which it shows.
     pub presence: Vec<Presence>,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-use crate::evaluate::{Estimate, Figure, PartMetrics};
+use super::{Estimate, Figure, PartMetrics};
 
 /// The figures that folds are compared by, with their names in `metrics.json`.
 type Of = fn(&PartMetrics) -> &Estimate;
@@ -43,7 +43,7 @@ impl FoldFigures {
 
 /// A figure over all folds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Spread {
+pub struct AcrossFolds {
     /// Its name in `metrics.json`.
     pub name: String,
     /// Mean over folds, with the 95 % interval of the mean.
@@ -54,7 +54,8 @@ pub struct Spread {
     pub range: [f64; 2],
 }
 
-pub(super) fn figures_of(part: &PartMetrics, repeat: usize, fold: Option<usize>) -> FoldFigures {
+/// The figures of one fold, or of a repeat where `fold` is none.
+pub fn fold_figures(part: &PartMetrics, repeat: usize, fold: Option<usize>) -> FoldFigures {
     FoldFigures {
         repeat,
         fold,
@@ -66,7 +67,8 @@ pub(super) fn figures_of(part: &PartMetrics, repeat: usize, fold: Option<usize>)
     }
 }
 
-pub(super) fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
+/// Mean and standard deviation (n - 1); 0 of no values.
+pub fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
     let mean = values.iter().sum::<f64>() / values.len().max(1) as f64;
     let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
     (mean, (squares / (values.len().max(2) - 1) as f64).sqrt())
@@ -75,7 +77,7 @@ pub(super) fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
 /// Each figure over the folds that define it. The interval of the mean is Student's t with the variance of
 /// Nadeau and Bengio (Machine Learning 2003): folds share training films, so `m` of them are worth less
 /// than `m`, by `1/m + test films / training films` instead of `1/m`.
-pub(super) fn spread(folds: &[FoldFigures], test_share: f64) -> Vec<Spread> {
+pub fn across_folds(folds: &[FoldFigures], test_share: f64) -> Vec<AcrossFolds> {
     FIGURES
         .iter()
         .filter_map(|(name, _)| {
@@ -110,7 +112,7 @@ pub(super) fn spread(folds: &[FoldFigures], test_share: f64) -> Vec<Spread> {
                 }
             };
             let extreme = |pick: fn(f64, f64) -> f64| rest.iter().copied().fold(*first, pick);
-            Some(Spread {
+            Some(AcrossFolds {
                 name: (*name).to_owned(),
                 mean,
                 deviation,
@@ -136,7 +138,7 @@ mod tests {
     #[test]
     fn the_corrected_interval_by_hand() {
         let folds = [0.8, 0.9, 1.0, 0.9, 0.9].map(fold);
-        let found = &spread(&folds, 0.25)[0];
+        let found = &across_folds(&folds, 0.25)[0];
         assert!((found.mean.value().unwrap() - 0.9).abs() < 1e-12);
         assert!((found.deviation - 0.005_f64.sqrt()).abs() < 1e-12);
         // t(4) = 2.776445, sqrt(0.005 (0.2 + 0.25)) = 0.0474342.
@@ -147,8 +149,8 @@ mod tests {
         );
         assert_eq!(high, 1.0);
         assert_eq!(found.range, [0.8, 1.0]);
-        let same = &spread(&[0.9, 0.9].map(fold), 0.25)[0];
+        let same = &across_folds(&[0.9, 0.9].map(fold), 0.25)[0];
         assert_eq!(same.mean.ends(), None);
-        assert_eq!(spread(&[fold(f64::NAN)], 0.25), []);
+        assert_eq!(across_folds(&[fold(f64::NAN)], 0.25), []);
     }
 }

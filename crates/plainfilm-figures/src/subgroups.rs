@@ -298,7 +298,7 @@ mod tests {
 
     #[test]
     fn p_values_are_those_of_a_two_sample_test() {
-        let share = |hits: usize| Estimate::from(super::super::wilson(hits, 400).unwrap());
+        let share = |hits: usize| Estimate::from(crate::wilson(hits, 400).unwrap());
         // Two shares of 400: z = 0.1 / sqrt(2 * 0.25 / 400) to first order.
         let found = difference_p_value(&share(220), &share(180)).unwrap();
         assert!((found - 0.0047).abs() < 0.0005, "{found}");

@@ -5,6 +5,7 @@
 //! define, such as the AUROC of films of one label, the answer here is "undefined": `null` in JSON and
 //! `n/a` in print.
 
+mod across_folds;
 mod bootstrap;
 mod calibrate;
 mod calibration;
@@ -12,6 +13,7 @@ mod classification_report;
 mod compare;
 mod confusion;
 mod curves;
+mod decide;
 mod delong;
 mod effects;
 mod estimate;
@@ -23,12 +25,14 @@ mod operating;
 mod operation;
 mod order;
 mod predictions;
+mod presence;
 mod reliability;
 mod resampled;
 mod subgroups;
 mod sweep;
 
-pub(crate) use bootstrap::Resampling;
+pub use across_folds::{AcrossFolds, FoldFigures, across_folds, fold_figures, mean_and_deviation};
+pub use bootstrap::Resampling;
 pub use bootstrap::{DRAWS, FEWEST_PATIENTS, bca};
 pub use calibrate::{Calibration, CalibrationMethod, FEWEST_FILMS};
 pub use calibration::{CALIBRATION_BINS, equal_mass_bins};
@@ -40,6 +44,7 @@ pub use confusion::{ConfusionMatrix, LabelFigures};
 pub use curves::{
     PrecisionRecallCurve, RocCurve, auroc, average_precision, precision_recall_curve, roc_curve,
 };
+pub use decide::{decide, most_probable};
 pub use delong::{AreaDifference, auroc_difference, auroc_interval};
 pub use effects::{
     cramers_v, odds_ratio, standardised_difference, standardised_difference_of_shares,
@@ -49,7 +54,7 @@ pub use figure::{Figure, figure_name};
 pub use findings::{FindingsAverages, FindingsFilm, average_findings};
 pub use intervals::{Interval, mean_of_shares, wilson, wilson_by_patient};
 pub use metrics::{LabelMetrics, PartMetrics, evaluate, positive_label};
-pub(crate) use metrics::{against_the_rest, ranked_labels, says_nothing_found};
+pub use metrics::{against_the_rest, ranked_labels, says_nothing_found};
 pub use operating::{
     Band, Coverage, PointFigures, ThresholdRule, certainty, choose_band, choose_threshold,
     coverage_curve,
@@ -59,16 +64,15 @@ pub use operation::{
     Uncalibrated,
 };
 pub use predictions::{Predictions, PredictionsError, read_predictions};
+pub use presence::Presence;
 pub use reliability::{BrierParts, ReliabilityBin, brier_parts, reliability};
 pub use subgroups::{Subgroup, Subgroups, subgroups};
 pub use sweep::{SweepOver, SweepPoint, sweep};
 
-use crate::dataset::Film;
-
 /// One film with its true label and the probabilities that a network gave it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScoredFilm {
-    /// Path as in [`crate::dataset::Film::path`].
+    /// The path or archive entry that names the film.
     pub path: String,
     /// Index of the true label.
     pub truth: usize,
@@ -76,34 +80,19 @@ pub struct ScoredFilm {
     pub probabilities: Vec<f64>,
     /// The label that the operating point calls it; none: the most probable one.
     pub called: Option<usize>,
-    /// Patient as in [`Film::patient_id`]: films of one patient are no independent witnesses.
+    /// The patient: films of one patient are no independent witnesses.
     pub patient: String,
-    /// As in [`Film::source`].
+    /// The hospital or collection that it is from, where known.
     pub source: Option<String>,
-    /// As in [`Film::view`].
+    /// The projection, such as `PA` or `AP`, where known.
     pub view: Option<String>,
-    /// As in [`Film::sex`].
+    /// The patient's sex, where known.
     pub sex: Option<String>,
-    /// As in [`Film::age`], in years.
+    /// The patient's age in years, where known.
     pub age: Option<f32>,
 }
 
 impl ScoredFilm {
-    /// A film of a data set with its probabilities.
-    pub fn of(film: &Film, probabilities: Vec<f64>) -> Self {
-        Self {
-            path: film.path.clone(),
-            truth: film.label,
-            probabilities,
-            called: None,
-            patient: film.patient_id.clone(),
-            source: film.source.clone(),
-            view: film.view.clone(),
-            sex: film.sex.clone(),
-            age: film.age,
-        }
-    }
-
     /// A film of which nothing else is known: it is taken to show a patient of its own.
     pub fn alone(path: impl Into<String>, truth: usize, probabilities: Vec<f64>) -> Self {
         let path = path.into();
@@ -127,13 +116,7 @@ impl ScoredFilm {
 
     /// Index of the most probable label; of equals, the first.
     pub fn most_probable(&self) -> usize {
-        let mut best = 0;
-        for (label, probability) in self.probabilities.iter().enumerate() {
-            if *probability > self.probabilities[best] {
-                best = label;
-            }
-        }
-        best
+        most_probable(&self.probabilities)
     }
 
     /// How many labels are ranked before the true one: those more probable, and of equals those before it.
@@ -153,7 +136,7 @@ impl ScoredFilm {
 }
 
 /// The patient of each film as an index from 0, in order of first appearance, and how many there are.
-pub(crate) fn patient_indices(scored: &[ScoredFilm]) -> (Vec<usize>, usize) {
+pub fn patient_indices(scored: &[ScoredFilm]) -> (Vec<usize>, usize) {
     indices_of(scored.iter().map(|film| film.patient.as_str()))
 }
 

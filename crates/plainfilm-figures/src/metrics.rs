@@ -240,7 +240,7 @@ fn weighted_auroc(per_label: &[(String, LabelMetrics)], films: usize) -> Estimat
 
 /// The labels whose ranking is judged: with two labels the positive one, which says it all, otherwise each
 /// against the rest.
-pub(crate) fn ranked_labels(labels: usize, positive: usize) -> std::ops::Range<usize> {
+pub fn ranked_labels(labels: usize, positive: usize) -> std::ops::Range<usize> {
     if labels == 2 {
         positive..positive + 1
     } else {
@@ -293,7 +293,7 @@ fn not_shown(metrics: &PartMetrics) -> Vec<String> {
 }
 
 /// Which films have the label, and the probability that each was given for it.
-pub(crate) fn against_the_rest(scored: &[ScoredFilm], label: usize) -> (Vec<bool>, Vec<f64>) {
+pub fn against_the_rest(scored: &[ScoredFilm], label: usize) -> (Vec<bool>, Vec<f64>) {
     scored
         .iter()
         .map(|film| (film.truth == label, film.probabilities[label]))
@@ -329,7 +329,7 @@ pub fn positive_label(labels: &[String]) -> usize {
 }
 
 /// Whether a label is a known name for "nothing found".
-pub(crate) fn says_nothing_found(label: &str) -> bool {
+pub fn says_nothing_found(label: &str) -> bool {
     let plain: String = label
         .chars()
         .filter(|character| character.is_alphanumeric())

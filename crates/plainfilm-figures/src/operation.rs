@@ -4,13 +4,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::calibrate::twelve_digits;
+use super::decide;
 use super::operating::{Band, PointFigures, choose_band, choose_threshold, coverage_curve};
 use super::{
     BrierParts, Calibration, CalibrationMethod, Coverage, Estimate, FEWEST_FILMS, Figure,
     PartMetrics, ScoredFilm, ThresholdRule, against_the_rest, brier_parts, patient_indices,
     ranked_labels, wilson_by_patient,
 };
-use crate::predict::decide;
 
 /// What a training is asked to choose on its validation films.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -311,8 +311,8 @@ fn answered(scored: &[ScoredFilm], positive: usize, band: Band) -> Answered {
 
 #[cfg(test)]
 mod tests {
-    use super::super::evaluate;
     use super::*;
+    use crate::evaluate;
 
     fn labels() -> Vec<String> {
         ["finding", "none"].map(str::to_owned).into()

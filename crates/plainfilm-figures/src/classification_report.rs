@@ -57,8 +57,8 @@ fn averages(rows: &[(String, LabelMetrics)], weight: impl Fn(&LabelMetrics) -> f
 
 #[cfg(test)]
 mod tests {
-    use super::super::{ScoredFilm, evaluate};
     use super::*;
+    use crate::{ScoredFilm, evaluate};
 
     #[test]
     fn the_layout() {

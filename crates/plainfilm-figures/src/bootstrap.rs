@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
 use super::{Estimate, Figure, Interval};
-use crate::seed;
+use plainfilm_seed as seed;
 
 /// Draws of the bootstrap.
 pub const DRAWS: usize = 2000;
@@ -21,11 +21,11 @@ const SEED: u64 = 20_200_428;
 const UNDEFINED_SHARE: f64 = 0.05;
 
 /// How often each patient is in a resample.
-pub(crate) type Weights = [u32];
+pub type Weights = [u32];
 
 /// Figures that depend on films only through how often each patient counts. `statistic` returns the
 /// same number of figures for any weights; one that is not finite is undefined.
-pub(crate) struct Resampling<'a> {
+pub struct Resampling<'a> {
     /// Number of patients; weights have this length.
     pub patients: usize,
     /// Films times rankings that one call of the statistic looks at.
