@@ -2,8 +2,7 @@
 
 use image::{GrayImage, Luma, imageops};
 use plainfilm::lungs::segment;
-use plainfilm::radiograph::{Fit, Limits, Preprocessing, Radiograph};
-use plainfilm::train::read_film;
+use plainfilm::radiograph::{Fit, Preprocessing, Radiograph};
 
 use crate::hospital::Hospital;
 
@@ -20,7 +19,7 @@ pub fn lungs(data: &str, label: &str, output: &str) -> anyhow::Result<()> {
     let every = (films.len() / 48).max(1);
     let (mut tiles, mut missed) = (vec![], vec![]);
     for (index, film) in films.iter().enumerate() {
-        let read = read_film(&dataset, film, &Limits::default()).map_err(anyhow::Error::msg)?;
+        let read = dataset.film(film).map_err(anyhow::Error::msg)?;
         let mask = segment(&read);
         let found = mask.lung_box();
         if found.is_none() {
@@ -64,7 +63,7 @@ pub fn shifted(data: &str, output: &str) -> anyhow::Result<()> {
     for label in 0..dataset.labels.len() {
         let of_label = dataset.films.iter().filter(|film| film.label == label);
         for (index, film) in of_label.step_by(23).take(3).enumerate() {
-            let read = read_film(&dataset, film, &Limits::default()).map_err(anyhow::Error::msg)?;
+            let read = dataset.film(film).map_err(anyhow::Error::msg)?;
             tiles.push(shrunk(&read));
             for number in 0..7 {
                 tiles.push(shrunk(&Hospital::new(number).film(&read, index as u64)));

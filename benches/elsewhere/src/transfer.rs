@@ -10,10 +10,10 @@ use plainfilm::dataset::{Dataset, SplitMethod};
 use plainfilm::device;
 use plainfilm::model::Architecture;
 use plainfilm::predict::Predictor;
-use plainfilm::radiograph::{Limits, Radiograph};
+use plainfilm::radiograph::Radiograph;
 use plainfilm::recipe::Recipe;
 use plainfilm::seed;
-use plainfilm::train::{RunFolder, Silent, TrainDefaults, TrainSettings, read_film, train};
+use plainfilm::train::{RunFolder, Silent, TrainDefaults, TrainSettings, train};
 use plainfilm::weights::{ImportOptions, StartingWeights};
 use rand::RngExt;
 use rayon::prelude::*;
@@ -188,7 +188,7 @@ fn divide(
     let test = test
         .par_iter()
         .map(|film| {
-            let read = read_film(&dataset, film, &Limits::default()).map_err(anyhow::Error::msg)?;
+            let read = dataset.film(film).map_err(anyhow::Error::msg)?;
             Ok(TestFilm {
                 film: read,
                 is_covid: film.label == COVID,

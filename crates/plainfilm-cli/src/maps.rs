@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use plainfilm::explain::{Explainer, Looked, LungMask, LungShare, Method, npy, tiff};
 use plainfilm::files::atomic_write;
+use plainfilm::radiograph::without_name;
 use plainfilm::radiograph::{Limits, Radiograph, open};
 use plainfilm::report::{FilmPicture, ShownMap, film_picture};
-use plainfilm::train::without_name;
 use rayon::prelude::*;
 use serde::Serialize;
 

@@ -11,7 +11,7 @@ use plainfilm::explain::{
 };
 use plainfilm::radiograph::{Plane, Radiograph};
 use plainfilm::report::mean_picture;
-use plainfilm::train::{RunFolder, read_film};
+use plainfilm::train::RunFolder;
 use rayon::prelude::*;
 
 use crate::args::ExplainArgs;
@@ -376,10 +376,7 @@ impl Work<'_> {
             Item::Input(Input::File(path)) => (path.display().to_string(), read(path)),
             Item::Film(film) => {
                 let dataset = self.dataset.expect("films come from the data set");
-                (
-                    film.path.clone(),
-                    read_film(dataset, film, dataset.limits()),
-                )
+                (film.path.clone(), dataset.film(film))
             }
         }
     }

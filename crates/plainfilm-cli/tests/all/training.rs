@@ -297,7 +297,7 @@ fn what_makes_no_sense_is_refused_with_the_right_exit() {
     std::fs::write(scratch.path("full/x"), b"x").unwrap();
     let full = scratch.path("full");
     let gone = scratch.path("gone");
-    let cases: [(&[&str], i32, &str); 9] = [
+    let cases: [(&[&str], i32, &str); 14] = [
         (&["train"], 2, "required"),
         (
             &["train", text(&films), "--model", "resnet"],
@@ -306,6 +306,20 @@ fn what_makes_no_sense_is_refused_with_the_right_exit() {
         ),
         (&["train", text(&films), "--epochs", "0"], 1, "at least 1"),
         (&["train", text(&films), "--fit", "stretch"], 2, "letterbox"),
+        // These once trained on films moved off the picture, or to figures that are no numbers.
+        (&["train", text(&films), "--zoom", "5"], 1, "0.1 to 10"),
+        (
+            &["train", text(&films), "--rotation", "1000"],
+            1,
+            "0 to 180",
+        ),
+        (&["train", text(&films), "--rotation", "NaN"], 1, "0 to 180"),
+        (&["train", text(&films), "--shift", "2"], 1, "0 to 1"),
+        (
+            &["train", text(&films), "--brightness", "1"],
+            1,
+            "less than 1",
+        ),
         (
             &["train", text(&films), "--run", text(&full)],
             2,

@@ -110,3 +110,12 @@ fn hint_for(found: &str) -> &'static str {
         _ => "",
     }
 }
+
+/// A reason stands beside the film's path and need not begin with it again.
+#[must_use]
+pub fn without_name(reason: &str, name: &str) -> String {
+    let rest = reason
+        .strip_prefix(name)
+        .and_then(|rest| rest.strip_prefix(": "));
+    rest.unwrap_or(reason).to_owned()
+}

@@ -37,8 +37,6 @@ pub use verdict::{AfterPreprocessing, Audit, AuditSummary};
 
 use crate::copies::{self, Fingerprint, Likeness};
 use crate::dataset::{Dataset, DatasetError, SetAside, Split, SplitMethod, SplitOptions};
-use crate::radiograph::decode;
-use crate::train::without_name;
 use border::Sketch;
 use collect::Learned;
 use learner::Subjects;
@@ -78,16 +76,9 @@ pub fn audit(
         .enumerate()
         .for_each(|(index, film)| {
             let looked = dataset
-                .read(film)
-                .map_err(|error| error.to_string())
-                .and_then(|bytes| {
-                    let decoded = decode(&bytes, &film.path, dataset.limits())
-                        .map_err(|error| error.to_string())?;
-                    collector.look(index, &bytes, &decoded);
-                    Ok(())
-                });
+                .film_with_bytes(film)
+                .map(|(bytes, decoded)| collector.look(index, &bytes, &decoded));
             if let Err(reason) = looked {
-                let reason = without_name(&reason, &film.path);
                 lost.lock()
                     .expect("nothing panics while it holds the lock")
                     .push((index, reason));

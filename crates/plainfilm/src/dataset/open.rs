@@ -15,7 +15,7 @@ use super::{
     manifest, patients,
 };
 use crate::evaluate::Presence;
-use crate::radiograph::Limits;
+use crate::radiograph::{Limits, Radiograph, decode, without_name};
 
 /// Films with their labels, or with their findings.
 struct Labelled {
@@ -155,6 +155,27 @@ impl Dataset {
                 reason,
             }
         })
+    }
+
+    /// A film, decoded within the data set's own limits.
+    ///
+    /// # Errors
+    ///
+    /// One line, without the film's path, that says why it cannot be used.
+    pub fn film(&self, film: &Film) -> Result<Radiograph, String> {
+        self.film_with_bytes(film).map(|(_, film)| film)
+    }
+
+    /// [`Self::film`], together with the bytes that it was decoded from.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::film`].
+    pub fn film_with_bytes(&self, film: &Film) -> Result<(Vec<u8>, Radiograph), String> {
+        let reason = |error: &dyn std::fmt::Display| without_name(&error.to_string(), &film.path);
+        let bytes = self.read(film).map_err(|error| reason(&error))?;
+        let decoded = decode(&bytes, &film.path, &self.limits).map_err(|error| reason(&error))?;
+        Ok((bytes, decoded))
     }
 
     /// The bytes of a film's lung mask; none where the manifest names none.

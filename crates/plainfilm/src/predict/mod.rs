@@ -10,8 +10,7 @@ use crate::evaluate::{
     CalibrationMethod, FindingsFilm, Operation, ScoredFilm, decide, most_probable, positive_label,
 };
 use crate::model::Network;
-use crate::radiograph::{Limits, Plane, Radiograph};
-use crate::train::read_film;
+use crate::radiograph::{Plane, Radiograph};
 
 /// Films decoded and scored together, so that a large set needs little memory.
 const CHUNK: usize = 16;
@@ -281,7 +280,6 @@ fn score_films<F>(
     progress: &dyn Fn(usize, usize),
     scored_film: &dyn Fn(&Film, Vec<f64>) -> F,
 ) -> ScoredDataset<F> {
-    let limits = Limits::default();
     let mut scored = ScoredDataset {
         films: Vec::with_capacity(dataset.films.len()),
         set_aside: dataset.set_aside.clone(),
@@ -289,7 +287,7 @@ fn score_films<F>(
     for films in dataset.films.chunks(CHUNK) {
         let planes: Vec<Result<Plane, String>> = films
             .par_iter()
-            .map(|film| read_film(dataset, film, &limits).map(|film| predictor.plane(&film)))
+            .map(|film| dataset.film(film).map(|film| predictor.plane(&film)))
             .collect();
         let readable: Vec<Plane> = planes.iter().flatten().cloned().collect();
         let mut rows = predictor.probabilities(&readable).into_iter();

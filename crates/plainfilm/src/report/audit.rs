@@ -13,7 +13,6 @@ use crate::NOT_A_MEDICAL_DEVICE;
 use crate::audit::{Audit, AuditSummary, Check, CheckId, CountTable, Remedy, Status};
 use crate::dataset::{Dataset, SetAside};
 use crate::evaluate::Figure;
-use crate::train::read_film;
 
 /// Pairs and films of one check that are shown as pictures.
 const PICTURED: usize = 12;
@@ -47,7 +46,7 @@ impl AuditSection {
                 .collect();
             for path in audit.checks.iter().flat_map(pictured) {
                 if let Some(&index) = by_path.get(path)
-                    && let Ok(film) = read_film(dataset, &dataset.films[index], dataset.limits())
+                    && let Ok(film) = dataset.film(&dataset.films[index])
                 {
                     films.insert(path.to_owned(), Thumbnail::of(&film, SIDE));
                 }

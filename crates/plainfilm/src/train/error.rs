@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
+use super::augment::AugmentationError;
 use crate::bundle::BundleError;
 use crate::dataset::DatasetError;
 use crate::device::DeviceError;
 use crate::explain::ExplainError;
 use crate::model::ModelError;
+use crate::radiograph::PreprocessingError;
 use crate::report::ReportError;
 use crate::weights::WeightsError;
 
@@ -54,6 +56,12 @@ pub enum TrainError {
         /// What it was.
         found: String,
     },
+    /// A setting of the preprocessing is outside its range.
+    #[error(transparent)]
+    Preprocessing(#[from] PreprocessingError),
+    /// A setting of the augmentation is outside its range.
+    #[error(transparent)]
+    Augmentation(#[from] AugmentationError),
     /// A file of the run folder could not be read or written.
     #[error("{}: {cause}", path.display())]
     File {

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::error::TrainError;
-use super::films::{LoadedFilms, read_film};
+use super::films::LoadedFilms;
 use super::run_folder::RunFolder;
 use super::settings::TrainSettings;
 use crate::bundle::ModelFile;
@@ -134,7 +134,7 @@ impl Found {
             .par_iter()
             .filter_map(|&index| {
                 let film = &dataset.films[index];
-                let read = read_film(dataset, film, dataset.limits()).ok()?;
+                let read = dataset.film(film).ok()?;
                 match LungMask::of_film(dataset, film) {
                     Ok(lungs) => Some((index, ToExplain { film: read, lungs })),
                     Err(reason) => {

@@ -8,8 +8,8 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use crate::audit::Collector;
-use crate::dataset::{Dataset, Film, SetAside};
-use crate::radiograph::{Limits, Plane, Preprocessing, Radiograph, decode};
+use crate::dataset::{Dataset, SetAside};
+use crate::radiograph::{Plane, Preprocessing};
 
 /// Bytes of resized films that are kept in memory; the rest is decoded again when needed.
 pub const CACHE_BYTES: usize = 1 << 30;
@@ -20,30 +20,8 @@ pub struct LoadedFilms {
     /// The films that could be read; the others are in [`Dataset::set_aside`].
     pub dataset: Dataset,
     preprocessing: Preprocessing,
-    limits: Limits,
     planes: Arc<Vec<Option<Plane>>>,
     digests: Arc<Vec<[u8; 32]>>,
-}
-
-/// Reads one film of a data set.
-///
-/// # Errors
-///
-/// One line that says why it cannot be used.
-pub fn read_film(dataset: &Dataset, film: &Film, limits: &Limits) -> Result<Radiograph, String> {
-    read_with_bytes(dataset, film, limits).map(|(_, film)| film)
-}
-
-fn read_with_bytes(
-    dataset: &Dataset,
-    film: &Film,
-    limits: &Limits,
-) -> Result<(Vec<u8>, Radiograph), String> {
-    let bytes = dataset.read(film).map_err(|error| error.to_string())?;
-    match decode(&bytes, &film.path, limits) {
-        Ok(decoded) => Ok((bytes, decoded)),
-        Err(error) => Err(without_name(&error.to_string(), &film.path)),
-    }
 }
 
 /// A film that could be read: its digest, and itself where it fitted into memory.
@@ -63,15 +41,6 @@ fn digest(plane: &Plane) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// A reason stands beside the film's path and need not begin with it again.
-#[must_use]
-pub fn without_name(reason: &str, name: &str) -> String {
-    let rest = reason
-        .strip_prefix(name)
-        .and_then(|rest| rest.strip_prefix(": "));
-    rest.unwrap_or(reason).to_owned()
-}
-
 impl LoadedFilms {
     /// Decodes and resizes every film on all threads. What cannot be read is set aside with its
     /// reason; `progress` is told how many of how many are done. An audit may look at every film on
@@ -79,7 +48,6 @@ impl LoadedFilms {
     pub fn load(
         mut dataset: Dataset,
         preprocessing: &Preprocessing,
-        limits: &Limits,
         progress: &(dyn Fn(usize, usize) + Sync),
         audit: Option<&Collector>,
     ) -> Self {
@@ -91,7 +59,7 @@ impl LoadedFilms {
             .par_iter()
             .enumerate()
             .map(|(index, film)| {
-                let plane = read_with_bytes(&dataset, film, limits).map(|(bytes, film)| {
+                let plane = dataset.film_with_bytes(film).map(|(bytes, film)| {
                     if let Some(audit) = audit {
                         audit.look(index, &bytes, &film);
                     }
@@ -127,7 +95,6 @@ impl LoadedFilms {
         Self {
             dataset,
             preprocessing: preprocessing.clone(),
-            limits: *limits,
             planes: Arc::new(planes),
             digests: Arc::new(digests),
         }
@@ -156,11 +123,9 @@ impl LoadedFilms {
     pub fn plane(&self, index: usize) -> Result<Cow<'_, Plane>, String> {
         match &self.planes[index] {
             Some(plane) => Ok(Cow::Borrowed(plane)),
-            None => {
-                read_film(&self.dataset, &self.dataset.films[index], &self.limits).map(|film| {
-                    Cow::Owned(self.preprocessing.plane(&film, &crate::lungs::BundledLungs))
-                })
-            }
+            None => self.dataset.film(&self.dataset.films[index]).map(|film| {
+                Cow::Owned(self.preprocessing.plane(&film, &crate::lungs::BundledLungs))
+            }),
         }
     }
 

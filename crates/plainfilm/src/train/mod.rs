@@ -33,7 +33,7 @@ use std::sync::atomic::AtomicBool;
 pub use checkpoint::{Best, HistoryRow};
 pub use error::TrainError;
 pub use features::FeatureCache;
-pub use films::{LoadedFilms, read_film, without_name};
+pub use films::LoadedFilms;
 pub use findings::{FindingFigures, FindingsFigures};
 pub use finish::{LastEpoch, RunMetrics};
 pub use folds::{FoldSummary, Shard, Ungrouped};
@@ -52,7 +52,6 @@ use crate::audit::{Audit, AuditSettings, Collector, conclude};
 use crate::dataset::{Dataset, Part, SetAside, Split, SplitOptions};
 use crate::device;
 use crate::model::Network;
-use crate::radiograph::Limits;
 use checkpoint::Checkpoint;
 use features::Features;
 use observer::Logged;
@@ -109,7 +108,6 @@ pub fn train(
     let films = LoadedFilms::load(
         dataset,
         &settings.preprocessing,
-        &Limits::default(),
         observer.loading(),
         collector.as_ref(),
     );

@@ -530,6 +530,8 @@ impl TrainSettings {
         match checks.into_iter().find(|(_, holds, ..)| !holds) {
             // The labels are not known to everybody who checks, and change no layer but the last.
             None => {
+                self.preprocessing.check()?;
+                self.augmentation.check()?;
                 let network = NetworkSettings {
                     classes: self.labels.len().max(2),
                     ..self.network()

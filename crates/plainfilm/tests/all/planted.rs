@@ -12,8 +12,8 @@ use plainfilm::explain::{
     ExplainSettings, ExplainedFilm, Explainer, MeanEvidence, Method, Target, ToExplain, summarise,
 };
 use plainfilm::model::Architecture;
-use plainfilm::radiograph::{Fit, Limits, Radiograph};
-use plainfilm::train::{RunFolder, Silent, TrainDefaults, TrainSettings, read_film, train};
+use plainfilm::radiograph::{Fit, Radiograph};
+use plainfilm::train::{RunFolder, Silent, TrainDefaults, TrainSettings, train};
 
 /// Side of the network's square.
 const SIZE: usize = 96;
@@ -110,7 +110,7 @@ fn train_and_explain(
         .map(|index| &dataset.films[index])
         .filter(|film| film.label == wanted)
         .map(|film| ToExplain {
-            film: read_film(&dataset, film, &Limits::default()).expect("just written"),
+            film: dataset.film(film).expect("just written"),
             lungs: None,
         })
         .collect();

@@ -2,13 +2,17 @@
 
 use std::sync::atomic::AtomicBool;
 
+use burn::tensor::Device;
 use plainfilm::audit::AuditSummary;
+use plainfilm::bundle::bundled;
 use plainfilm::dataset::phantom::{PhantomSettings, generate};
 use plainfilm::dataset::{Dataset, DatasetOptions};
 use plainfilm::model::{Architecture, Freeze, Head};
+use plainfilm::predict::{Predictor, score_dataset};
+use plainfilm::radiograph::{Limits, Preprocessing};
 use plainfilm::train::{
-    BatchProgress, Best, HistoryRow, RunFolder, TrainDefaults, TrainObserver, TrainSettings, Views,
-    train,
+    BatchProgress, Best, HistoryRow, LoadedFilms, RunFolder, TrainDefaults, TrainObserver,
+    TrainSettings, Views, train,
 };
 
 /// Keeps the training loss of every epoch.
@@ -28,6 +32,50 @@ impl TrainObserver for Losses {
     }
     fn audited(&mut self, _: &AuditSummary) {}
     fn notice(&mut self, _: &str) {}
+}
+
+/// Training and scoring once decoded within the default limits, whatever the data set was opened with.
+#[test]
+fn films_past_the_limits_of_their_data_set_are_set_aside() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let films = folder.path().join("films");
+    let phantoms = PhantomSettings {
+        count: 4,
+        size: 64,
+        seed: 7,
+        shortcut: 0.0,
+    };
+    generate(&phantoms, &films, &|_, _| {}).expect("written");
+    for (max_side, readable) in [(64, 4), (32, 0)] {
+        let options = DatasetOptions {
+            limits: Limits {
+                max_side,
+                ..Limits::default()
+            },
+            // Patients by name, so that opening decodes no film.
+            patient_pattern: Some("([0-9]+)".to_owned()),
+            ..DatasetOptions::default()
+        };
+        let dataset = Dataset::open(&films, &options).expect("a data set");
+        let count = dataset.films.len();
+        assert_eq!(count, 4);
+        let read = dataset
+            .films
+            .iter()
+            .filter(|film| dataset.film(film).is_ok());
+        assert_eq!(read.count(), readable, "{max_side}");
+        let predictor = Predictor::new(&bundled().expect("its own model"), &Device::default())
+            .expect("its own network");
+        let scored = score_dataset(&predictor, &dataset, &|_, _| {});
+        assert_eq!(scored.films.len(), readable, "{max_side}");
+        let loaded = LoadedFilms::load(dataset, &Preprocessing::default(), &|_, _| {}, None);
+        assert_eq!(loaded.dataset.films.len(), readable, "{max_side}");
+        for lost in &loaded.dataset.set_aside {
+            assert!(lost.reason.contains("32"), "{}", lost.reason);
+        }
+        assert_eq!(loaded.dataset.set_aside, scored.set_aside);
+        assert_eq!(loaded.dataset.set_aside.len(), count - readable);
+    }
 }
 
 /// The network hardly learns, and its frozen layers look at each film once: from epoch to epoch only
