@@ -44,7 +44,7 @@ impl Resampling<'_> {
     /// Each figure with its interval: bias-corrected and accelerated ([`bca`]) over [`DRAWS`] draws of
     /// patients with replacement. Where that would take too long, films are many, the figures are close
     /// to normal, and the ends are those of Student's t about the figure, with the standard error of the
-    /// jackknife that leaves out one of [`GROUPS`] random groups of patients at a time.
+    /// jackknife that leaves out one of 200 random groups of patients at a time.
     pub fn estimates(&self) -> Vec<Estimate> {
         let observed = (self.statistic)(&vec![1; self.patients]);
         if self.patients < FEWEST_PATIENTS {
