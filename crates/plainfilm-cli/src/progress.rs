@@ -1,5 +1,6 @@
 //! Bars on a terminal, plain lines elsewhere.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -67,17 +68,20 @@ impl TrainingDisplay {
     pub fn new(printer: &Printer, detail: Detail) -> Self {
         let bars = MultiProgress::with_draw_target(target(printer));
         let counting = |what: &'static str, things: &str| {
-            let bar = bars.add(ProgressBar::new(0));
-            bar.set_style(style(&format!(
+            let style = style(&format!(
                 "{{prefix:>12}} {{bar:30}} {{pos}}/{{len}} {things} {{eta:.dim}}"
-            )));
-            bar.set_prefix(what);
+            ));
+            let bars = bars.clone();
+            let bar = OnceLock::new();
             Box::new(move |done: usize, total: usize| {
-                // A bar of nothing would only flash by.
+                // A bar of nothing would stand at 0/0 as long as the other bars are drawn.
                 if total == 0 {
                     return;
                 }
-                bar.set_length(total as u64);
+                let bar = bar.get_or_init(|| {
+                    let bar = ProgressBar::new(total as u64).with_style(style.clone());
+                    bars.add(bar.with_prefix(what))
+                });
                 bar.set_position(done as u64);
                 if done == total {
                     bar.finish_and_clear();
