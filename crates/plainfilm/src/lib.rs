@@ -2,11 +2,20 @@
 //!
 //! Research and teaching only: nothing here is a medical device.
 //!
-//! Films flow in one direction: [`radiograph`] (of `plainfilm-film`, the layer below, which knows no network) decodes and preprocesses them, [`dataset`] says
-//! which films exist and how they are split by patient, [`lungs`] finds the lungs on one, [`audit`] says how much of their label can be had
-//! without looking at the lungs, [`model`] holds the networks, [`weights`] brings other libraries' weights to them, [`train`]
-//! fits one as a [`recipe`] or a person says, [`predict`] scores films with it, [`evaluate`] turns scores into figures, [`explain`] shows where the network looked, [`report`] shows the result, and [`bundle`] is the one file
-//! that carries a trained network with everything needed to use it.
+//! Films flow in one direction:
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`radiograph`], [`copies`] | decode and preprocess a film, find copies (crate `plainfilm-film`) |
+//! | [`evaluate`] | turns scores into figures (crate `plainfilm-figures`) |
+//! | [`dataset`] | says which films exist and how they are split by patient |
+//! | [`model`], [`weights`] | hold the networks, and bring other libraries' weights to them |
+//! | [`bundle`] | is the one file that carries a trained network with all that is needed to use it |
+//! | [`lungs`] | finds the lungs on a film |
+//! | [`audit`] | says how much of the label can be had without looking at the lungs |
+//! | [`train`], [`recipe`] | fit a network as a recipe or a person says |
+//! | [`predict`], [`explain`] | score films, and show where the network looked |
+//! | [`report`] | shows the result |
 
 pub mod audit;
 pub mod bundle;
