@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Plane;
-use super::preprocess::names;
+use super::options::names;
 
 /// What happens to a film's grey levels before they are scaled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]

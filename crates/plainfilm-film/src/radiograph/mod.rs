@@ -11,6 +11,7 @@ mod histogram;
 mod jpeg;
 mod limits;
 mod lungs;
+mod options;
 mod placement;
 mod preprocess;
 mod resample;
@@ -22,8 +23,9 @@ pub use format::Format;
 pub use histogram::{Histogram, equalise};
 pub use limits::Limits;
 pub use lungs::{LungBox, LungFinder, NoLungs};
+pub use options::{Fit, Inversion, ParseNameError, Scaling};
 pub use placement::Placement;
-pub use preprocess::{Fit, Inversion, ParseNameError, Preprocessing, PreprocessingError, Scaling};
+pub use preprocess::{Preprocessing, PreprocessingError};
 pub use resample::Resampling;
 
 /// A decoded film: one channel, row-major, with a known bit depth.

@@ -6,7 +6,7 @@ use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use serde::{Deserialize, Serialize};
 
 use super::Radiograph;
-use super::preprocess::names;
+use super::options::names;
 
 /// How pixels between pixels are found. All but `nearest` widen their filter when a film shrinks,
 /// as Pillow does, so that fine detail is averaged and not aliased.
