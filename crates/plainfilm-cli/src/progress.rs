@@ -103,7 +103,7 @@ impl TrainingDisplay {
 
     /// Takes the bars away, so that what follows is printed below what was.
     pub fn finish(&mut self) {
-        if let (Detail::Story, Some((last, Some(best)))) = (self.detail, self.latest) {
+        if let (Detail::EndOnly, Some((last, Some(best)))) = (self.detail, self.latest) {
             self.line(&format!(
                 "{last} epochs, of which epoch {} is kept: the best by validation loss",
                 best.epoch
@@ -169,7 +169,7 @@ impl TrainObserver for TrainingDisplay {
         if let Some(epochs) = &self.epochs {
             epochs.set_position(row.epoch as u64);
         }
-        if self.detail == Detail::Story {
+        if self.detail == Detail::EndOnly {
             return;
         }
         let part = |value: Option<f64>| value.map_or("    n/a".to_owned(), |v| format!("{v:7.4}"));
@@ -191,8 +191,8 @@ impl TrainObserver for TrainingDisplay {
     }
 
     fn audited(&mut self, audit: &AuditSummary) {
-        // A story gives the verdict once, below the figures.
-        if self.detail == Detail::Story {
+        // The verdict is given once, below the figures.
+        if self.detail == Detail::EndOnly {
             return;
         }
         let style = verdict_style(audit.verdict);

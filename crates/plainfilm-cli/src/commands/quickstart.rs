@@ -78,7 +78,7 @@ pub fn run(args: &QuickstartArgs, printer: &Printer) -> anyhow::Result<Exit> {
     settings.epochs = EPOCHS;
     let folder = RunFolder::at(&run);
     let with = train::With {
-        detail: Detail::Story,
+        detail: Detail::EndOnly,
         ..train::With::default()
     };
     let outcome = train::train(settings, with, &folder, printer)?;

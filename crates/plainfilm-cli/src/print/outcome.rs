@@ -16,8 +16,8 @@ use crate::printer::{Printer, Style};
 /// How much a training says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Detail {
-    /// As part of a story: no line an epoch, and the end in short.
-    Story,
+    /// The end in short, and no line an epoch: the training is one step of a longer demonstration.
+    EndOnly,
     /// A line an epoch, and the end in short.
     #[default]
     Short,
@@ -77,13 +77,13 @@ pub fn print_outcome(outcome: &Outcome, folder: &RunFolder, detail: Detail, prin
         "report  {}{}",
         printer.styled(Style::Bold, &report),
         match detail {
-            Detail::Story => " has all figures",
+            Detail::EndOnly => " has all figures",
             Detail::Short => " has all figures; --verbose prints them here",
             Detail::Tables => "",
         }
     ));
-    // A story says so once, at its end.
-    if detail != Detail::Story {
+    // A demonstration says so once, at its own end.
+    if detail != Detail::EndOnly {
         printer.line(&printer.styled(Style::Dim, NOT_A_MEDICAL_DEVICE));
     }
 }

@@ -9,19 +9,11 @@ pub const NAMED: usize = 5;
 
 /// Names the first few films that were set aside.
 pub fn print_set_aside(set_aside: &[SetAside], printer: &Printer) {
-    if set_aside.is_empty() {
-        return;
-    }
-    printer.warning(&format!("{} files were set aside:", set_aside.len()));
-    for film in set_aside.iter().take(NAMED) {
-        printer.line(&format!("  {}: {}", film.path, film.reason));
-    }
-    if set_aside.len() > NAMED {
-        printer.line(&format!(
-            "  and {} more, in set_aside.csv",
-            set_aside.len() - NAMED
-        ));
-    }
+    let lines = set_aside
+        .iter()
+        .map(|film| format!("{}: {}", film.path, film.reason));
+    let what = format!("{} set aside", files(set_aside.len()));
+    print_first(&what, lines, ", in set_aside.csv", printer);
 }
 
 /// Says how many films were set aside, and names one, in one sentence.
@@ -32,8 +24,8 @@ pub fn print_set_aside_briefly(set_aside: &[SetAside], printer: &Printer) {
     };
     if let Some(first) = set_aside.first() {
         printer.warning(&format!(
-            "{} files were set aside, such as {}: {}{all}",
-            set_aside.len(),
+            "{} set aside, such as {}: {}{all}",
+            files(set_aside.len()),
             first.path,
             first.reason
         ));
@@ -42,14 +34,33 @@ pub fn print_set_aside_briefly(set_aside: &[SetAside], printer: &Printer) {
 
 /// Names the first few films of a list and says what they are.
 pub fn print_names(what: &str, names: &[String], printer: &Printer) {
-    if names.is_empty() {
+    let what = format!("{} films are {what}", names.len());
+    print_first(&what, names.iter().cloned(), "", printer);
+}
+
+fn files(count: usize) -> String {
+    match count {
+        1 => "1 file was".to_owned(),
+        _ => format!("{count} files were"),
+    }
+}
+
+/// The first few lines of a list below what they are, and how many more there are, and where.
+fn print_first(
+    what: &str,
+    lines: impl ExactSizeIterator<Item = String>,
+    elsewhere: &str,
+    printer: &Printer,
+) {
+    let count = lines.len();
+    if count == 0 {
         return;
     }
-    printer.warning(&format!("{} films are {what}:", names.len()));
-    for name in names.iter().take(NAMED) {
-        printer.line(&format!("  {name}"));
+    printer.warning(&format!("{what}:"));
+    for line in lines.take(NAMED) {
+        printer.line(&format!("  {line}"));
     }
-    if names.len() > NAMED {
-        printer.line(&format!("  and {} more", names.len() - NAMED));
+    if count > NAMED {
+        printer.line(&format!("  and {} more{elsewhere}", count - NAMED));
     }
 }
