@@ -1,5 +1,6 @@
 //! Properties of the training loop itself.
 
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use burn::tensor::Device;
@@ -34,18 +35,23 @@ impl TrainObserver for Losses {
     fn notice(&mut self, _: &str) {}
 }
 
+/// Synthetic films of 64 pixels.
+fn draw(count: usize, films: &Path) {
+    let phantoms = PhantomSettings {
+        count,
+        size: 64,
+        seed: 7,
+        shortcut: 0.0,
+    };
+    generate(&phantoms, films, &|_, _| {}).expect("written");
+}
+
 /// Training and scoring once decoded within the default limits, whatever the data set was opened with.
 #[test]
 fn films_past_the_limits_of_their_data_set_are_set_aside() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let films = folder.path().join("films");
-    let phantoms = PhantomSettings {
-        count: 4,
-        size: 64,
-        seed: 7,
-        shortcut: 0.0,
-    };
-    generate(&phantoms, &films, &|_, _| {}).expect("written");
+    draw(4, &films);
     for (max_side, readable) in [(64, 4), (32, 0)] {
         let options = DatasetOptions {
             limits: Limits {
@@ -84,13 +90,7 @@ fn films_past_the_limits_of_their_data_set_are_set_aside() {
 fn every_step_drops_other_units() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let films = folder.path().join("films");
-    let phantoms = PhantomSettings {
-        count: 30,
-        size: 64,
-        seed: 7,
-        shortcut: 0.0,
-    };
-    generate(&phantoms, &films, &|_, _| {}).expect("written");
+    draw(30, &films);
     let dataset = Dataset::open(&films, &DatasetOptions::default()).expect("a data set");
     let mut settings = TrainSettings::defaults(TrainDefaults {
         data: films,
