@@ -8,7 +8,7 @@
 //! |---|---|
 //! | [`radiograph`], [`copies`] | decode and preprocess a film, find copies (crate `plainfilm-film`) |
 //! | [`evaluate`] | turns scores into figures (crate `plainfilm-figures`) |
-//! | [`dataset`] | says which films exist and how they are split by patient |
+//! | [`dataset`] | says which films exist and how they are split by patient (crate `plainfilm-data`) |
 //! | [`model`], [`weights`] | hold the networks, and bring other libraries' weights to them |
 //! | [`bundle`] | is the one file that carries a trained network with all that is needed to use it |
 //! | [`lungs`] | finds the lungs on a film |
@@ -19,9 +19,7 @@
 
 pub mod audit;
 pub mod bundle;
-pub mod dataset;
 pub mod device;
-mod download;
 pub mod explain;
 pub mod lungs;
 pub mod model;
@@ -32,6 +30,7 @@ mod spelling;
 pub mod train;
 pub mod weights;
 
+pub use plainfilm_data as dataset;
 pub use plainfilm_figures as evaluate;
 pub use plainfilm_film::{NOT_A_MEDICAL_DEVICE, copies, files, radiograph};
 pub use plainfilm_seed as seed;

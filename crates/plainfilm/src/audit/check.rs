@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::judge::Judged;
-use crate::evaluate::{Figure, Interval};
+use plainfilm_figures::{Figure, Interval};
 
 /// The checks of an audit; their names are stable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -238,7 +238,7 @@ pub struct CountTable {
 /// A film with what was found on it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FilmFinding {
-    /// Path as in [`crate::dataset::Film::path`].
+    /// Path as in [`plainfilm_data::Film::path`].
     pub path: String,
     /// Its label.
     pub label: String,

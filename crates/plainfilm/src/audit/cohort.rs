@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::check::{Check, CheckId, Detail, Remedy, Status};
 use super::learner::Subjects;
 use super::settings::{DIFFERENCE_FAILS, DIFFERENCE_WARNS};
-use crate::dataset::{Dataset, Film};
-use crate::evaluate::{
+use plainfilm_data::{Dataset, Film};
+use plainfilm_figures::{
     Interval, odds_ratio, standardised_difference, standardised_difference_of_shares,
 };
 

@@ -10,10 +10,10 @@ use super::header::FileFacts;
 use super::learner::Subjects;
 use super::quality::{Finding, examine};
 use super::settings::{AuditSettings, LEARNED_FILMS, View};
-use crate::copies::Fingerprint;
-use crate::dataset::Dataset;
-use crate::radiograph::Radiograph;
-use crate::seed;
+use plainfilm_data::Dataset;
+use plainfilm_film::copies::Fingerprint;
+use plainfilm_film::radiograph::Radiograph;
+use plainfilm_seed as seed;
 
 /// What is kept of one film.
 #[derive(Debug, Clone)]

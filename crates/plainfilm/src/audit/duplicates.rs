@@ -2,8 +2,8 @@
 
 use super::check::{Check, CheckId, Detail, FilmPair, Remedy, Status};
 use super::learner::Subjects;
-use crate::copies::{Likeness, Pair};
-use crate::dataset::{Dataset, Part, Split};
+use plainfilm_data::{Dataset, Part, Split};
+use plainfilm_film::copies::{Likeness, Pair};
 
 /// Pairs that are listed.
 const LISTED: usize = 200;

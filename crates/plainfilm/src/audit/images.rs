@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::check::{Check, CheckId, CountTable, FilmFinding, Remedy, Status};
 use super::judge::percent;
 use super::quality::{Defect, Finding};
-use crate::dataset::Dataset;
+use plainfilm_data::Dataset;
 
 /// A share of films with a defect above which the check warns.
 const WARNS: f64 = 0.02;

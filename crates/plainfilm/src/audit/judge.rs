@@ -3,7 +3,7 @@
 use super::check::Status;
 use super::learner::{FOLDS, Separation, Subjects};
 use super::settings::{AREA_FAILS, AREA_WARNS, ENOUGH_PATIENTS};
-use crate::evaluate::Interval;
+use plainfilm_figures::Interval;
 
 /// How a figure came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -35,11 +35,11 @@ pub use patients::expected_share;
 pub use settings::{AREA_FAILS, AREA_WARNS, AuditSettings, ENOUGH_PATIENTS, LEARNED_FILMS, View};
 pub use verdict::{AfterPreprocessing, Audit, AuditSummary};
 
-use crate::copies::{self, Fingerprint, Likeness};
-use crate::dataset::{Dataset, DatasetError, SetAside, Split, SplitMethod, SplitOptions};
 use border::Sketch;
 use collect::Learned;
 use learner::Subjects;
+use plainfilm_data::{Dataset, DatasetError, SetAside, Split, SplitMethod, SplitOptions};
+use plainfilm_film::copies::{self, Fingerprint, Likeness};
 
 /// How far an audit is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -187,7 +187,7 @@ pub fn conclude(
         after,
         seed: settings.seed,
         plainfilm_version: env!("CARGO_PKG_VERSION").to_owned(),
-        notice: crate::NOT_A_MEDICAL_DEVICE.to_owned(),
+        notice: plainfilm_film::NOT_A_MEDICAL_DEVICE.to_owned(),
     }
 }
 

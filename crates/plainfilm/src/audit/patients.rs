@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::check::{Check, CheckId, CountTable, Detail, Remedy, Status};
 use super::judge::percent;
-use crate::dataset::{Dataset, Part, PatientOrigin, Split, SplitMethod};
+use plainfilm_data::{Dataset, Part, PatientOrigin, Split, SplitMethod};
 
 /// A share of test films above which the split fails.
 const FAILS: f64 = 0.05;
@@ -178,7 +178,7 @@ mod tests {
             let (mut shared, mut seen) = (0, 0);
             for draw in 0..4000 {
                 let mut order: Vec<usize> = (0..films).collect();
-                order.shuffle(&mut crate::seed::generator(1, "test", &[draw]));
+                order.shuffle(&mut plainfilm_seed::generator(1, "test", &[draw]));
                 let known: std::collections::HashSet<usize> = order[..training]
                     .iter()
                     .map(|&film| patients[film])

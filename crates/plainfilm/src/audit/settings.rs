@@ -1,7 +1,7 @@
 //! What an audit is asked to do, and the limits that it judges by.
 
-use crate::dataset::SplitMethod;
-use crate::radiograph::Preprocessing;
+use plainfilm_data::SplitMethod;
+use plainfilm_film::radiograph::Preprocessing;
 
 /// An AUROC above which something that is not the lungs tells the label to a degree that matters: a
 /// warning when the lower end of the 95 % interval is above it.

@@ -6,8 +6,8 @@ use super::border::Sketch;
 use super::check::{Check, CheckId, CountTable, Detail, Remedy, Status};
 use super::learner::{Subjects, kernel};
 use super::settings::{V_FAILS, V_WARNS};
-use crate::dataset::Dataset;
-use crate::evaluate::cramers_v;
+use plainfilm_data::Dataset;
+use plainfilm_figures::cramers_v;
 
 /// How films without a source are called.
 const NOT_GIVEN: &str = "(not given)";

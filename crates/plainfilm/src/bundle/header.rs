@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::BundleError;
 use crate::audit::AuditSummary;
-use crate::evaluate::Operation;
 use crate::model::NetworkSettings;
-use crate::radiograph::Preprocessing;
 use crate::weights::WeightsRecord;
+use plainfilm_figures::Operation;
+use plainfilm_film::radiograph::Preprocessing;
 
 /// The layout of [`ModelHeader`] that this program reads and writes.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -88,7 +88,7 @@ pub struct ModelHeader {
     pub licence: String,
     /// What the network is for, and what not.
     pub intended_use: String,
-    /// [`crate::NOT_A_MEDICAL_DEVICE`].
+    /// [`plainfilm_film::NOT_A_MEDICAL_DEVICE`].
     pub not_a_medical_device: String,
 }
 
@@ -196,10 +196,10 @@ impl ModelHeader {
                 );
             }
         }
-        if self.not_a_medical_device != crate::NOT_A_MEDICAL_DEVICE {
+        if self.not_a_medical_device != plainfilm_film::NOT_A_MEDICAL_DEVICE {
             return refuse(
                 "not_a_medical_device",
-                format!("`{}`", crate::NOT_A_MEDICAL_DEVICE),
+                format!("`{}`", plainfilm_film::NOT_A_MEDICAL_DEVICE),
                 format!("`{}`", self.not_a_medical_device),
             );
         }

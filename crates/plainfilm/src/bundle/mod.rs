@@ -21,8 +21,8 @@ pub use precision::Precision;
 
 use self::header::read_header;
 pub(crate) use self::precision::{read_values, stored};
-use crate::files::atomic_write;
 use crate::model::{NamedTensor, Network, NetworkSettings, check_tensors};
+use plainfilm_film::files::atomic_write;
 
 /// The metadata key that holds the header.
 pub const METADATA_KEY: &str = "plainfilm";
@@ -217,7 +217,7 @@ mod tests {
 
     use super::*;
     use crate::model::{Architecture, state_dict};
-    use crate::radiograph::Preprocessing;
+    use plainfilm_film::radiograph::Preprocessing;
 
     fn sample() -> ModelFile {
         let network = NetworkSettings {
@@ -259,7 +259,7 @@ mod tests {
                 metrics: json!({}),
                 licence: "MIT OR Apache-2.0".into(),
                 intended_use: "teaching".into(),
-                not_a_medical_device: crate::NOT_A_MEDICAL_DEVICE.into(),
+                not_a_medical_device: plainfilm_film::NOT_A_MEDICAL_DEVICE.into(),
             },
             tensors: state_dict(&built),
         }

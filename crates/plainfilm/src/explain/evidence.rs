@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::Method;
 use crate::model::{LayerPlan, Placed};
-use crate::radiograph::Placement;
+use plainfilm_film::radiograph::Placement;
 
 /// Where the cells of a square map lie in the square that a network is shown. Places are continuous, as
 /// in [`Placement`]: pixel `i` reaches from `i` to `i + 1`.
@@ -237,7 +237,7 @@ impl Evidence {
 mod tests {
     use super::*;
     use crate::model::{Architecture, NetworkSettings};
-    use crate::radiograph::{Fit, Preprocessing, Provenance, Radiograph};
+    use plainfilm_film::radiograph::{Fit, Preprocessing, Provenance, Radiograph};
 
     fn grid_of(architecture: Architecture, size: usize) -> Grid {
         let settings = NetworkSettings {

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::road::fill_in;
 use super::{Attribution, Evidence, ExplainError, Explainer, Method};
 use crate::model::{NamedTensor, starting_values, state_dict};
-use crate::seed;
+use plainfilm_seed as seed;
 
 /// Steps from no pixel to all of them, for insertion and deletion.
 const STEPS: usize = 20;

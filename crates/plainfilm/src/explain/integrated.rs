@@ -8,7 +8,7 @@ use rand::RngExt;
 
 use super::attribution::Attribution;
 use super::{Evidence, ExplainSettings, Grid};
-use crate::seed;
+use plainfilm_seed as seed;
 
 /// Part of the difference of the scores by which the sum of the map may miss it before steps are doubled.
 const TOLERANCE: f64 = 0.01;

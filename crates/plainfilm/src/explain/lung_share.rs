@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Evidence, Method};
-use crate::dataset::{Dataset, Film};
-use crate::evaluate::{Estimate, Figure, Resampling, wilson_by_patient};
 use crate::lungs;
-use crate::radiograph::{Placement, Radiograph, decode};
+use plainfilm_data::{Dataset, Film};
+use plainfilm_figures::{Estimate, Figure, Resampling, wilson_by_patient};
+use plainfilm_film::radiograph::{Placement, Radiograph, decode};
 
 /// Smallest share of a film that is taken for lungs; less is taken for a miss, as in [`lungs::Mask`].
 const LEAST_LUNG: f64 = 0.04;

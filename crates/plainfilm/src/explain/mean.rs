@@ -1,7 +1,7 @@
 //! The mean of many maps: what is in the same place on every film stands out, such as a marker in a corner.
 
 use super::{Evidence, Explained};
-use crate::radiograph::Plane;
+use plainfilm_film::radiograph::Plane;
 
 /// Mean film and mean evidence of the films that were explained for one label.
 #[derive(Debug, Clone, PartialEq)]

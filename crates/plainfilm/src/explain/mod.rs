@@ -38,8 +38,8 @@ pub use raw::{npy, tiff};
 pub use settings::ExplainSettings;
 
 use crate::bundle::{ModelFile, ModelHeader};
-use crate::radiograph::Plane;
 use method::Needs;
+use plainfilm_film::radiograph::Plane;
 
 /// Films that are looked at together.
 const BATCH: usize = 16;

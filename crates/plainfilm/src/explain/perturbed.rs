@@ -4,7 +4,7 @@ use rand::RngExt;
 
 use super::attribution::Attribution;
 use super::{Evidence, Grid};
-use crate::seed;
+use plainfilm_seed as seed;
 
 /// Columns and rows of the coarse grid of a random mask (Petsiuk et al. 2018 use 7 at 224 pixels).
 const MASK_CELLS: usize = 7;

@@ -6,7 +6,7 @@ use tiff::encoder::{TiffEncoder, colortype::Gray32Float};
 use tiff::tags::Tag;
 
 use super::FilmEvidence;
-use crate::NOT_A_MEDICAL_DEVICE;
+use plainfilm_film::NOT_A_MEDICAL_DEVICE;
 
 /// The map as NumPy's `.npy` (format 1.0): little-endian `float32` of shape `(rows, columns)`; not a number
 /// where the network was not shown the film.

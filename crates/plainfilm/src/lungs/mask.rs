@@ -1,7 +1,7 @@
 //! Where the lungs are on a film, and the box around them.
 
 use super::SIZE;
-use crate::radiograph::LungBox;
+use plainfilm_film::radiograph::LungBox;
 
 /// Lungs on a film: the probability of each cell of a 128x128 grid laid over the whole film, whatever
 /// the film's shape.

@@ -18,10 +18,10 @@ use burn::tensor::{Device, Tensor, TensorData, activation::sigmoid};
 pub use mask::Mask;
 pub use train::{Pair, TrainedLungs, dice, train};
 
-use crate::radiograph::{
+use network::LungNetwork;
+use plainfilm_film::radiograph::{
     Fit, Histogram, Inversion, LungBox, LungFinder, NoLungs, Plane, Preprocessing, Radiograph,
 };
-use network::LungNetwork;
 
 /// Side of the grid that lungs are found on.
 pub(crate) const SIZE: usize = 128;

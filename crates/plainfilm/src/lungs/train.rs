@@ -8,10 +8,10 @@ use rayon::prelude::*;
 
 use super::network::LungNetwork;
 use super::{LungsError, Mask, SIZE, batch, input_settings, probabilities, weights};
-use crate::radiograph::{Histogram, NoLungs, Plane, Preprocessing, Radiograph};
-use crate::seed;
 use crate::train::augment::{Augmentation, Scanner, Transform};
 use crate::train::{OptimiserKind, OptimiserSettings, Position, Schedule};
+use plainfilm_film::radiograph::{Histogram, NoLungs, Plane, Preprocessing, Radiograph};
+use plainfilm_seed as seed;
 
 /// Films a step.
 const BATCH: usize = 8;

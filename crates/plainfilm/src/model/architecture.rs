@@ -12,8 +12,8 @@ use super::{
     dark_covid_net, dense_net121, efficient_net_b0, efficient_net_lite0, head, mobile_net_v2,
     plants_cnn, resnet, vgg,
 };
-use crate::radiograph::Scaling;
 use crate::spelling::edits;
+use plainfilm_film::radiograph::Scaling;
 
 /// A published network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

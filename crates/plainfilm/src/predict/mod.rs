@@ -5,12 +5,13 @@ use burn::tensor::{Device, Tensor, TensorData};
 use rayon::prelude::*;
 
 use crate::bundle::{BundleError, ModelFile, ModelHeader};
-use crate::dataset::{Dataset, Film, SEPARATOR, SetAside};
-use crate::evaluate::{
+use crate::lungs::BundledLungs;
+use crate::model::Network;
+use plainfilm_data::{Dataset, Film, SEPARATOR, SetAside};
+use plainfilm_figures::{
     CalibrationMethod, FindingsFilm, Operation, ScoredFilm, decide, most_probable, positive_label,
 };
-use crate::model::Network;
-use crate::radiograph::{Plane, Radiograph};
+use plainfilm_film::radiograph::{Plane, Radiograph};
 
 /// Films decoded and scored together, so that a large set needs little memory.
 const CHUNK: usize = 16;
@@ -52,9 +53,7 @@ impl Predictor {
     /// The film as the network wants it, before scaling.
     #[must_use]
     pub fn plane(&self, film: &Radiograph) -> Plane {
-        self.header
-            .preprocessing
-            .plane(film, &crate::lungs::BundledLungs)
+        self.header.preprocessing.plane(film, &BundledLungs)
     }
 
     /// One probability per label for each film, in label order.
@@ -382,7 +381,7 @@ pub(crate) fn softmax(logits: &[f32], temperature: f64) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluate::{Band, Calibration, Operation};
+    use plainfilm_figures::{Band, Calibration, Operation};
 
     #[test]
     fn softmax_is_right_and_does_not_overflow() {

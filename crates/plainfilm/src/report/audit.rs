@@ -9,10 +9,10 @@ use askama::Template;
 use super::pictures::base64_png;
 use super::wording::counted;
 use super::{ReportError, Thumbnail, save};
-use crate::NOT_A_MEDICAL_DEVICE;
 use crate::audit::{Audit, AuditSummary, Check, CheckId, CountTable, Remedy, Status};
-use crate::dataset::{Dataset, SetAside};
-use crate::evaluate::Figure;
+use plainfilm_data::{Dataset, SetAside};
+use plainfilm_figures::Figure;
+use plainfilm_film::NOT_A_MEDICAL_DEVICE;
 
 /// Pairs and films of one check that are shown as pictures.
 const PICTURED: usize = 12;

@@ -2,8 +2,8 @@
 
 use super::ReportInput;
 use super::wording::films;
-use crate::dataset::{Part, PatientOrigin};
-use crate::evaluate::{Figure, PartMetrics};
+use plainfilm_data::{Part, PatientOrigin};
+use plainfilm_figures::{Figure, PartMetrics};
 
 /// A headline figure and its caution.
 #[derive(Debug, PartialEq)]
@@ -116,7 +116,7 @@ fn split_caution(input: &ReportInput, auroc: Figure) -> String {
 mod tests {
     use super::super::example::example;
     use super::*;
-    use crate::evaluate::{ScoredFilm, evaluate};
+    use plainfilm_figures::{ScoredFilm, evaluate};
 
     /// The notebook's own test set: 62 films, 11 of Covid-19, one missed.
     fn notebook() -> ReportInput {

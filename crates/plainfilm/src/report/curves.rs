@@ -3,12 +3,12 @@
 use super::ReportInput;
 use super::plot::chart::{Chart, Series};
 use super::plot::scale::Scale;
-use crate::dataset::Part;
-use crate::evaluate::{
+use crate::train::LearningPoint;
+use plainfilm_data::Part;
+use plainfilm_figures::{
     Estimate, Interval, ScoredFilm, SweepOver, SweepPoint, against_the_rest, auroc,
     average_precision, precision_recall_curve, ranked_labels, reliability, roc_curve, sweep,
 };
-use crate::train::LearningPoint;
 
 /// Lines with more points than this are thinned: no picture shows more.
 const MOST_POINTS: usize = 1000;

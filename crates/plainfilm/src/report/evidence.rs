@@ -6,8 +6,8 @@ use super::plot::canvas::{Ink, Theme};
 use super::plot::heat::{Frame, Overlay, Tile, draw};
 use super::wording::films;
 use super::{ReportError, ReportInput};
-use crate::evaluate::Estimate;
 use crate::explain::{LungFigures, LungShare, LungSummary, MeanEvidence, Method, MethodCheck};
+use plainfilm_figures::Estimate;
 
 /// Films in a row, and the side of each in the picture's units.
 const COLUMNS: usize = 4;
@@ -38,7 +38,7 @@ pub struct EvidenceSection {
 /// A test film under its map, as the network was shown it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EvidenceFilm {
-    /// Path as in [`crate::dataset::Film::path`].
+    /// Path as in [`plainfilm_data::Film::path`].
     pub path: String,
     /// Index of the true label.
     pub truth: usize,

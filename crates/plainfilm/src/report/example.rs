@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::audit::{AuditSummary, Status};
-use crate::dataset::{Part, PatientOrigin, SetAside};
-use crate::evaluate::{Operation, OperationSettings, ScoredFilm, evaluate, subgroups};
 use crate::train::HistoryRow;
+use plainfilm_data::{Part, PatientOrigin, SetAside};
+use plainfilm_figures::{Operation, OperationSettings, ScoredFilm, evaluate, subgroups};
 
 fn disc(radius: u32) -> Thumbnail {
     let at = |x: u32, y: u32| {

@@ -6,7 +6,7 @@ use super::plot::heat::{Frame, Overlay, Tile, draw};
 use super::plot::raster::svg_to_png;
 use super::wording::films;
 use crate::explain::{Evidence, LungMask, LungShare, MaskOrigin, MeanEvidence, Method};
-use crate::radiograph::{Placement, Radiograph};
+use plainfilm_film::radiograph::{Placement, Radiograph};
 
 /// Longest side of a film inside a picture, in pixels.
 const LONGEST: usize = 960;
@@ -267,7 +267,7 @@ pub fn mean_picture(line: &str, means: &[MeanEvidence]) -> Result<Vec<u8>, Repor
 mod tests {
     use super::*;
     use crate::explain::Grid;
-    use crate::radiograph::{Preprocessing, Provenance};
+    use plainfilm_film::radiograph::{Preprocessing, Provenance};
 
     fn film() -> Radiograph {
         Radiograph {
@@ -330,7 +330,7 @@ mod tests {
             "Grad-CAM: evidence for opacity",
             "60 % on the lungs (30 % of the picture): 2.0 times chance (1.0 is chance)",
             "dark: not shown",
-            crate::NOT_A_MEDICAL_DEVICE,
+            plainfilm_film::NOT_A_MEDICAL_DEVICE,
         ] {
             assert!(svg.contains(text), "{text}");
         }

@@ -1,10 +1,11 @@
 //! Everything that a report is made from: owned, plain data.
 
 use super::{AuditSection, EvidenceSection};
-use crate::dataset::{Part, PatientOrigin, SetAside};
-use crate::evaluate::{Operation, OperationFigures, PartMetrics, ScoredFilm, Subgroups};
-use crate::radiograph::{Fit, Preprocessing, Radiograph};
+use crate::lungs::BundledLungs;
 use crate::train::{FindingsFigures, FoldSummary, HistoryRow, LearningPoint, Ungrouped};
+use plainfilm_data::{Part, PatientOrigin, SetAside};
+use plainfilm_figures::{Operation, OperationFigures, PartMetrics, ScoredFilm, Subgroups};
+use plainfilm_film::radiograph::{Fit, Preprocessing, Radiograph};
 
 /// One trained network's record, as the report shows it.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,7 +15,7 @@ pub struct ReportInput {
     /// Label names in the order of the network's outputs; at least one.
     pub labels: Vec<String>,
     /// Index of the label whose presence is the finding
-    /// (see [`crate::evaluate::positive_label`]).
+    /// (see [`plainfilm_figures::positive_label`]).
     pub positive: usize,
     /// One row per epoch, in order; empty when nothing was trained.
     pub history: Vec<HistoryRow>,
@@ -79,7 +80,7 @@ impl Thumbnail {
             size: side,
             ..Preprocessing::default()
         }
-        .plane(film, &crate::lungs::BundledLungs);
+        .plane(film, &BundledLungs);
         Self {
             width: side as u32,
             height: side as u32,
@@ -95,7 +96,7 @@ impl Thumbnail {
 /// A test film with what the network said.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TestSample {
-    /// Path as in [`crate::dataset::Film::path`].
+    /// Path as in [`plainfilm_data::Film::path`].
     pub path: String,
     /// Index of the true label.
     pub truth: usize,
@@ -110,7 +111,7 @@ pub struct TestSample {
 /// A training film.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrainingSample {
-    /// Path as in [`crate::dataset::Film::path`].
+    /// Path as in [`plainfilm_data::Film::path`].
     pub path: String,
     /// Index of its label.
     pub label: usize,

@@ -33,7 +33,7 @@ pub use input::{
     TrainingSample,
 };
 
-use crate::files::atomic_write;
+use plainfilm_film::files::atomic_write;
 
 /// What was written.
 #[derive(Debug, Clone, PartialEq, Eq)]

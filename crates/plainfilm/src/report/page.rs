@@ -10,9 +10,9 @@ use super::pictures::{Picture, base64_png};
 use super::sections::{FoldsView, OperationView, SubgroupsView};
 use super::wording::{counted, duration, thousands, work};
 use super::{ReportError, ReportInput, Severity, TestSample};
-use crate::NOT_A_MEDICAL_DEVICE;
-use crate::dataset::{Part, PatientOrigin};
-use crate::evaluate::{Estimate, Figure, PartMetrics, classification_report};
+use plainfilm_data::{Part, PatientOrigin};
+use plainfilm_figures::{Estimate, Figure, PartMetrics, classification_report};
+use plainfilm_film::NOT_A_MEDICAL_DEVICE;
 
 /// The page. Everything that a user may have written passes the template's HTML escaping; `safe` is
 /// used only for the style sheet and for SVG, which escapes its own text.
@@ -333,8 +333,8 @@ mod tests {
     use super::super::example::example;
     use super::super::pictures::charts;
     use super::*;
-    use crate::dataset::SetAside;
     use crate::report::{Notice, Severity};
+    use plainfilm_data::SetAside;
 
     fn page(input: &ReportInput) -> String {
         render(input, &charts(input), &[]).unwrap()
@@ -434,7 +434,7 @@ mod tests {
         for film in &mut input.scored {
             film.truth = 0;
         }
-        let metrics = crate::evaluate::evaluate(&input.labels, 0, &input.scored);
+        let metrics = plainfilm_figures::evaluate(&input.labels, 0, &input.scored);
         input.metrics = vec![(Part::Test, metrics)];
         let html = page(&input);
         assert!(html.contains("n/a"));

@@ -10,8 +10,8 @@ use super::plot::films::{self, Tile};
 use super::plot::scale::Scale;
 use super::plot::{confusion, raster};
 use super::{ReportError, ReportInput, Thumbnail};
-use crate::dataset::Part;
 use crate::train::HistoryRow;
+use plainfilm_data::Part;
 
 /// Films on the picture of test films: four rows of four.
 pub(crate) const GRID: usize = 16;

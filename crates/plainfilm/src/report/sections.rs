@@ -1,8 +1,8 @@
 //! What the page says in tables about operation, folds and subgroups.
 
 use super::ReportInput;
-use crate::evaluate::{CalibrationMethod, Estimate, Figure, figure_name};
 use crate::train::FoldSummary;
+use plainfilm_figures::{CalibrationMethod, Estimate, Figure, figure_name};
 
 /// A figure and its interval, as two texts.
 pub(super) type Cell = (String, String);
@@ -45,7 +45,7 @@ impl OperationView {
             ),
             Some(own) => format!("Probabilities are calibrated: {}.", own.calibration.chosen),
         };
-        let test = input.part(crate::dataset::Part::Test);
+        let test = input.part(plainfilm_data::Part::Test);
         let corrected = match (&on_test.uncalibrated, test) {
             (Some(before), Some(after)) => vec![
                 (
@@ -148,7 +148,7 @@ pub(super) struct FoldsView {
 impl FoldsView {
     pub(super) fn of(input: &ReportInput) -> Option<Self> {
         let folds = input.folds.as_ref()?;
-        let figures = |row: &crate::evaluate::FoldFigures| {
+        let figures = |row: &plainfilm_figures::FoldFigures| {
             let figure = |name| row.figure(name).map_or(Figure::UNDEFINED, Figure::from);
             [
                 figure("accuracy").percent(1),
@@ -201,7 +201,7 @@ fn heading(folds: &FoldSummary) -> String {
 }
 
 fn beside(input: &ReportInput) -> Vec<(&'static str, Cell, Cell, String)> {
-    let (Some(other), Some(own)) = (&input.ungrouped, input.part(crate::dataset::Part::Test))
+    let (Some(other), Some(own)) = (&input.ungrouped, input.part(plainfilm_data::Part::Test))
     else {
         return Vec::new();
     };

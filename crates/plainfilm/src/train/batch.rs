@@ -11,8 +11,8 @@ use super::augment::Augmentation;
 use super::error::TrainError;
 use super::films::LoadedFilms;
 use super::settings::Balance;
-use crate::dataset::Film;
-use crate::seed;
+use plainfilm_data::Film;
+use plainfilm_seed as seed;
 
 /// The order in which an epoch visits the training films, given as indices into `films`: a pure
 /// function of its arguments.
@@ -105,7 +105,7 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::dataset::Location;
+    use plainfilm_data::Location;
 
     fn film(label: usize, source: &str) -> Film {
         Film {

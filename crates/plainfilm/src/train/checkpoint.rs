@@ -7,8 +7,8 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
 use super::error::TrainError;
-use crate::files::atomic_write;
 use crate::model::NamedTensor;
+use plainfilm_film::files::atomic_write;
 
 const METADATA_KEY: &str = "plainfilm.checkpoint";
 const OPTIMISER: &str = "optimiser";
@@ -59,7 +59,7 @@ pub struct Best {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Progress {
-    /// [`crate::dataset::Dataset::fingerprint`] of the data trained on.
+    /// [`plainfilm_data::Dataset::fingerprint`] of the data trained on.
     pub fingerprint: String,
     /// When the run began, for people to read.
     pub started: String,

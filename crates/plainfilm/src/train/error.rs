@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use super::augment::AugmentationError;
 use crate::bundle::BundleError;
-use crate::dataset::DatasetError;
 use crate::device::DeviceError;
 use crate::explain::ExplainError;
 use crate::model::ModelError;
-use crate::radiograph::PreprocessingError;
 use crate::report::ReportError;
 use crate::weights::WeightsError;
+use plainfilm_data::DatasetError;
+use plainfilm_film::radiograph::PreprocessingError;
 
 /// Why a training stopped.
 #[derive(Debug, thiserror::Error)]

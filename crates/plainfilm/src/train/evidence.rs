@@ -9,15 +9,15 @@ use super::films::LoadedFilms;
 use super::run_folder::RunFolder;
 use super::settings::TrainSettings;
 use crate::bundle::ModelFile;
-use crate::dataset::{Part, Split};
 use crate::device;
 use crate::explain::{
     CheckDepth, ExplainSettings, ExplainedFilm, Explainer, Looked, LungMask, LungSummary,
     MaskOrigin, MeanEvidence, Method, MethodCheck, Target, ToExplain, summarise,
 };
-use crate::radiograph::Plane;
 use crate::report::{EvidenceFilm, EvidenceSection};
-use crate::seed;
+use plainfilm_data::{Part, Split};
+use plainfilm_film::radiograph::Plane;
+use plainfilm_seed as seed;
 
 /// How the report's maps are made: fast, and equal to other programs'.
 const METHOD: Method = Method::GradCam;
@@ -198,7 +198,7 @@ fn write(folder: &RunFolder, section: &EvidenceSection) -> Result<(), TrainError
         drawn_lungs: section.drawn_lungs,
         lungs: &section.lungs,
         check: &section.check,
-        notice: crate::NOT_A_MEDICAL_DEVICE,
+        notice: plainfilm_film::NOT_A_MEDICAL_DEVICE,
     };
     let json =
         serde_json::to_string_pretty(&record).expect("figures are numbers, null and text") + "\n";

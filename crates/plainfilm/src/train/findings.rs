@@ -11,13 +11,13 @@ use super::finish::{self, Judged, RunMetrics};
 use super::trainer::{Trained, Trainer};
 use crate::audit::AuditSummary;
 use crate::bundle::{ModelFile, ModelHeader, Precision, Threshold};
-use crate::dataset::{Dataset, Part, Split};
-use crate::evaluate::Presence;
-use crate::evaluate::{
+use crate::model::Network;
+use plainfilm_data::{Dataset, Part, Split};
+use plainfilm_figures::Presence;
+use plainfilm_figures::{
     Estimate, FindingsAverages, FindingsFilm, Operation, PartMetrics, ScoredFilm, average_findings,
     evaluate,
 };
-use crate::model::Network;
 
 /// The test figures of all findings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -15,14 +15,14 @@ use super::story::Story;
 use super::trainer::{Trained, Trainer};
 use crate::audit::{Audit, AuditSummary};
 use crate::bundle::{DatasetRecord, ModelFile, ModelHeader, Precision, SCHEMA_VERSION, Threshold};
-use crate::dataset::{Dataset, Part, Split};
-use crate::evaluate::{
-    CalibrationMethod, Operation, OperationFigures, OperationSettings, PartMetrics, ScoredFilm,
-    Subgroups, ThresholdRule, evaluate, positive_label, subgroups,
-};
 use crate::model::{NamedTensor, Network};
 use crate::report::{self, EvidenceSection};
 use crate::weights::StartingWeights;
+use plainfilm_data::{Dataset, Part, Split};
+use plainfilm_figures::{
+    CalibrationMethod, Operation, OperationFigures, OperationSettings, PartMetrics, ScoredFilm,
+    Subgroups, ThresholdRule, evaluate, positive_label, subgroups,
+};
 
 /// `metrics.json`: the figures of each part, and what they were computed on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -232,7 +232,7 @@ pub(super) fn judge(
             }),
         folds: None,
         ungrouped: None,
-        notice: crate::NOT_A_MEDICAL_DEVICE.to_owned(),
+        notice: plainfilm_film::NOT_A_MEDICAL_DEVICE.to_owned(),
     };
     Ok(Judged {
         metrics,
@@ -373,6 +373,6 @@ pub(super) fn header(
         intended_use: "Research and teaching: comparing methods, and showing how a data set can \
                        mislead. Not for any decision about a patient."
             .to_owned(),
-        not_a_medical_device: crate::NOT_A_MEDICAL_DEVICE.to_owned(),
+        not_a_medical_device: plainfilm_film::NOT_A_MEDICAL_DEVICE.to_owned(),
     }
 }

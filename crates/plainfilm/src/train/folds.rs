@@ -16,12 +16,12 @@ use super::settings::TrainSettings;
 use super::story::Story;
 use super::{Run, finish};
 use crate::bundle::ModelFile;
-use crate::dataset::{Dataset, Part, Split, SplitMethod};
-use crate::evaluate::{AcrossFolds, FoldFigures, across_folds, fold_figures, mean_and_deviation};
-use crate::evaluate::{
+use crate::report::{self, EvidenceSection};
+use plainfilm_data::{Dataset, Part, Split, SplitMethod};
+use plainfilm_figures::{AcrossFolds, FoldFigures, across_folds, fold_figures, mean_and_deviation};
+use plainfilm_figures::{
     PartMetrics, ScoredFilm, evaluate, positive_label, read_predictions, subgroups,
 };
-use crate::report::{self, EvidenceSection};
 
 /// The folds of a cross-validation, one by one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -420,7 +420,7 @@ fn write(
             test: beside.test,
             folds: beside.summary,
         }),
-        notice: crate::NOT_A_MEDICAL_DEVICE.to_owned(),
+        notice: plainfilm_film::NOT_A_MEDICAL_DEVICE.to_owned(),
     };
     // Every film that was tested is a test film of one fold; the others wait for other shards.
     let mut whole = main.first;

@@ -7,8 +7,8 @@ use super::folds::finished;
 use super::observer::TrainObserver;
 use super::run_folder::RunFolder;
 use super::{Run, TrainSettings};
-use crate::dataset::{Part, Split};
-use crate::evaluate::{Estimate, PartMetrics, evaluate, positive_label};
+use plainfilm_data::{Part, Split};
+use plainfilm_figures::{Estimate, PartMetrics, evaluate, positive_label};
 
 /// What a training on some of the films reached on the test films.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@
 use burn::tensor::activation::{log_sigmoid, log_softmax};
 use burn::tensor::{Device, Tensor, TensorData};
 
-use crate::evaluate::Presence;
+use plainfilm_figures::Presence;
 
 /// Cross-entropy over logits, averaged over the batch.
 ///

@@ -49,12 +49,12 @@ pub use settings::{
 };
 
 use crate::audit::{Audit, AuditSettings, Collector, conclude};
-use crate::dataset::{Dataset, Part, SetAside, Split, SplitOptions};
 use crate::device;
 use crate::model::Network;
 use checkpoint::Checkpoint;
 use features::Features;
 use observer::Logged;
+use plainfilm_data::{Dataset, Part, SetAside, Split, SplitOptions};
 use trainer::Trainer;
 
 /// How a training ended.
@@ -272,7 +272,7 @@ impl<'a> Run<'a> {
         split: &Split,
         folder: &RunFolder,
         observer: &mut dyn TrainObserver,
-    ) -> Result<(RunMetrics, Vec<crate::evaluate::ScoredFilm>), TrainError> {
+    ) -> Result<(RunMetrics, Vec<plainfilm_figures::ScoredFilm>), TrainError> {
         if split.indices(Part::Train).is_empty() {
             return Err(TrainError::EmptyPart {
                 part: "training",

@@ -8,10 +8,10 @@ use super::checkpoint::HistoryRow;
 use super::error::TrainError;
 use super::settings::TrainSettings;
 use crate::audit::Audit;
-use crate::dataset::{Dataset, Film, SEPARATOR, SetAside};
-use crate::evaluate::Presence;
-use crate::evaluate::{FindingsFilm, ScoredFilm};
-use crate::files::{atomic_write, is_unfinished};
+use plainfilm_data::{Dataset, Film, SEPARATOR, SetAside};
+use plainfilm_figures::Presence;
+use plainfilm_figures::{FindingsFilm, ScoredFilm};
+use plainfilm_film::files::{atomic_write, is_unfinished};
 
 /// `runs/<time>-<name>/`.
 #[derive(Debug, Clone)]

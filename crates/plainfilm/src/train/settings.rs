@@ -10,12 +10,12 @@ use super::augment::Augmentation;
 use super::error::TrainError;
 use super::folds::Shard;
 use super::schedule::Schedule;
-use crate::dataset::SplitMethod;
 use crate::device::Precision;
-use crate::evaluate::{CalibrationMethod, OperationSettings, ThresholdRule};
 use crate::model::{Architecture, Freeze, Head, NetworkSettings};
-use crate::radiograph::Preprocessing;
 use crate::weights::StartingWeights;
+use plainfilm_data::SplitMethod;
+use plainfilm_figures::{CalibrationMethod, OperationSettings, ThresholdRule};
+use plainfilm_film::radiograph::Preprocessing;
 
 /// The resolved settings of one training: with the data they are enough to repeat it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

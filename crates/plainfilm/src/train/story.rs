@@ -7,16 +7,16 @@ use super::finish::RunMetrics;
 use super::run_folder::settings_text;
 use super::settings::TrainSettings;
 use crate::audit::{Audit, AuditSummary};
-use crate::dataset::{Dataset, Part, PatientOrigin, Split};
 use crate::device::Precision;
-use crate::evaluate::{ScoredFilm, positive_label};
 use crate::model::{Freeze, summary};
-use crate::radiograph::Plane;
 use crate::report::{
     AuditSection, DataSummary, EvidenceSection, ModelFacts, Notice, ReportInput, RunFacts,
     Severity, TestSample, Thumbnail, TrainingSample,
 };
-use crate::seed;
+use plainfilm_data::{Dataset, Part, PatientOrigin, Split};
+use plainfilm_figures::{ScoredFilm, positive_label};
+use plainfilm_film::radiograph::Plane;
+use plainfilm_seed as seed;
 
 use rand::seq::SliceRandom;
 

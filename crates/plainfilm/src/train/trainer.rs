@@ -21,11 +21,11 @@ use super::schedule::Position;
 use super::settings::{Balance, Selection, TrainSettings};
 use super::starting_network;
 use crate::audit::Audit;
-use crate::dataset::{Part, Split};
-use crate::evaluate::{self, Presence};
 use crate::model::{NamedTensor, Network, state_dict};
 use crate::predict::Link;
 use crate::{predict, seed};
+use plainfilm_data::{Part, Split};
+use plainfilm_figures::{self, Presence};
 
 /// How often a checkpoint is written within an epoch.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
@@ -500,7 +500,8 @@ impl Trainer<'_> {
         let loss: f64 = pairs()
             .map(|(&film, p)| cost(p[truth(film)], f64::MIN_POSITIVE))
             .sum();
-        let right = pairs().filter(|&(&film, p)| evaluate::decide(p, 0, 0.5) == truth(film));
+        let right =
+            pairs().filter(|&(&film, p)| plainfilm_figures::decide(p, 0, 0.5) == truth(film));
         (loss / count, right.count() as f64 / count)
     }
 

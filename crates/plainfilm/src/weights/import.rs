@@ -12,13 +12,13 @@ use super::naming::{self, Layout, Place, Target};
 use super::public::verify_weights;
 use super::record::{RECORD_KEY, WeightsRecord};
 use crate::bundle::ModelHeader;
-use crate::download::sha256_of;
-use crate::files::atomic_write;
 use crate::model::{
     ConvPlan, LayerPlan, Misshapen, ModelError, NamedTensor, Network, NetworkSettings, NormPlan,
     Plan, TensorDifferences, load_state_dict, state_dict,
 };
-use crate::radiograph::Scaling;
+use plainfilm_data::download::sha256_of;
+use plainfilm_film::files::atomic_write;
+use plainfilm_film::radiograph::Scaling;
 
 /// What the file cannot say.
 #[derive(Debug, Clone, Default, PartialEq)]

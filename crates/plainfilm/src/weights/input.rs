@@ -6,7 +6,7 @@ use super::error::{Problem, refused};
 use super::formats::{Dialect, WeightsFile};
 use super::naming::{InputStatistic, Place};
 use crate::model::NamedTensor;
-use crate::radiograph::Scaling;
+use plainfilm_film::radiograph::Scaling;
 
 /// ImageNet's channel means and standard deviations, of values from 0 to 1.
 const IMAGE_NET: [(f32, f32); 3] = [(0.485, 0.229), (0.456, 0.224), (0.406, 0.225)];

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::error::WeightsError;
 use super::import::sha256;
-use crate::download::{self, Checksum, Outcome, Request};
 use crate::model::Architecture;
+use plainfilm_data::download::{self, Checksum, Outcome, Request};
 
 /// Larger files are refused; the largest in the table, VGG16 with its classifier, has 553 MB.
 const MAX_BYTES: u64 = 1 << 30;
@@ -347,7 +347,7 @@ mod tests {
     use sha2::{Digest, Sha256};
 
     use super::*;
-    use crate::download::test_server::{Reply, Server};
+    use plainfilm_data::download::test_server::{Reply, Server};
 
     fn quick(server: &Server) -> WeightsFetch {
         WeightsFetch {

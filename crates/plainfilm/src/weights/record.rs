@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::Architecture;
-use crate::radiograph::Scaling;
+use plainfilm_film::radiograph::Scaling;
 
 /// The metadata key of an imported file's record.
 pub(super) const RECORD_KEY: &str = "plainfilm.weights";

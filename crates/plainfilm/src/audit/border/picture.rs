@@ -1,7 +1,8 @@
 //! A film in a few hundred numbers: grey, texture and edges of the cells of a coarse grid.
 
 use crate::audit::settings::View;
-use crate::radiograph::{Fit, Preprocessing, Radiograph};
+use crate::lungs::BundledLungs;
+use plainfilm_film::radiograph::{Fit, Preprocessing, Radiograph};
 
 /// Cells along each side of the grid.
 pub(super) const GRID: usize = 20;
@@ -64,7 +65,7 @@ impl Sketch {
                 ..preprocessing.clone()
             },
         };
-        let plane = preprocessing.plane(film, &crate::lungs::BundledLungs);
+        let plane = preprocessing.plane(film, &BundledLungs);
         let mut pixels = vec![0.0; SIDE * SIDE];
         preprocessing.write_tensor(&plane, &mut pixels);
         let mut cells = Vec::with_capacity(GRID * GRID * PER_CELL);
@@ -133,7 +134,7 @@ fn cell(pixels: &[f32], row: usize, column: usize) -> [f32; PER_CELL] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::radiograph::Provenance;
+    use plainfilm_film::radiograph::Provenance;
 
     fn film(side: u32, grey: impl Fn(u32, u32) -> u16) -> Radiograph {
         Radiograph {
@@ -197,7 +198,7 @@ mod tests {
         let stored = Sketch::of(&edge, &View::AsStored);
         assert_eq!(stored, Sketch::of(&edge, &View::After(squash.clone())));
         let inverted = Preprocessing {
-            inversion: crate::radiograph::Inversion::Invert,
+            inversion: plainfilm_film::radiograph::Inversion::Invert,
             ..squash
         };
         assert_ne!(stored, Sketch::of(&edge, &View::After(inverted)));

@@ -1,6 +1,6 @@
 //! What a film's file says without its pixels.
 
-use crate::radiograph::Radiograph;
+use plainfilm_film::radiograph::Radiograph;
 
 use super::jpeg_quality::{self, JpegTables};
 
@@ -147,7 +147,7 @@ fn png_metadata(bytes: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::radiograph::{Limits, decode};
+    use plainfilm_film::radiograph::{Limits, decode};
 
     fn facts(bytes: &[u8]) -> FileFacts {
         let film = decode(bytes, "film", &Limits::default()).unwrap();

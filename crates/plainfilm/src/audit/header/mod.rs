@@ -10,7 +10,7 @@ use super::judge::{Judged, judge_area};
 use super::learner::forest::{self, ForestSettings};
 use super::learner::{Separation, Subjects, Table};
 use super::settings::View;
-use crate::radiograph::{Fit, Preprocessing};
+use plainfilm_film::radiograph::{Fit, Preprocessing};
 
 /// Trees of a forest on one fact alone, which has little to choose from.
 const TREES_FOR_ONE: usize = 25;

@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use super::{FOLDS, OutOfFold, Subjects, Table};
-use crate::seed;
+use plainfilm_seed as seed;
 
 /// How a forest is grown.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -265,7 +265,7 @@ mod tests {
 
     /// A random number in 0..1.
     fn noise(row: usize, column: usize) -> f32 {
-        crate::seed::generator(1, "test", &[row as u64, column as u64]).random_range(0.0..1.0)
+        plainfilm_seed::generator(1, "test", &[row as u64, column as u64]).random_range(0.0..1.0)
     }
 
     #[test]

@@ -7,8 +7,8 @@
 pub mod forest;
 pub mod kernel;
 
-use crate::dataset::folds_by_patient;
-use crate::evaluate::{Interval, auroc_interval};
+use plainfilm_data::folds_by_patient;
+use plainfilm_figures::{Interval, auroc_interval};
 
 /// Folds of the cross-validation.
 pub const FOLDS: usize = 5;

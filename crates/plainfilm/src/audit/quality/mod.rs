@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use layout::Layout;
 
-use crate::radiograph::Radiograph;
 use plainfilm_film::grid::Grid;
+use plainfilm_film::radiograph::Radiograph;
 
 /// What can be wrong with a film.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -228,7 +228,7 @@ fn contrast(grid: &Grid) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::phantom::{PhantomSettings, draw};
+    use plainfilm_data::phantom::{PhantomSettings, draw};
 
     fn phantom(seed: u64) -> Radiograph {
         let settings = PhantomSettings {

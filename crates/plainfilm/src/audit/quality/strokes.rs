@@ -1,6 +1,6 @@
 //! Thin bright or dark strokes, as letters have and anatomy has not.
 
-use crate::radiograph::Radiograph;
+use plainfilm_film::radiograph::Radiograph;
 
 /// Strokes thinner than this part of the film's shorter side are sought.
 const THICKNESS: f32 = 0.012;

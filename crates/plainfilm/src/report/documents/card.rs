@@ -5,11 +5,11 @@ use super::{
     BLANK, data_name, films_text, model_text, operation_text, plain, results_text, split_text,
     subgroups_text,
 };
-use crate::NOT_A_MEDICAL_DEVICE;
-use crate::dataset::Part;
-use crate::evaluate::{Estimate, Figure};
 use crate::report::ReportInput;
 use crate::train::FindingsFigures;
+use plainfilm_data::Part;
+use plainfilm_figures::{Estimate, Figure};
+use plainfilm_film::NOT_A_MEDICAL_DEVICE;
 
 pub(super) fn text(input: &ReportInput) -> String {
     let mut text = front_matter(input);

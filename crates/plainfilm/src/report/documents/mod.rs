@@ -7,8 +7,8 @@ mod tripod;
 
 use super::ReportInput;
 use super::wording::{counted, thousands};
-use crate::NOT_A_MEDICAL_DEVICE;
-use crate::dataset::{Part, PatientOrigin};
+use plainfilm_data::{Part, PatientOrigin};
+use plainfilm_film::NOT_A_MEDICAL_DEVICE;
 
 /// What stands where only a person knows.
 const BLANK: &str = "**☐ to be filled in by a person**";

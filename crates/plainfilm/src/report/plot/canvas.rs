@@ -6,7 +6,7 @@
 
 use std::fmt::Write;
 
-use crate::NOT_A_MEDICAL_DEVICE;
+use plainfilm_film::NOT_A_MEDICAL_DEVICE;
 
 /// Where a picture will be seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! The confusion matrix as a heat map.
 
 use super::canvas::{Anchor, Canvas, Ink, Theme, shortened, text_width};
-use crate::evaluate::ConfusionMatrix;
+use plainfilm_figures::ConfusionMatrix;
 
 const WIDTH: f64 = 480.0;
 const TEXT: f64 = 13.0;
@@ -112,7 +112,7 @@ pub(crate) fn draw(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluate::ScoredFilm;
+    use plainfilm_figures::ScoredFilm;
 
     #[test]
     fn every_cell_has_its_count_and_share() {

@@ -245,6 +245,9 @@ mod tests {
         ] {
             assert!(svg.contains(&format!(">{text}</text>")), "{text}");
         }
-        assert!(svg.contains("five &lt;films&gt;") && svg.contains(crate::NOT_A_MEDICAL_DEVICE));
+        assert!(
+            svg.contains("five &lt;films&gt;")
+                && svg.contains(plainfilm_film::NOT_A_MEDICAL_DEVICE)
+        );
     }
 }

@@ -9,7 +9,7 @@ use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, ImageFormat};
 use rand::{Rng, RngExt};
 
-use crate::radiograph::Plane;
+use plainfilm_film::radiograph::Plane;
 
 const FILTERS: [ResizeAlg; 4] = [
     ResizeAlg::Nearest,
@@ -108,7 +108,7 @@ mod tests {
             *value = ((index / 64 + index) % 2) as f32;
         }
         for seed in 0..10 {
-            let mut rng = crate::seed::generator(seed, "resize", &[]);
+            let mut rng = plainfilm_seed::generator(seed, "resize", &[]);
             let mut film = ramp();
             resize_and_back(&mut film, 0.5, &mut rng);
             assert!(difference(&film, &ramp()) < 0.02, "seed {seed}");
@@ -117,7 +117,7 @@ mod tests {
         resize_and_back(
             &mut film,
             1.0,
-            &mut crate::seed::generator(1, "resize", &[]),
+            &mut plainfilm_seed::generator(1, "resize", &[]),
         );
         assert_eq!(film, checks);
     }

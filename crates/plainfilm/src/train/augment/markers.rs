@@ -2,7 +2,7 @@
 
 use rand::{Rng, RngExt};
 
-use crate::radiograph::Plane;
+use plainfilm_film::radiograph::Plane;
 
 /// Letters that radiographers put on films, five columns by seven rows, most significant bit left.
 const LETTERS: [[u8; 7]; 8] = [
@@ -124,7 +124,7 @@ mod tests {
             corners(
                 &mut film,
                 1.0,
-                &mut crate::seed::generator(seed, "markers", &[]),
+                &mut plainfilm_seed::generator(seed, "markers", &[]),
             );
             lit += film.values.iter().filter(|&&v| v > 0.5).count();
             let middle_row = &film.values[50 * 100..51 * 100];
@@ -135,7 +135,7 @@ mod tests {
         corners(
             &mut film,
             0.0,
-            &mut crate::seed::generator(1, "markers", &[]),
+            &mut plainfilm_seed::generator(1, "markers", &[]),
         );
         assert_eq!(film, black());
     }
@@ -149,7 +149,7 @@ mod tests {
         frame(
             &mut film,
             [0.2, 0.1, 0.0, 0.3],
-            &mut crate::seed::generator(1, "frame", &[]),
+            &mut plainfilm_seed::generator(1, "frame", &[]),
         );
         let inside = film.values.iter().filter(|&&v| v == 0.5).count();
         assert_eq!(inside, 7 * 7);

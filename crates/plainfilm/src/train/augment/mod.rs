@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::radiograph::Plane;
+use plainfilm_film::radiograph::Plane;
 
 mod file;
 mod markers;

@@ -11,7 +11,7 @@ use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
 use super::{AugmentationError, file, markers, tone};
-use crate::radiograph::Plane;
+use plainfilm_film::radiograph::Plane;
 
 /// How far one film may be changed. 0 turns a change off; each that is on happens to a film with
 /// [`Self::probability`], at a strength drawn uniformly from its range.
@@ -213,7 +213,7 @@ impl ScannerChange {
         if self.blur > 0.0 {
             tone::blur(plane, self.blur * pixel);
         }
-        let mut rng = crate::seed::generator(self.seed, "scanner", &[]);
+        let mut rng = plainfilm_seed::generator(self.seed, "scanner", &[]);
         tone::add_noise(&mut plane.values, self.noise, &mut rng);
         markers::frame(plane, self.frame, &mut rng);
         markers::corners(plane, self.markers, &mut rng);
@@ -240,7 +240,7 @@ mod tests {
     }
 
     fn rng(seed: u64) -> rand_chacha::ChaCha8Rng {
-        crate::seed::generator(seed, "test", &[])
+        plainfilm_seed::generator(seed, "test", &[])
     }
 
     #[test]

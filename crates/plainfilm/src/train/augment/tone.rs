@@ -2,7 +2,7 @@
 
 use rand::{Rng, RngExt};
 
-use crate::radiograph::{Plane, equalise};
+use plainfilm_film::radiograph::{Plane, equalise};
 
 /// Clips the darkest and brightest shares of the pixels and stretches the rest to 0..=1. A film
 /// whose two limits are equal stays as it is.
@@ -132,7 +132,7 @@ mod tests {
         add_noise(
             &mut values,
             0.05,
-            &mut crate::seed::generator(1, "noise", &[]),
+            &mut plainfilm_seed::generator(1, "noise", &[]),
         );
         let mean = values.iter().sum::<f32>() / 40_000.0;
         let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / 40_000.0;

@@ -27,7 +27,7 @@ use super::films::LoadedFilms;
 use super::settings::TrainSettings;
 use crate::device::Precision;
 use crate::model::{Network, state_dict};
-use crate::seed;
+use plainfilm_seed as seed;
 
 /// Films in one pass through the frozen layers.
 const BATCH: usize = 16;

@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 
 use sha2::{Digest, Sha256};
 
-use crate::files::is_unfinished;
+use plainfilm_film::files::is_unfinished;
 
 /// The first bytes of every file; the number changes with the layout, and with anything in the
 /// program that changes the values of features.

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use ureq::Agent;
 
 use super::{LogError, MlFlowSettings, Sink, now};
-use crate::download::agent;
 use crate::train::settings::TrainSettings;
+use plainfilm_data::download::agent;
 
 /// For a connection, and for each answer.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -55,7 +55,7 @@ impl MlFlow {
                 "start_time": milliseconds(),
                 "tags": [
                     {"key": "plainfilm", "value": env!("CARGO_PKG_VERSION")},
-                    {"key": "notice", "value": crate::NOT_A_MEDICAL_DEVICE},
+                    {"key": "notice", "value": plainfilm_film::NOT_A_MEDICAL_DEVICE},
                 ],
             }),
         )?;

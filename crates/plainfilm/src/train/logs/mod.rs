@@ -14,8 +14,8 @@ use super::observer::{BatchProgress, TrainObserver};
 use super::run_folder::RunFolder;
 use super::settings::TrainSettings;
 use crate::audit::AuditSummary;
-use crate::dataset::Part;
 use mlflow::MlFlow;
+use plainfilm_data::Part;
 use tensorboard::TensorBoard;
 
 /// Where a training is told of, beside the run folder. Kept in `logs.json`, so that a resumed run goes on.
@@ -133,7 +133,7 @@ impl<'a> TrainingLogs<'a> {
                 cause,
             };
             std::fs::create_dir_all(folder.root()).map_err(failed)?;
-            crate::files::atomic_write(&path, text.as_bytes()).map_err(failed)?;
+            plainfilm_film::files::atomic_write(&path, text.as_bytes()).map_err(failed)?;
         }
         Ok(Self {
             sinks,

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::super::formats::{Entry, KerasConfig};
 use super::{InputStatistic, Layout, Place, Target};
 use crate::model::Architecture;
-use crate::radiograph::Scaling;
+use plainfilm_film::radiograph::Scaling;
 
 /// What a Keras layer is here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use super::formats::{Dialect, Entry};
 use crate::model::{Architecture, NetworkSettings};
-use crate::radiograph::Scaling;
+use plainfilm_film::radiograph::Scaling;
 
 /// What a tensor of a file is to a network.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use super::super::formats::Entry;
 use super::{Layout, Place, Target};
 use crate::model::Architecture;
-use crate::radiograph::Scaling;
+use plainfilm_film::radiograph::Scaling;
 
 /// What wrappers put before every name: `DataParallel` and Lightning.
 const PREFIXES: [&str; 3] = ["module.", "model.", "net."];

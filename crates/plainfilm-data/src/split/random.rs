@@ -3,7 +3,7 @@
 use rand::seq::SliceRandom;
 
 use super::generator;
-use crate::dataset::Part;
+use crate::Part;
 
 /// Whole films for a share of `count`, rounded up as scikit-learn does. The small amount taken off
 /// keeps `0.1 * 30 = 3.0000000000000004` from becoming 4.

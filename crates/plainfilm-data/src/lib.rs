@@ -7,6 +7,7 @@
 //! Every file that looks like an input is a film or [set aside](Dataset::set_aside) with a reason;
 //! other files are [noted](Dataset::ignored).
 
+pub mod download;
 pub mod phantom;
 pub mod public;
 
@@ -34,11 +35,10 @@ mod walk;
 pub use error::DatasetError;
 pub use findings::SEPARATOR;
 pub use folder::{FolderFilms, films_in_folder};
-pub(crate) use split::folds_by_patient;
-pub use split::{Fold, Split, SplitMethod, SplitOptions};
+pub use split::{Fold, Split, SplitMethod, SplitOptions, folds_by_patient};
 
-use crate::evaluate::{Presence, ScoredFilm};
-use crate::radiograph::Limits;
+use plainfilm_figures::{Presence, ScoredFilm};
+use plainfilm_film::radiograph::Limits;
 
 /// Where a film's bytes are.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -21,8 +21,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::files::atomic_write;
-use crate::radiograph::{Provenance, Radiograph};
+use plainfilm_film::files::atomic_write;
+use plainfilm_film::radiograph::{Provenance, Radiograph};
 
 use anatomy::Anatomy;
 use body::{Body, Opacity};
@@ -32,7 +32,7 @@ pub use film::Site;
 pub use plan::{LABELS, PlannedFilm};
 
 /// The `Software` text of every phantom's PNG file, by which it can be told from a real film.
-pub const SOFTWARE: &str = crate::radiograph::PHANTOM_SOFTWARE;
+pub const SOFTWARE: &str = plainfilm_film::radiograph::PHANTOM_SOFTWARE;
 
 /// The `Comment` text of every phantom's PNG file.
 pub const COMMENT: &str = "synthetic, not a patient";
@@ -316,7 +316,7 @@ fn readme_text(settings: &PhantomSettings) -> String {
          Each PNG file says so in its text: Software \"{SOFTWARE}\", Comment \"{COMMENT}\".\n\
          manifest.csv: path, label, patient_id, source (site-a or site-b), view, sex and age\n\
          (empty: phantoms have neither), synthetic (true).\n",
-        crate::NOT_A_MEDICAL_DEVICE,
+        plainfilm_film::NOT_A_MEDICAL_DEVICE,
         settings.count,
         settings.size,
         settings.seed,
@@ -327,7 +327,7 @@ fn readme_text(settings: &PhantomSettings) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::radiograph::Limits;
+    use plainfilm_film::radiograph::Limits;
 
     fn small() -> PhantomSettings {
         PhantomSettings {
@@ -408,7 +408,8 @@ mod tests {
             let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
             reader.next_frame(&mut pixels).unwrap();
             let drawn = draw(&settings, index).unwrap();
-            let decoded = crate::radiograph::decode(&bytes, &row[0], &Limits::default()).unwrap();
+            let decoded =
+                plainfilm_film::radiograph::decode(&bytes, &row[0], &Limits::default()).unwrap();
             assert!(decoded.provenance.synthetic && drawn.provenance.synthetic);
             assert!(
                 pixels

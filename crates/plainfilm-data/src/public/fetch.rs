@@ -9,7 +9,7 @@ use std::time::Duration;
 use ureq::Agent;
 
 use crate::download::{self, Checksum, Outcome, Request};
-use crate::files::atomic_write;
+use plainfilm_film::files::atomic_write;
 
 use super::verify::{LockEntry, Origin, read_lock, write_lock};
 use super::{LOCK_FILE, PublicDataError, PublicDataset, PublicFilm, SetAside};

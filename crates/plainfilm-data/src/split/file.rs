@@ -4,12 +4,12 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use super::{Films, Split, SplitMethod};
-use crate::dataset::archive::clean_path;
-use crate::dataset::error::first_five;
-use crate::dataset::root::read_file;
-use crate::dataset::table::{self, Table};
-use crate::dataset::{Dataset, DatasetError, Part};
-use crate::files::atomic_write;
+use crate::archive::clean_path;
+use crate::error::first_five;
+use crate::root::read_file;
+use crate::table::{self, Table};
+use crate::{Dataset, DatasetError, Part};
+use plainfilm_film::files::atomic_write;
 
 /// Largest split file that is read, in bytes.
 const MAX_BYTES: u64 = 1 << 30;
@@ -122,7 +122,7 @@ fn parts_by_path(table: &Table, dataset: &Dataset) -> Result<HashMap<String, Par
         table.column(name)?.ok_or_else(|| {
             format!(
                 "expected columns `path` and `split`, found {}",
-                crate::dataset::error::quoted(&table.columns)
+                crate::error::quoted(&table.columns)
             )
         })
     };

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// What the server does with one request for a path.
 #[derive(Debug, Clone)]
-pub(crate) enum Reply {
+pub enum Reply {
     /// The body, or the part that `Range` asks for.
     Body(Vec<u8>),
     /// The whole body, whatever `Range` asks for.
@@ -27,10 +27,12 @@ pub(crate) enum Reply {
 }
 
 /// A request as it came: path, and the value of `Range`.
-pub(crate) type Seen = (String, Option<String>);
+pub type Seen = (String, Option<String>);
 
-pub(crate) struct Server {
-    pub(crate) base: String,
+/// A web server on loopback.
+pub struct Server {
+    /// Its address, without a path.
+    pub base: String,
     script: Arc<Mutex<HashMap<String, Vec<Reply>>>>,
     seen: Arc<Mutex<Vec<Seen>>>,
     closing: Arc<AtomicBool>,
@@ -38,7 +40,7 @@ pub(crate) struct Server {
 
 impl Server {
     /// Listens on a free port of 127.0.0.1. Unknown paths answer 404.
-    pub(crate) fn start() -> Self {
+    pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let server = Self {
@@ -62,7 +64,7 @@ impl Server {
     }
 
     /// What to do at `path`, request by request; the last reply repeats.
-    pub(crate) fn on(&self, path: &str, replies: impl Into<Vec<Reply>>) {
+    pub fn on(&self, path: &str, replies: impl Into<Vec<Reply>>) {
         self.script
             .lock()
             .unwrap()
@@ -70,7 +72,7 @@ impl Server {
     }
 
     /// All requests for `path` so far: the value of `Range` of each.
-    pub(crate) fn ranges(&self, path: &str) -> Vec<Option<String>> {
+    pub fn ranges(&self, path: &str) -> Vec<Option<String>> {
         let seen = self.seen.lock().unwrap();
         seen.iter()
             .filter(|(p, _)| p == path)
@@ -79,7 +81,7 @@ impl Server {
     }
 
     /// How many requests came in all.
-    pub(crate) fn requests(&self) -> usize {
+    pub fn requests(&self) -> usize {
         self.seen.lock().unwrap().len()
     }
 }

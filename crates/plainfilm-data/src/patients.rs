@@ -5,7 +5,7 @@ use regex::Regex;
 
 use super::listing::Listed;
 use super::{DatasetError, PatientOrigin, near_duplicates};
-use crate::radiograph::Limits;
+use plainfilm_film::radiograph::Limits;
 
 /// ChestX-ray14's file names: eight digits of patient, three of follow-up.
 const NIH_PATTERN: &str = r"^(\d{8})_\d{3}";
@@ -148,7 +148,7 @@ fn fill_by_pictures(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::Location;
+    use crate::Location;
 
     fn film(path: &str, patient: Option<&str>) -> Listed {
         Listed {

@@ -258,7 +258,7 @@ impl Split {
 
 /// A fold for each film, whole patients at a time and labels in equal shares; none when a label has
 /// fewer patients than there are folds. Where the films need not be those of a data set.
-pub(crate) fn folds_by_patient(
+pub fn folds_by_patient(
     labels: &[usize],
     patients: &[usize],
     classes: usize,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::findings::any_of;
 use super::{Dataset, DatasetError, Film, SetAside};
-use crate::evaluate::{Presence, says_nothing_found};
+use plainfilm_figures::{Presence, says_nothing_found};
 
 impl Dataset {
     /// The same films under a model's labels: names in `renames` are replaced first, then each film

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::DatasetError;
 use super::labels::choose;
 use super::listing::{Listed, Listing};
-use crate::evaluate::{Presence, says_nothing_found};
+use plainfilm_figures::{Presence, says_nothing_found};
 
 /// What separates the findings of one film in a manifest's cell, as the NIH's ChestX-ray14 has it.
 pub const SEPARATOR: char = '|';
@@ -118,7 +118,7 @@ fn names(cell: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::Location;
+    use crate::Location;
 
     fn listing(rows: &[(&str, &str)]) -> Listing {
         let films = rows

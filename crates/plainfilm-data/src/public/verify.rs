@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::download;
-use crate::files::atomic_write;
+use plainfilm_film::files::atomic_write;
 
 use super::fetch::{decodes, file_error};
 use super::{LOCK_FILE, PublicDataError, PublicDataset, SetAside};

@@ -11,12 +11,12 @@ use sha2::{Digest, Sha256};
 use ureq::http::{Response, StatusCode, header};
 use ureq::{Agent, Body};
 
-#[cfg(test)]
-pub(crate) mod test_server;
+#[cfg(any(test, feature = "test-server"))]
+pub mod test_server;
 
 /// How a finished file is told from a wrong one.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Checksum<'a> {
+pub enum Checksum<'a> {
     /// SHA-256 in hexadecimal, or the first digits of it, as far as they were published.
     Sha256(&'a str),
     /// MD5 in hexadecimal. It finds damage, not malice.
@@ -26,26 +26,26 @@ pub(crate) enum Checksum<'a> {
 }
 
 /// What one file's download needs to know.
-pub(crate) struct Request<'a> {
+pub struct Request<'a> {
     /// Addresses to try in turn when the file is not found.
-    pub(crate) addresses: &'a [String],
+    pub addresses: &'a [String],
     /// Where the finished file goes.
-    pub(crate) target: &'a Path,
+    pub target: &'a Path,
     /// How to tell that it came right.
-    pub(crate) checksum: Checksum<'a>,
+    pub checksum: Checksum<'a>,
     /// Exact size, where known.
-    pub(crate) bytes: Option<u64>,
+    pub bytes: Option<u64>,
     /// Refuse more than this many bytes.
-    pub(crate) limit: u64,
+    pub limit: u64,
     /// Attempts after the first.
-    pub(crate) retries: u32,
+    pub retries: u32,
     /// Wait before the first of them; doubles each time.
-    pub(crate) back_off: Duration,
+    pub back_off: Duration,
 }
 
 /// How a download ended.
 #[derive(Debug)]
-pub(crate) enum Outcome {
+pub enum Outcome {
     /// The file is at its final name.
     Done {
         /// SHA-256 in hexadecimal.
@@ -81,7 +81,7 @@ enum Attempt {
 }
 
 /// A client that waits at most `timeout` for a connection, for an answer, and for the next bytes.
-pub(crate) fn agent(timeout: Duration, addresses: &[String]) -> Agent {
+pub fn agent(timeout: Duration, addresses: &[String]) -> Agent {
     let mut config = Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(8)
@@ -110,7 +110,7 @@ pub(crate) fn agent(timeout: Duration, addresses: &[String]) -> Agent {
 ///
 /// # Errors
 /// Only what the file system says; everything about the network is an [`Outcome`].
-pub(crate) fn download(
+pub fn download(
     agent: &Agent,
     request: &Request<'_>,
     received: &dyn Fn(u64),
@@ -149,14 +149,14 @@ pub(crate) fn download(
 }
 
 /// `name.part` beside `name`.
-pub(crate) fn part_path(target: &Path) -> PathBuf {
+pub fn part_path(target: &Path) -> PathBuf {
     let mut name = target.file_name().unwrap_or_default().to_os_string();
     name.push(".part");
     target.with_file_name(name)
 }
 
 /// The host of an `http` or `https` address, with its port if it has one.
-pub(crate) fn host(address: &str) -> Option<&str> {
+pub fn host(address: &str) -> Option<&str> {
     let rest = address
         .strip_prefix("https://")
         .or_else(|| address.strip_prefix("http://"))?;
@@ -304,7 +304,7 @@ fn check(request: &Request<'_>, part: &Path, total: u64) -> Result<(String, u64)
 
 impl Checksum<'_> {
     /// What is wrong with a file whose SHA-256 is `sha256`; nothing if nothing is.
-    pub(crate) fn wrong(self, path: &Path, sha256: &str) -> io::Result<Option<String>> {
+    pub fn wrong(self, path: &Path, sha256: &str) -> io::Result<Option<String>> {
         let (name, expected, found) = match self {
             Self::Sha256(expected) => ("SHA-256", expected, sha256.to_owned()),
             Self::Md5(expected) => ("MD5", expected, digest_of::<Md5>(path)?),
@@ -321,7 +321,7 @@ impl Checksum<'_> {
 }
 
 /// SHA-256 of a file, in hexadecimal.
-pub(crate) fn sha256_of(path: &Path) -> io::Result<String> {
+pub fn sha256_of(path: &Path) -> io::Result<String> {
     digest_of::<Sha256>(path)
 }
 

@@ -14,8 +14,8 @@ use super::{
     Dataset, DatasetError, DatasetOptions, Film, Location, SetAside, findings, folder, labels,
     manifest, patients,
 };
-use crate::evaluate::Presence;
-use crate::radiograph::{Limits, Radiograph, decode, without_name};
+use plainfilm_figures::Presence;
+use plainfilm_film::radiograph::{Limits, Radiograph, decode, without_name};
 
 /// Films with their labels, or with their findings.
 struct Labelled {

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use proptest::prelude::*;
 
 use super::*;
-use crate::dataset::{Film, Location};
-use crate::radiograph::Limits;
+use crate::{Film, Location};
+use plainfilm_film::radiograph::Limits;
 
 const PARTS: [Part; 3] = [Part::Train, Part::Validation, Part::Test];
 

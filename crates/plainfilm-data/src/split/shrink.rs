@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use rand::seq::SliceRandom;
 
 use super::{Split, generator};
-use crate::dataset::{Dataset, Part};
+use crate::{Dataset, Part};
 
 impl Split {
     /// The same split with a share of its training patients, `0..=1`, each label's patients in the same

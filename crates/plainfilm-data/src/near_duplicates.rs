@@ -1,5 +1,5 @@
 //! Films that look the same stand in for those of one patient: copies of one picture in other sizes,
-//! compressions or exposures, found as [`copies`](crate::copies) finds them.
+//! compressions or exposures, found as [`copies`](plainfilm_film::copies) finds them.
 
 use std::collections::HashMap;
 
@@ -7,8 +7,8 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::listing::Listed;
-use crate::copies::{self, Fingerprint};
-use crate::radiograph::{self, Limits};
+use plainfilm_film::copies::{self, Fingerprint};
+use plainfilm_film::radiograph::{self, Limits};
 
 /// Greatest distance of two films in one group.
 ///
@@ -87,7 +87,7 @@ mod tests {
     use image::GrayImage;
 
     use super::*;
-    use crate::dataset::Location;
+    use crate::Location;
 
     /// A smooth picture with its own waves for each `seed`, as a PNG.
     fn film(seed: u32, width: u32, height: u32, gain: f32) -> Vec<u8> {
