@@ -7,4 +7,4 @@ cd "$(dirname "$0")/../.."
 cargo build --release --package plainfilm-bench-elsewhere
 fresh=target/lungs.safetensors
 target/release/bench-elsewhere lungs "$data" "$data/lung_masks" "$fresh" 40
-mv "$fresh" crates/plainfilm/models/lungs.safetensors
+mv "$fresh" crates/plainfilm-model/models/lungs.safetensors

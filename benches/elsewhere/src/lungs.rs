@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use anyhow::Context;
-use plainfilm::lungs::{Pair, train};
 use plainfilm::radiograph::{Limits, open};
 use plainfilm::seed;
+use plainfilm::train::lungs::{Pair, train};
 use rand::RngExt;
 
 /// Draws the held-out patients and everything else.

@@ -1,9 +1,9 @@
 //! Makes the model inside the program from a finished run: the same network with its large tensors
 //! as 16-bit floats, so that the program stays small.
 //!
-//! `cargo run --release --example bundled_model -- RUN crates/plainfilm/models/bundled.plainfilm.safetensors`
+//! `cargo run --release --example bundled_model -- RUN crates/plainfilm-model/models/bundled.plainfilm.safetensors`
 //!
-//! `crates/plainfilm/models/README.md` has the training command and what the model can do.
+//! `crates/plainfilm-model/models/README.md` has the training command and what the model can do.
 
 use std::path::PathBuf;
 

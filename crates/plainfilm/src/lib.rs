@@ -17,20 +17,14 @@
 //! | [`predict`], [`explain`] | score films, and show where the network looked |
 //! | [`report`] | shows the result |
 
-pub mod audit;
-pub mod bundle;
-pub mod device;
-pub mod explain;
-pub mod lungs;
-pub mod model;
-pub mod predict;
 pub mod recipe;
 pub mod report;
-mod spelling;
 pub mod train;
-pub mod weights;
 
+pub use plainfilm_audit as audit;
 pub use plainfilm_data as dataset;
+pub use plainfilm_explain as explain;
 pub use plainfilm_figures as evaluate;
 pub use plainfilm_film::{NOT_A_MEDICAL_DEVICE, copies, files, radiograph};
+pub use plainfilm_model::{bundle, device, lungs, networks as model, predict, weights};
 pub use plainfilm_seed as seed;

@@ -4,6 +4,7 @@ use plainfilm::NOT_A_MEDICAL_DEVICE;
 use plainfilm::audit::{Audit, AuditProgress, AuditSettings, Check, Status, audit};
 use plainfilm::dataset::{Dataset, DatasetOptions};
 use plainfilm::evaluate::Figure;
+use plainfilm::lungs::BundledLungs;
 use plainfilm::report::write_audit;
 
 use crate::args::{AuditArgs, TableFormat};
@@ -38,7 +39,7 @@ pub fn run(args: &AuditArgs, printer: &Printer) -> anyhow::Result<Exit> {
     };
     let dataset = Dataset::open(&args.data, &options)?;
     let bar = counter(printer, "looking", dataset.films.len() as u64);
-    let result = audit(&dataset, &settings, &|at| match at {
+    let result = audit(&dataset, &settings, &BundledLungs, &|at| match at {
         AuditProgress::Films { done, .. } => bar.set_position(done as u64),
         AuditProgress::Check(id) => bar.set_message(id.name()),
     });

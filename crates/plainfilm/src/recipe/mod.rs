@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use crate::spelling::edits;
+use plainfilm_film::spelling::edits;
 
 /// Settings with a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -9,7 +9,7 @@ use askama::Template;
 use super::pictures::base64_png;
 use super::wording::counted;
 use super::{ReportError, Thumbnail, save};
-use crate::audit::{Audit, AuditSummary, Check, CheckId, CountTable, Remedy, Status};
+use plainfilm_audit::{Audit, AuditSummary, Check, CheckId, CountTable, Remedy, Status};
 use plainfilm_data::{Dataset, SetAside};
 use plainfilm_figures::Figure;
 use plainfilm_film::NOT_A_MEDICAL_DEVICE;

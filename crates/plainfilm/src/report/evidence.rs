@@ -6,7 +6,7 @@ use super::plot::canvas::{Ink, Theme};
 use super::plot::heat::{Frame, Overlay, Tile, draw};
 use super::wording::films;
 use super::{ReportError, ReportInput};
-use crate::explain::{LungFigures, LungShare, LungSummary, MeanEvidence, Method, MethodCheck};
+use plainfilm_explain::{LungFigures, LungShare, LungSummary, MeanEvidence, Method, MethodCheck};
 use plainfilm_figures::Estimate;
 
 /// Films in a row, and the side of each in the picture's units.
@@ -108,7 +108,7 @@ impl EvidenceView {
                         if section.networks > 1 { " in the first fold's network" } else { "" },
                         films(check.films),
                         last.alike,
-                        crate::explain::TOO_ALIKE
+                        plainfilm_explain::TOO_ALIKE
                     )
                 })
             }),
@@ -287,8 +287,8 @@ fn grid(theme: Theme, input: &ReportInput, section: &EvidenceSection) -> Result<
 mod tests {
     use super::super::example::example;
     use super::*;
-    use crate::explain::{ExplainedFilm, Randomised, summarise};
     use crate::report::write;
+    use plainfilm_explain::{ExplainedFilm, Randomised, summarise};
 
     fn section(share: f64) -> EvidenceSection {
         let lungs = |index: usize| LungShare {

@@ -1,8 +1,8 @@
 //! A small report input for tests: drawn discs, and scores made by a formula.
 
 use super::*;
-use crate::audit::{AuditSummary, Status};
 use crate::train::HistoryRow;
+use plainfilm_audit::{AuditSummary, Status};
 use plainfilm_data::{Part, PatientOrigin, SetAside};
 use plainfilm_figures::{Operation, OperationSettings, ScoredFilm, evaluate, subgroups};
 

@@ -5,7 +5,7 @@ use super::plot::canvas::{Ink, Theme};
 use super::plot::heat::{Frame, Overlay, Tile, draw};
 use super::plot::raster::svg_to_png;
 use super::wording::films;
-use crate::explain::{Evidence, LungMask, LungShare, MaskOrigin, MeanEvidence, Method};
+use plainfilm_explain::{Evidence, LungMask, LungShare, MaskOrigin, MeanEvidence, Method};
 use plainfilm_film::radiograph::{Placement, Radiograph};
 
 /// Longest side of a film inside a picture, in pixels.
@@ -266,7 +266,7 @@ pub fn mean_picture(line: &str, means: &[MeanEvidence]) -> Result<Vec<u8>, Repor
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::explain::Grid;
+    use plainfilm_explain::Grid;
     use plainfilm_film::radiograph::{Preprocessing, Provenance};
 
     fn film() -> Radiograph {
@@ -294,7 +294,7 @@ mod tests {
             ..Preprocessing::default()
         };
         let placement = settings
-            .placement(&film, &crate::lungs::BundledLungs)
+            .placement(&film, &plainfilm_model::lungs::BundledLungs)
             .expect("has pixels");
         let mut values = vec![0.0; 16];
         values[5] = 2.0;

@@ -1,11 +1,11 @@
 //! Everything that a report is made from: owned, plain data.
 
 use super::{AuditSection, EvidenceSection};
-use crate::lungs::BundledLungs;
 use crate::train::{FindingsFigures, FoldSummary, HistoryRow, LearningPoint, Ungrouped};
 use plainfilm_data::{Part, PatientOrigin, SetAside};
 use plainfilm_figures::{Operation, OperationFigures, PartMetrics, ScoredFilm, Subgroups};
 use plainfilm_film::radiograph::{Fit, Preprocessing, Radiograph};
+use plainfilm_model::lungs::BundledLungs;
 
 /// One trained network's record, as the report shows it.
 #[derive(Debug, Clone, PartialEq)]

@@ -14,7 +14,7 @@ use super::error::TrainError;
 use super::folds::{Job, finished, train_fold};
 use super::observer::{BatchProgress, TrainObserver};
 use super::run_folder::RunFolder;
-use crate::audit::AuditSummary;
+use plainfilm_audit::AuditSummary;
 use plainfilm_figures::ScoredFilm;
 
 /// Trains the folds that are not finished, and gives each job with its test films, in the jobs' order. What

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 
-use crate::model::Network;
+use plainfilm_model::networks::Network;
 
 /// Averages of a network's weights and running statistics, as a network for prediction.
 #[derive(Debug, Clone)]
@@ -93,7 +93,7 @@ mod tests {
     use burn::tensor::Device;
 
     use super::*;
-    use crate::model::{Architecture, Freeze, Head, NetworkSettings, state_dict};
+    use plainfilm_model::networks::{Architecture, Freeze, Head, NetworkSettings, state_dict};
 
     #[test]
     fn averages_follow_the_formula_and_leave_frozen_weights_alone() {

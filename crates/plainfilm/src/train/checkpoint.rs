@@ -7,8 +7,8 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
 use super::error::TrainError;
-use crate::model::NamedTensor;
 use plainfilm_film::files::atomic_write;
+use plainfilm_model::networks::NamedTensor;
 
 const METADATA_KEY: &str = "plainfilm.checkpoint";
 const OPTIMISER: &str = "optimiser";

@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 
 use super::augment::AugmentationError;
-use crate::bundle::BundleError;
-use crate::device::DeviceError;
-use crate::explain::ExplainError;
-use crate::model::ModelError;
 use crate::report::ReportError;
-use crate::weights::WeightsError;
 use plainfilm_data::DatasetError;
+use plainfilm_explain::ExplainError;
 use plainfilm_film::radiograph::PreprocessingError;
+use plainfilm_model::bundle::BundleError;
+use plainfilm_model::device::DeviceError;
+use plainfilm_model::networks::ModelError;
+use plainfilm_model::weights::WeightsError;
 
 /// Why a training stopped.
 #[derive(Debug, thiserror::Error)]

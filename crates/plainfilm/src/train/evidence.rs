@@ -8,15 +8,15 @@ use super::error::TrainError;
 use super::films::LoadedFilms;
 use super::run_folder::RunFolder;
 use super::settings::TrainSettings;
-use crate::bundle::ModelFile;
-use crate::device;
-use crate::explain::{
+use crate::report::{EvidenceFilm, EvidenceSection};
+use plainfilm_data::{Part, Split};
+use plainfilm_explain::{
     CheckDepth, ExplainSettings, ExplainedFilm, Explainer, Looked, LungMask, LungSummary,
     MaskOrigin, MeanEvidence, Method, MethodCheck, Target, ToExplain, summarise,
 };
-use crate::report::{EvidenceFilm, EvidenceSection};
-use plainfilm_data::{Part, Split};
 use plainfilm_film::radiograph::Plane;
+use plainfilm_model::bundle::ModelFile;
+use plainfilm_model::device;
 use plainfilm_seed as seed;
 
 /// How the report's maps are made: fast, and equal to other programs'.

@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use crate::audit::Collector;
-use crate::lungs::BundledLungs;
+use plainfilm_audit::Collector;
 use plainfilm_data::{Dataset, SetAside};
 use plainfilm_film::radiograph::{Plane, Preprocessing};
+use plainfilm_model::lungs::BundledLungs;
 
 /// Bytes of resized films that are kept in memory; the rest is decoded again when needed.
 pub const CACHE_BYTES: usize = 1 << 30;
@@ -62,7 +62,7 @@ impl LoadedFilms {
             .map(|(index, film)| {
                 let plane = dataset.film_with_bytes(film).map(|(bytes, film)| {
                     if let Some(audit) = audit {
-                        audit.look(index, &bytes, &film);
+                        audit.look(index, &bytes, &film, &BundledLungs);
                     }
                     any_synthetic.fetch_or(film.provenance.synthetic, Ordering::Relaxed);
                     let plane = preprocessing.plane(&film, &BundledLungs);

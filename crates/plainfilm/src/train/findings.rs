@@ -9,15 +9,15 @@ use serde::{Deserialize, Serialize};
 use super::error::TrainError;
 use super::finish::{self, Judged, RunMetrics};
 use super::trainer::{Trained, Trainer};
-use crate::audit::AuditSummary;
-use crate::bundle::{ModelFile, ModelHeader, Precision, Threshold};
-use crate::model::Network;
+use plainfilm_audit::AuditSummary;
 use plainfilm_data::{Dataset, Part, Split};
 use plainfilm_figures::Presence;
 use plainfilm_figures::{
     Estimate, FindingsAverages, FindingsFilm, Operation, PartMetrics, ScoredFilm, average_findings,
     evaluate,
 };
+use plainfilm_model::bundle::{ModelFile, ModelHeader, Precision, Threshold};
+use plainfilm_model::networks::Network;
 
 /// The test figures of all findings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -13,16 +13,18 @@ use super::run_folder::RunFolder;
 use super::settings::TrainSettings;
 use super::story::Story;
 use super::trainer::{Trained, Trainer};
-use crate::audit::{Audit, AuditSummary};
-use crate::bundle::{DatasetRecord, ModelFile, ModelHeader, Precision, SCHEMA_VERSION, Threshold};
-use crate::model::{NamedTensor, Network};
 use crate::report::{self, EvidenceSection};
-use crate::weights::StartingWeights;
+use plainfilm_audit::{Audit, AuditSummary};
 use plainfilm_data::{Dataset, Part, Split};
 use plainfilm_figures::{
     CalibrationMethod, Operation, OperationFigures, OperationSettings, PartMetrics, ScoredFilm,
     Subgroups, ThresholdRule, evaluate, positive_label, subgroups,
 };
+use plainfilm_model::bundle::{
+    DatasetRecord, ModelFile, ModelHeader, Precision, SCHEMA_VERSION, Threshold,
+};
+use plainfilm_model::networks::{NamedTensor, Network};
+use plainfilm_model::weights::StartingWeights;
 
 /// `metrics.json`: the figures of each part, and what they were computed on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -15,13 +15,13 @@ use super::run_folder::RunFolder;
 use super::settings::TrainSettings;
 use super::story::Story;
 use super::{Run, finish};
-use crate::bundle::ModelFile;
 use crate::report::{self, EvidenceSection};
 use plainfilm_data::{Dataset, Part, Split, SplitMethod};
 use plainfilm_figures::{AcrossFolds, FoldFigures, across_folds, fold_figures, mean_and_deviation};
 use plainfilm_figures::{
     PartMetrics, ScoredFilm, evaluate, positive_label, read_predictions, subgroups,
 };
+use plainfilm_model::bundle::ModelFile;
 
 /// The folds of a cross-validation, one by one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -19,9 +19,11 @@ mod folds;
 mod learning;
 mod logs;
 mod loss;
+pub mod lungs;
 mod merge;
 mod observer;
 mod optimiser;
+mod precision_name;
 mod run_folder;
 mod schedule;
 mod settings;
@@ -48,13 +50,13 @@ pub use settings::{
     TrainSettings, Views,
 };
 
-use crate::audit::{Audit, AuditSettings, Collector, conclude};
-use crate::device;
-use crate::model::Network;
 use checkpoint::Checkpoint;
 use features::Features;
 use observer::Logged;
+use plainfilm_audit::{Audit, AuditSettings, Collector, conclude};
 use plainfilm_data::{Dataset, Part, SetAside, Split, SplitOptions};
+use plainfilm_model::device;
+use plainfilm_model::networks::Network;
 use trainer::Trainer;
 
 /// How a training ended.

@@ -2,7 +2,7 @@
 
 use super::checkpoint::{Best, EpochSums, HistoryRow};
 use super::run_folder::RunFolder;
-use crate::audit::AuditSummary;
+use plainfilm_audit::AuditSummary;
 
 /// A watcher of one training. Every method may be ignored.
 pub trait TrainObserver {

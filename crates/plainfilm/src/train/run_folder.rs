@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::checkpoint::HistoryRow;
 use super::error::TrainError;
 use super::settings::TrainSettings;
-use crate::audit::Audit;
+use plainfilm_audit::Audit;
 use plainfilm_data::{Dataset, Film, SEPARATOR, SetAside};
 use plainfilm_figures::Presence;
 use plainfilm_figures::{FindingsFilm, ScoredFilm};

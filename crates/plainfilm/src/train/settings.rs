@@ -9,13 +9,14 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::augment::Augmentation;
 use super::error::TrainError;
 use super::folds::Shard;
+use super::precision_name;
 use super::schedule::Schedule;
-use crate::device::Precision;
-use crate::model::{Architecture, Freeze, Head, NetworkSettings};
-use crate::weights::StartingWeights;
 use plainfilm_data::SplitMethod;
 use plainfilm_figures::{CalibrationMethod, OperationSettings, ThresholdRule};
 use plainfilm_film::radiograph::Preprocessing;
+use plainfilm_model::device::Precision;
+use plainfilm_model::networks::{Architecture, Freeze, Head, NetworkSettings};
+use plainfilm_model::weights::StartingWeights;
 
 /// The resolved settings of one training: with the data they are enough to repeat it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -52,7 +53,7 @@ pub struct TrainSettings {
     pub threads: usize,
     /// In which precision convolutions compute, frozen ones and, forward and for their gradients, those that
     /// learn; weights, their steps and everything else are in 32 bits.
-    #[serde(default, with = "crate::device::precision_name")]
+    #[serde(default, with = "precision_name")]
     pub precision: Precision,
     /// Smoothing of the target, `0..1`.
     pub label_smoothing: f32,

@@ -6,16 +6,16 @@ use super::films::LoadedFilms;
 use super::finish::RunMetrics;
 use super::run_folder::settings_text;
 use super::settings::TrainSettings;
-use crate::audit::{Audit, AuditSummary};
-use crate::device::Precision;
-use crate::model::{Freeze, summary};
 use crate::report::{
     AuditSection, DataSummary, EvidenceSection, ModelFacts, Notice, ReportInput, RunFacts,
     Severity, TestSample, Thumbnail, TrainingSample,
 };
+use plainfilm_audit::{Audit, AuditSummary};
 use plainfilm_data::{Dataset, Part, PatientOrigin, Split};
 use plainfilm_figures::{ScoredFilm, positive_label};
 use plainfilm_film::radiograph::Plane;
+use plainfilm_model::device::Precision;
+use plainfilm_model::networks::{Freeze, summary};
 use plainfilm_seed as seed;
 
 use rand::seq::SliceRandom;

@@ -20,12 +20,12 @@ use super::run_folder::RunFolder;
 use super::schedule::Position;
 use super::settings::{Balance, Selection, TrainSettings};
 use super::starting_network;
-use crate::audit::Audit;
-use crate::model::{NamedTensor, Network, state_dict};
-use crate::predict::Link;
 use crate::{predict, seed};
+use plainfilm_audit::Audit;
 use plainfilm_data::{Part, Split};
 use plainfilm_figures::{self, Presence};
+use plainfilm_model::networks::{NamedTensor, Network, state_dict};
+use plainfilm_model::predict::Link;
 
 /// How often a checkpoint is written within an epoch.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);

@@ -5,13 +5,14 @@ use std::path::Path;
 use plainfilm::audit::{Audit, AuditSettings, CheckId, Status, audit};
 use plainfilm::dataset::phantom::{PhantomSettings, generate};
 use plainfilm::dataset::{Dataset, DatasetOptions, SplitMethod};
+use plainfilm::lungs::BundledLungs;
 use plainfilm::radiograph::{Fit, Preprocessing};
 
 use crate::support::reference_films;
 
 fn audited(folder: &Path, settings: &AuditSettings) -> Audit {
     let dataset = Dataset::open(folder, &DatasetOptions::default()).unwrap();
-    let (found, set_aside) = audit(&dataset, settings, &|_| {}).unwrap();
+    let (found, set_aside) = audit(&dataset, settings, &BundledLungs, &|_| {}).unwrap();
     assert!(set_aside.is_empty(), "{set_aside:?}");
     found
 }

@@ -25,8 +25,8 @@ use super::batch;
 use super::error::TrainError;
 use super::films::LoadedFilms;
 use super::settings::TrainSettings;
-use crate::device::Precision;
-use crate::model::{Network, state_dict};
+use plainfilm_model::device::Precision;
+use plainfilm_model::networks::{Network, state_dict};
 use plainfilm_seed as seed;
 
 /// Films in one pass through the frozen layers.

@@ -214,8 +214,8 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
-    use crate::model::Architecture;
     use crate::train::settings::TrainDefaults;
+    use plainfilm_model::networks::Architecture;
 
     fn settings() -> TrainSettings {
         TrainSettings::defaults(TrainDefaults {

@@ -13,8 +13,8 @@ use super::finish::RunMetrics;
 use super::observer::{BatchProgress, TrainObserver};
 use super::run_folder::RunFolder;
 use super::settings::TrainSettings;
-use crate::audit::AuditSummary;
 use mlflow::MlFlow;
+use plainfilm_audit::AuditSummary;
 use plainfilm_data::Part;
 use tensorboard::TensorBoard;
 

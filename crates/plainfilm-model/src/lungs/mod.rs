@@ -1,0 +1,122 @@
+//! Finding the lungs on a film, with a small network that comes with the program.
+//!
+//! What lies outside the lungs (markers, collimation, arms, tubes of another hospital) tells a
+//! network where a film comes from. A crop to the lungs takes most of that away, and a mask says
+//! how much of an explanation lies on the lungs at all.
+//!
+//! The network was fitted to the 124 lung masks that exist for the Covid-19 films of the reference
+//! data (v7labs' annotations); `docs/elsewhere.md` says how well it does on patients it never saw and on
+//! films of other collections. It runs on the CPU.
+
+mod mask;
+mod network;
+mod weights;
+
+use burn::tensor::{Device, Tensor, TensorData, activation::sigmoid};
+
+pub use mask::Mask;
+pub use network::LungNetwork;
+pub use weights::{read_network, write_network};
+
+use plainfilm_film::radiograph::{
+    Fit, Histogram, Inversion, LungBox, LungFinder, NoLungs, Plane, Preprocessing, Radiograph,
+};
+
+/// Side of the grid that lungs are found on, in pixels.
+pub const SIZE: usize = 128;
+
+/// Trained by `benches/elsewhere/lungs.sh`.
+static BYTES: &[u8] = include_bytes!("../../models/lungs.safetensors");
+
+/// Why lungs cannot be learnt.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LungsError {
+    /// A file of weights that does not fit the network, or weights that fit no file.
+    #[error("weights of the lung network: {reason}")]
+    Weights {
+        /// What was expected and found.
+        reason: String,
+    },
+    /// Nothing to learn from.
+    #[error("expected films with lung masks to learn from, found none")]
+    NoFilms,
+}
+
+/// Where the lungs are on a film.
+pub fn segment(film: &Radiograph) -> Mask {
+    segment_stored(film, Inversion::None)
+}
+
+/// [`segment`] for a film that may be stored with black and white changed over.
+pub(crate) fn segment_stored(film: &Radiograph, inversion: Inversion) -> Mask {
+    thread_local! {
+        // One for each thread: layers keep packed weights that threads cannot share.
+        static NETWORK: LungNetwork = read_network(BYTES, &Device::default())
+            .expect("this build's own weights fit, as a test makes sure");
+    }
+    let settings = Preprocessing {
+        inversion,
+        ..input_settings()
+    };
+    let plane = settings.plane(film, &NoLungs);
+    NETWORK.with(|network| probabilities(network, &[plane]).remove(0))
+}
+
+/// The bundled lung network, as preprocessing asks for it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct BundledLungs;
+
+impl LungFinder for BundledLungs {
+    fn lung_box(&self, film: &Radiograph, inversion: Inversion) -> Option<LungBox> {
+        segment_stored(film, inversion).lung_box()
+    }
+}
+
+/// How films reach the network: the whole film squashed to a square, its histogram equalised.
+pub fn input_settings() -> Preprocessing {
+    Preprocessing {
+        fit: Fit::Squash,
+        size: SIZE,
+        channels: 1,
+        histogram: Histogram::Equalised,
+        ..Preprocessing::default()
+    }
+}
+
+/// The films as one tensor `[films, 1, 128, 128]`.
+pub fn batch(planes: &[Plane], device: &Device) -> Tensor<4> {
+    let settings = input_settings();
+    let mut pixels = vec![0.0; planes.len() * settings.tensor_len()];
+    for (plane, target) in planes
+        .iter()
+        .zip(pixels.chunks_exact_mut(settings.tensor_len()))
+    {
+        settings.write_tensor(plane, target);
+    }
+    let shape = [planes.len(), 1, SIZE, SIZE];
+    // Ranks have a mean of one half.
+    Tensor::from_data(TensorData::new(pixels, shape), device) - 0.5
+}
+
+/// The probability of lung (`0..=1`) at each pixel of each film.
+pub fn probabilities(network: &LungNetwork, planes: &[Plane]) -> Vec<Mask> {
+    let logits = network.forward(batch(planes, &Device::default()));
+    let values: Vec<f32> = sigmoid(logits).into_data().iter::<f32>().collect();
+    values
+        .chunks_exact(SIZE * SIZE)
+        .map(|values| Mask {
+            values: values.to_vec(),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_weights_of_this_build_fit_and_are_small() {
+        assert!(BYTES.len() < 300_000, "{} bytes", BYTES.len());
+        assert!(read_network(BYTES, &Device::default()).is_ok());
+    }
+}

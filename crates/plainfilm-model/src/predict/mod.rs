@@ -1,0 +1,460 @@
+//! Scoring films with a trained network: the one path that training, evaluation and prediction use.
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use rayon::prelude::*;
+
+use crate::bundle::{BundleError, ModelFile, ModelHeader};
+use crate::lungs::BundledLungs;
+use crate::networks::Network;
+use plainfilm_data::{Dataset, Film, SEPARATOR, SetAside};
+use plainfilm_figures::{
+    CalibrationMethod, FindingsFilm, Operation, ScoredFilm, decide, most_probable, positive_label,
+};
+use plainfilm_film::radiograph::{Plane, Radiograph};
+
+/// Films decoded and scored together, so that a large set needs little memory.
+const CHUNK: usize = 16;
+
+/// A trained network, ready to score films.
+#[derive(Debug)]
+pub struct Predictor {
+    network: Network,
+    header: ModelHeader,
+    device: Device,
+}
+
+impl Predictor {
+    /// Puts the network of a model file on a device.
+    ///
+    /// # Errors
+    ///
+    /// When the file's tensors are not those of its architecture.
+    pub fn new(file: &ModelFile, device: &Device) -> Result<Self, BundleError> {
+        Ok(Self {
+            network: file.network(device)?,
+            header: file.header.clone(),
+            device: device.clone(),
+        })
+    }
+
+    /// What the model file says about itself.
+    #[must_use]
+    pub fn header(&self) -> &ModelHeader {
+        &self.header
+    }
+
+    /// Index of the label that the threshold is about.
+    #[must_use]
+    pub fn positive(&self) -> usize {
+        positive_of(&self.header)
+    }
+
+    /// The film as the network wants it, before scaling.
+    #[must_use]
+    pub fn plane(&self, film: &Radiograph) -> Plane {
+        self.header.preprocessing.plane(film, &BundledLungs)
+    }
+
+    /// One probability per label for each film, in label order.
+    #[must_use]
+    pub fn probabilities(&self, planes: &[Plane]) -> Vec<Vec<f64>> {
+        let preprocessing = &self.header.preprocessing;
+        let length = preprocessing.tensor_len();
+        let mut pixels = vec![0.0; planes.len() * length];
+        for (plane, target) in planes.iter().zip(pixels.chunks_exact_mut(length)) {
+            preprocessing.write_tensor(plane, target);
+        }
+        let shape = [
+            planes.len(),
+            preprocessing.channels,
+            preprocessing.size,
+            preprocessing.size,
+        ];
+        if planes.is_empty() {
+            return Vec::new();
+        }
+        let input = Tensor::<4>::from_data(TensorData::new(pixels, shape), &self.device);
+        logits_of(self.network.forward(input))
+            .iter()
+            .map(|film| self.header.served(film))
+            .collect()
+    }
+
+    /// Whether the answer for these probabilities is "not sure".
+    #[must_use]
+    pub fn is_not_sure(&self, probabilities: &[f64]) -> bool {
+        let operation = self.header.operation.as_ref();
+        operation
+            .and_then(|operation| operation.not_sure)
+            .is_some_and(|band| band.holds(self.positive(), probabilities))
+    }
+
+    /// One line on what was done to the probabilities and how labels were chosen.
+    #[must_use]
+    pub fn operation_text(&self) -> String {
+        let header = &self.header;
+        if !header.findings.is_empty() {
+            return self.findings_text();
+        }
+        let calibration = match &header.operation {
+            Some(operation) if operation.calibration.method != CalibrationMethod::None => {
+                format!("calibrated ({})", operation.calibration.chosen)
+            }
+            Some(operation) => format!("not calibrated: {}", operation.calibration.chosen),
+            None if header.calibration_temperature != 1.0 => {
+                format!(
+                    "calibrated (temperature {})",
+                    header.calibration_temperature
+                )
+            }
+            None => "not calibrated".to_owned(),
+        };
+        let label = &header.labels[self.positive()];
+        let threshold = match header.labels.len() {
+            2 => format!(
+                "“{label}” from {:.3} on ({})",
+                header.threshold.value, header.threshold.chosen
+            ),
+            _ => "the most probable label is the answer".to_owned(),
+        };
+        let band = match header.operation.as_ref().and_then(|o| o.not_sure) {
+            Some(band) if header.labels.len() == 2 => {
+                format!("; not sure from {:.3} to {:.3}", band.low, band.high)
+            }
+            Some(band) => format!("; not sure below {:.3}", band.high),
+            None => String::new(),
+        };
+        format!("probabilities {calibration}; {threshold}{band}")
+    }
+
+    fn findings_text(&self) -> String {
+        let header = &self.header;
+        let calibrated =
+            |operation: &&Operation| operation.calibration.method != CalibrationMethod::None;
+        let thresholds: Vec<String> = header
+            .labels
+            .iter()
+            .zip(&header.findings)
+            .map(|(label, operation)| format!("{label} from {:.3} on", operation.threshold))
+            .collect();
+        format!(
+            "any number of findings a film, each for itself; probabilities of {} of {} findings calibrated; {}",
+            header.findings.iter().filter(calibrated).count(),
+            header.labels.len(),
+            thresholds.join(", ")
+        )
+    }
+
+    /// Index of the label that the model file's threshold gives these probabilities; of findings the most
+    /// probable one, called or not.
+    #[must_use]
+    pub fn label(&self, probabilities: &[f64]) -> usize {
+        self.header.label(probabilities)
+    }
+
+    /// What a film is called: its label, or its findings with [`SEPARATOR`] between them, or that there is
+    /// none.
+    #[must_use]
+    pub fn answer(&self, probabilities: &[f64]) -> String {
+        self.header.answer(probabilities)
+    }
+}
+
+/// The answer where no finding is called.
+pub const NO_FINDING: &str = "No finding";
+
+impl ModelHeader {
+    /// Probabilities of a film's logits, calibrated.
+    pub fn served(&self, logits: &[f32]) -> Vec<f64> {
+        if !self.findings.is_empty() {
+            let each = Link::Sigmoid.probabilities(logits);
+            return each
+                .into_iter()
+                .zip(&self.findings)
+                .map(|(p, operation)| operation.calibration.apply(0, &[p, 1.0 - p])[0])
+                .collect();
+        }
+        let served = Link::Softmax(self.calibration_temperature).probabilities(logits);
+        match &self.operation {
+            // A temperature is in the logits already.
+            Some(operation) if operation.calibration.method == CalibrationMethod::Platt => {
+                operation.calibration.apply(positive_of(self), &served)
+            }
+            _ => served,
+        }
+    }
+
+    /// See [`Predictor::label`].
+    pub fn label(&self, probabilities: &[f64]) -> usize {
+        match self.findings.is_empty() {
+            true => decide(probabilities, positive_of(self), self.threshold.value),
+            false => most_probable(probabilities),
+        }
+    }
+
+    /// See [`Predictor::answer`].
+    #[must_use]
+    pub fn answer(&self, probabilities: &[f64]) -> String {
+        if self.findings.is_empty() {
+            return self.labels[self.label(probabilities)].clone();
+        }
+        let called: Vec<&str> = self
+            .labels
+            .iter()
+            .zip(self.called(probabilities))
+            .filter_map(|(label, called)| called.then_some(label.as_str()))
+            .collect();
+        match called.as_slice() {
+            [] => NO_FINDING.to_owned(),
+            called => called.join(&SEPARATOR.to_string()),
+        }
+    }
+
+    /// Which findings are called, by the threshold of each; none of a model whose films have one label.
+    #[must_use]
+    pub fn called(&self, probabilities: &[f64]) -> Vec<bool> {
+        let findings = self.findings.iter().zip(probabilities);
+        findings
+            .map(|(operation, &p)| p >= operation.threshold)
+            .collect()
+    }
+}
+
+/// Index of the label that a model's threshold is about.
+pub fn positive_of(header: &ModelHeader) -> usize {
+    let named = header.positive_label.as_ref();
+    named
+        .and_then(|name| header.labels.iter().position(|label| label == name))
+        .unwrap_or_else(|| positive_label(&header.labels))
+}
+
+/// The films of a data set with their probabilities, and those that could not be read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScoredDataset<F = ScoredFilm> {
+    /// In the data set's order.
+    pub films: Vec<F>,
+    /// Sorted by path.
+    pub set_aside: Vec<SetAside>,
+}
+
+/// Scores every film of a data set whose labels are the model's (see
+/// [`Dataset::with_labels`]). `progress` is told how many of how many are done.
+#[must_use]
+pub fn score_dataset(
+    predictor: &Predictor,
+    dataset: &Dataset,
+    progress: &dyn Fn(usize, usize),
+) -> ScoredDataset {
+    score_films(predictor, dataset, progress, &|film, probabilities| {
+        let called = Some(predictor.label(&probabilities));
+        ScoredFilm {
+            called,
+            ..film.scored(probabilities)
+        }
+    })
+}
+
+/// The same of a data set whose findings are the model's (see [`Dataset::with_findings`]).
+#[must_use]
+pub fn score_findings(
+    predictor: &Predictor,
+    dataset: &Dataset,
+    progress: &dyn Fn(usize, usize),
+) -> ScoredDataset<FindingsFilm> {
+    score_films(predictor, dataset, progress, &|film, probabilities| {
+        FindingsFilm {
+            path: film.path.clone(),
+            patient: film.patient_id.clone(),
+            presence: film.findings.clone(),
+            called: predictor.header.called(&probabilities),
+            probabilities,
+        }
+    })
+}
+
+fn score_films<F>(
+    predictor: &Predictor,
+    dataset: &Dataset,
+    progress: &dyn Fn(usize, usize),
+    scored_film: &dyn Fn(&Film, Vec<f64>) -> F,
+) -> ScoredDataset<F> {
+    let mut scored = ScoredDataset {
+        films: Vec::with_capacity(dataset.films.len()),
+        set_aside: dataset.set_aside.clone(),
+    };
+    for films in dataset.films.chunks(CHUNK) {
+        let planes: Vec<Result<Plane, String>> = films
+            .par_iter()
+            .map(|film| dataset.film(film).map(|film| predictor.plane(&film)))
+            .collect();
+        let readable: Vec<Plane> = planes.iter().flatten().cloned().collect();
+        let mut rows = predictor.probabilities(&readable).into_iter();
+        for (film, plane) in films.iter().zip(planes) {
+            match plane {
+                Ok(_) => {
+                    let probabilities = rows
+                        .next()
+                        .expect("one row of probabilities for each readable film");
+                    scored.films.push(scored_film(film, probabilities));
+                }
+                Err(reason) => scored.set_aside.push(SetAside {
+                    path: film.path.clone(),
+                    reason,
+                }),
+            }
+        }
+        progress(scored.films.len(), dataset.films.len());
+    }
+    scored.set_aside.sort_by(|a, b| a.path.cmp(&b.path));
+    scored
+}
+
+/// How logits become probabilities, in double precision.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Link {
+    /// Softmax over a temperature (1 leaves logits as they are): a film has one label.
+    Softmax(f64),
+    /// Each logit for itself: a film has any number of findings.
+    Sigmoid,
+}
+
+impl Link {
+    /// Of one film.
+    #[must_use]
+    pub fn probabilities(self, logits: &[f32]) -> Vec<f64> {
+        match self {
+            Self::Softmax(temperature) => softmax(logits, temperature),
+            Self::Sigmoid => logits
+                .iter()
+                .map(|&logit| 1.0 / (1.0 + (-f64::from(logit)).exp()))
+                .collect(),
+        }
+    }
+}
+
+/// What a network answers for pixels of shape `[films, channels, size, size]`.
+#[must_use]
+pub fn probabilities(
+    network: &Network,
+    pixels: Vec<f32>,
+    shape: [usize; 4],
+    link: Link,
+    device: &Device,
+) -> Vec<Vec<f64>> {
+    if shape[0] == 0 {
+        return Vec::new();
+    }
+    let input = Tensor::<4>::from_data(TensorData::new(pixels, shape), device);
+    of_logits(network.forward(input), link)
+}
+
+/// Probabilities of logits `[films, labels]`.
+pub fn of_logits(logits: Tensor<2>, link: Link) -> Vec<Vec<f64>> {
+    logits_of(logits)
+        .iter()
+        .map(|row| link.probabilities(row))
+        .collect()
+}
+
+/// Rows of `[films, labels]`.
+fn logits_of(logits: Tensor<2>) -> Vec<Vec<f32>> {
+    let labels = logits.dims()[1];
+    let values: Vec<f32> = logits
+        .into_data()
+        .try_into_vec::<f32>()
+        .expect("logits are 32-bit floats on every device we offer");
+    values.chunks_exact(labels).map(<[f32]>::to_vec).collect()
+}
+
+/// Probabilities of logits over a temperature.
+pub(crate) fn softmax(logits: &[f32], temperature: f64) -> Vec<f64> {
+    let top = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+    let powers: Vec<f64> = logits
+        .iter()
+        .map(|&logit| ((f64::from(logit) - top) / temperature).exp())
+        .collect();
+    let sum: f64 = powers.iter().sum();
+    powers.iter().map(|power| power / sum).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use plainfilm_figures::{Band, Calibration, Operation};
+
+    #[test]
+    fn softmax_is_right_and_does_not_overflow() {
+        let even = softmax(&[1000.0, 1000.0], 1.0);
+        assert_eq!(even, [0.5, 0.5]);
+        let uneven = softmax(&[0.0, 9.0_f32.ln()], 2.0);
+        assert!((uneven[1] - 0.75).abs() < 1e-7, "{uneven:?}");
+    }
+
+    #[test]
+    fn a_models_correction_and_threshold_are_served() {
+        let plain = crate::bundle::bundled().unwrap();
+        let mut corrected = plain.clone();
+        let calibration = Calibration {
+            method: CalibrationMethod::Platt,
+            slope: 0.5,
+            intercept: 0.75,
+            films: 40,
+            chosen: "Platt's scaling, fitted on 40 validation films".to_owned(),
+        };
+        corrected.header.threshold.value = 0.9;
+        corrected.header.operation = Some(Operation {
+            calibration: calibration.clone(),
+            threshold: 0.9,
+            chosen: "as asked for".to_owned(),
+            points: Vec::new(),
+            not_sure: Some(Band {
+                low: 0.0,
+                high: 1.0,
+            }),
+        });
+        let device = Device::flex();
+        let [plain, corrected] =
+            [plain, corrected].map(|file| Predictor::new(&file, &device).unwrap());
+        let size = plain.header().preprocessing.size;
+        let values = (0..size * size)
+            .map(|i| (i % size) as f32 / size as f32)
+            .collect();
+        let planes = [Plane { size, values }];
+        let before = &plain.probabilities(&planes)[0];
+        let after = &corrected.probabilities(&planes)[0];
+        assert_eq!(*after, calibration.apply(plain.positive(), before));
+        assert_ne!(after, before);
+        let is_called = after[corrected.positive()] >= 0.9;
+        assert_eq!(corrected.label(after) == corrected.positive(), is_called);
+        assert!(corrected.is_not_sure(after) && !plain.is_not_sure(before));
+        assert!(
+            corrected
+                .operation_text()
+                .contains("calibrated (Platt's scaling, fitted on 40")
+        );
+        assert!(
+            plain
+                .operation_text()
+                .starts_with("probabilities not calibrated")
+        );
+    }
+
+    #[test]
+    fn two_labels_follow_the_threshold_and_more_the_largest() {
+        let cases: [(&[f64], usize, f64, usize); 5] = [
+            (&[0.3, 0.7], 0, 0.3, 0),
+            (&[0.29, 0.71], 0, 0.3, 1),
+            (&[0.4, 0.6], 1, 0.5, 1),
+            (&[0.2, 0.5, 0.3], 0, 0.1, 1),
+            (&[0.4, 0.4, 0.2], 2, 0.5, 0),
+        ];
+        for (probabilities, positive, threshold, expected) in cases {
+            assert_eq!(
+                decide(probabilities, positive, threshold),
+                expected,
+                "{probabilities:?}"
+            );
+        }
+    }
+}
