@@ -1,0 +1,297 @@
+//! After the last epoch: score every part with the best weights and write what the run found.
+
+use std::collections::BTreeMap;
+
+use super::error::TrainError;
+use super::findings;
+use super::learning::LearningPoint;
+use super::reporter::{FinishedRun, TestedNetwork};
+use super::run_folder::RunFolder;
+use super::run_metrics::{LastEpoch, RunMetrics};
+use super::settings::TrainSettings;
+use super::trainer::{Trained, Trainer};
+use plainfilm_audit::{Audit, AuditSummary};
+use plainfilm_data::{Dataset, Part, Split};
+use plainfilm_figures::{
+    CalibrationMethod, Operation, OperationFigures, OperationSettings, PartMetrics, ScoredFilm,
+    ThresholdRule, evaluate, positive_label, subgroups,
+};
+use plainfilm_model::bundle::{
+    DatasetRecord, ModelFile, ModelHeader, Precision, SCHEMA_VERSION, Threshold,
+};
+use plainfilm_model::networks::{NamedTensor, Network};
+use plainfilm_model::weights::StartingWeights;
+
+/// Evaluates the kept weights on every part and writes predictions, metrics, model and report.
+/// Returns the figures and the scored test films.
+pub(super) fn write(
+    trainer: &Trainer<'_>,
+    trained: &Trained,
+) -> Result<(RunMetrics, Vec<ScoredFilm>), TrainError> {
+    let dataset = &trainer.films.dataset;
+    if !dataset.findings.is_empty() {
+        return findings::write(trainer, trained);
+    }
+    let network_of = |tensors: &[NamedTensor]| {
+        Network::from_state_dict(&trainer.settings.network(), tensors, &trainer.device)
+    };
+    let scored_by = |network: &Network, part| -> Result<Vec<ScoredFilm>, TrainError> {
+        let indices = trainer.split.indices(part);
+        let probabilities = trainer.score(network, &indices)?;
+        Ok(indices
+            .iter()
+            .zip(probabilities)
+            .map(|(&index, probabilities)| dataset.films[index].scored(probabilities))
+            .collect())
+    };
+    let network = network_of(&trained.tensors)?;
+    let last_test = match &trained.last {
+        Some(last) => Some(scored_by(&network_of(last)?, Part::Test)?),
+        None => None,
+    };
+    let Judged {
+        metrics,
+        test,
+        operation,
+    } = judge(
+        trainer,
+        trained,
+        &|part| scored_by(&network, part),
+        last_test,
+    )?;
+    let model = ModelFile {
+        header: header(
+            trainer.settings,
+            dataset,
+            trainer.split,
+            &metrics,
+            &operation,
+        ),
+        tensors: trained.tensors.clone(),
+    };
+    model.save(&trainer.folder.model_path(), Precision::F32)?;
+    // A fold's network is one of several, and the report that people read is of all of them.
+    let networks: &[TestedNetwork] = match trainer.settings.split.folds {
+        None => &[TestedNetwork {
+            split: trainer.split.clone(),
+            model,
+        }],
+        Some(_) => &[],
+    };
+    report(trainer, trained, &metrics, &test, networks)?;
+    Ok((metrics, test))
+}
+
+/// What a network does on the films of a split.
+pub(super) struct Judged {
+    pub metrics: RunMetrics,
+    /// Calibrated and called.
+    pub test: Vec<ScoredFilm>,
+    pub operation: Operation,
+}
+
+/// Chooses the operation on validation films and judges every part by it. `scored_by` gives the films of a
+/// part with the network's own probabilities, `last_test` are the test films by the last epoch's.
+pub(super) fn judge(
+    trainer: &Trainer<'_>,
+    trained: &Trained,
+    scored_by: &dyn Fn(Part) -> Result<Vec<ScoredFilm>, TrainError>,
+    last_test: Option<Vec<ScoredFilm>>,
+) -> Result<Judged, TrainError> {
+    let labels = &trainer.films.dataset.labels;
+    let positive = positive_label(labels);
+    let validation = scored_by(Part::Validation)?;
+    let settings = &trainer.settings.operation;
+    let operation = Operation::choose(settings, labels, positive, &validation);
+    let scored = |part| -> Result<Vec<ScoredFilm>, TrainError> {
+        Ok(operation.apply(positive, &scored_by(part)?))
+    };
+    let figures =
+        |scored: &[ScoredFilm]| (!scored.is_empty()).then(|| evaluate(labels, positive, scored));
+    let uncalibrated = scored_by(Part::Test)?;
+    let test = operation.apply(positive, &uncalibrated);
+    let test_figures = figures(&test);
+    let before = (operation.calibration.method != CalibrationMethod::None)
+        .then(|| figures(&uncalibrated))
+        .flatten();
+    let operation_on_test = (!test.is_empty()).then(|| {
+        operation.judge(
+            labels,
+            positive,
+            &test,
+            before.as_ref(),
+            settings.prevalence,
+        )
+    });
+    let mut learning_curve = trainer.curve.to_vec();
+    if let Some(test) = test_figures.as_ref().filter(|_| !learning_curve.is_empty()) {
+        learning_curve.push(LearningPoint::of(trainer.split, test));
+    }
+    let metrics = RunMetrics {
+        learning_curve,
+        labels: labels.clone(),
+        positive_label: labels[positive].clone(),
+        split: trainer.split.label_text(),
+        test_films_with_patient_in_training: trainer.split.shared_patients(),
+        best_epoch: trained.progress.best.map(|best| best.epoch),
+        train: figures(&scored(Part::Train)?),
+        validation: figures(&operation.apply(positive, &validation)),
+        audit: Some(audit_summary(trainer.audit, test_figures.as_ref())),
+        test: test_figures,
+        operation: Some(operation.clone()),
+        operation_on_test,
+        subgroups: subgroups(labels, positive, &test),
+        findings: None,
+        last_epoch: last_test
+            .and_then(|test| figures(&test))
+            .map(|test| LastEpoch {
+                epoch: trained.progress.epochs_done,
+                test,
+            }),
+        folds: None,
+        ungrouped: None,
+        notice: plainfilm_film::NOT_A_MEDICAL_DEVICE.to_owned(),
+    };
+    Ok(Judged {
+        metrics,
+        test,
+        operation,
+    })
+}
+
+/// Hands the run to its reporter, then writes the test films and, last, the figures.
+pub(super) fn report(
+    trainer: &Trainer<'_>,
+    trained: &Trained,
+    metrics: &RunMetrics,
+    test: &[ScoredFilm],
+    networks: &[TestedNetwork],
+) -> Result<(), TrainError> {
+    trainer.reporter.report(&FinishedRun {
+        films: trainer.films,
+        settings: trainer.settings,
+        split: trainer.split,
+        audit: trainer.audit,
+        progress: Some(&trained.progress),
+        metrics,
+        test,
+        networks,
+        folder: trainer.folder,
+    })?;
+    write_tables(trainer.folder, metrics, test)
+}
+
+/// The audit's verdict beside the accuracy that it is about, or that there was none.
+pub(super) fn audit_summary(audit: Option<&Audit>, test: Option<&PartMetrics>) -> AuditSummary {
+    let accuracy = test.and_then(|test| test.accuracy.value());
+    audit.map_or_else(AuditSummary::not_audited, |audit| audit.summary(accuracy))
+}
+
+/// What 0.5, or the threshold that was asked for, does on the films of all folds, whose networks each had an
+/// operation of their own.
+pub(super) fn judge_pooled(
+    labels: &[String],
+    pooled: &[ScoredFilm],
+    settings: &OperationSettings,
+) -> OperationFigures {
+    let positive = positive_label(labels);
+    let plain = OperationSettings {
+        threshold: match settings.threshold {
+            ThresholdRule::Fixed(value) => ThresholdRule::Fixed(value),
+            _ => ThresholdRule::default(),
+        },
+        ..OperationSettings::default()
+    };
+    let operation = Operation::choose(&plain, labels, positive, &[]);
+    let mut judged = operation.judge(labels, positive, pooled, None, settings.prevalence);
+    if plain.threshold != settings.threshold {
+        // Every fold chose its own: there is no threshold to judge all films by.
+        judged.points.clear();
+    }
+    judged
+}
+
+/// Writes `predictions.csv`, then `metrics.json`, whose presence says that the run is done.
+pub(super) fn write_tables(
+    folder: &RunFolder,
+    metrics: &RunMetrics,
+    test: &[ScoredFilm],
+) -> Result<(), TrainError> {
+    folder.write_predictions(&metrics.labels, test)?;
+    let json = serde_json::to_string_pretty(metrics)
+        .expect("metrics hold only text, finite numbers and null")
+        + "\n";
+    folder.write("metrics.json", json.as_bytes())
+}
+
+/// What a model file says about its network.
+pub(super) fn header(
+    settings: &TrainSettings,
+    dataset: &Dataset,
+    split: &Split,
+    metrics: &RunMetrics,
+    operation: &Operation,
+) -> ModelHeader {
+    let films_per_label: BTreeMap<String, u64> = dataset
+        .labels
+        .iter()
+        .cloned()
+        .zip(
+            dataset
+                .films_per_label()
+                .into_iter()
+                .map(|films| films as u64),
+        )
+        .collect();
+    let name = dataset
+        .origin
+        .file_name()
+        .unwrap_or(dataset.origin.as_os_str());
+    // Where the films lay is this machine's business: the same training gives the same bytes anywhere.
+    let training = TrainSettings {
+        data: name.into(),
+        weights: settings.weights.clone().map(|weights| StartingWeights {
+            path: weights.path.file_name().unwrap_or_default().into(),
+            ..weights
+        }),
+        ..settings.clone()
+    };
+    let as_json = "settings and metrics hold only text and finite numbers";
+    ModelHeader {
+        schema_version: SCHEMA_VERSION,
+        plainfilm_version: env!("CARGO_PKG_VERSION").to_owned(),
+        network: settings.network(),
+        labels: dataset.labels.clone(),
+        preprocessing: settings.preprocessing.clone(),
+        positive_label: Some(metrics.positive_label.clone()),
+        threshold: Threshold {
+            value: operation.threshold,
+            chosen: operation.chosen.clone(),
+        },
+        calibration_temperature: operation.calibration.temperature(),
+        operation: Some(operation.clone()),
+        findings: Vec::new(),
+        training: serde_json::to_value(training).expect(as_json),
+        seed: settings.seed,
+        dataset: DatasetRecord {
+            name: name.to_string_lossy().into_owned(),
+            fingerprint: dataset.fingerprint(),
+            films_per_label,
+            split: metrics.split.clone(),
+            patients_grouped: !split.method.ignores_patients()
+                && metrics.test_films_with_patient_in_training == 0,
+            synthetic: dataset.synthetic,
+        },
+        audit: metrics.audit.clone(),
+        weights: settings
+            .weights
+            .as_ref()
+            .map(|weights| weights.record.clone()),
+        metrics: serde_json::to_value(metrics).expect(as_json),
+        licence: "of the films it was trained on, which differ; see the data set".to_owned(),
+        intended_use: "Research and teaching: comparing methods, and showing how a data set can \
+                       mislead. Not for any decision about a patient."
+            .to_owned(),
+        not_a_medical_device: plainfilm_film::NOT_A_MEDICAL_DEVICE.to_owned(),
+    }
+}

@@ -1,0 +1,235 @@
+//! Where trained networks look on their test films, for the report.
+
+use rand::seq::SliceRandom;
+use rayon::prelude::*;
+use serde::Serialize;
+
+use super::training::cannot_show;
+use plainfilm_data::Part;
+use plainfilm_explain::{
+    CheckDepth, ExplainSettings, ExplainedFilm, Explainer, Looked, LungMask, LungSummary,
+    MaskOrigin, MeanEvidence, Method, MethodCheck, Target, ToExplain, summarise,
+};
+use plainfilm_film::radiograph::Plane;
+use plainfilm_model::device;
+use plainfilm_report::{EvidenceFilm, EvidenceSection};
+use plainfilm_seed as seed;
+use plainfilm_train::{FinishedRun, LoadedFilms, RunFolder, TrainError};
+
+/// How the report's maps are made: fast, and equal to other programs'.
+const METHOD: Method = Method::GradCam;
+/// Test films that are looked at, at most: their lungs have to be found too.
+const MOST_FILMS: usize = 120;
+/// Films that the method is checked on.
+const CHECKED: usize = 8;
+/// Films that the report shows, right and wrong ones.
+const SHOWN: [usize; 2] = [8, 8];
+/// Films at once.
+const CHUNK: usize = 16;
+/// Side of a film in the report, in pixels, at most.
+const SIDE: usize = 224;
+
+/// `evidence.json`.
+#[derive(Serialize)]
+struct Record<'a> {
+    method: Method,
+    looked_at: [usize; 2],
+    /// Each of them looked at test films of its own.
+    networks: usize,
+    /// Films whose lungs somebody drew.
+    drawn_lungs: usize,
+    lungs: &'a LungSummary,
+    check: &'a Option<MethodCheck>,
+    notice: &'static str,
+}
+
+/// Looks at a seeded draw of test films, of each network's own as many, and writes `evidence.json`; none
+/// without test films. The method is checked on the first network.
+pub(super) fn evidence_section(
+    run: &FinishedRun<'_>,
+) -> Result<Option<EvidenceSection>, TrainError> {
+    let (films, settings, folder, networks) = (run.films, run.settings, run.folder, run.networks);
+    let of_all: usize = networks
+        .iter()
+        .map(|tested| tested.split.indices(Part::Test).len())
+        .sum();
+    let Some(first) = networks.first().filter(|_| of_all > 0) else {
+        return Ok(None);
+    };
+    let device = device::parse(&settings.device)?;
+    let labels = &films.dataset.labels;
+    let mut found = Found {
+        means: MeanEvidence::of_labels(labels, first.model.header.preprocessing.size),
+        ..Found::default()
+    };
+    for tested in networks {
+        let explain = ExplainSettings {
+            seed: settings.seed,
+            ..ExplainSettings::default()
+        };
+        let explainer = Explainer::new(&tested.model, &explain, &device).map_err(cannot_show)?;
+        let mut indices = tested.split.indices(Part::Test);
+        let mut random = seed::generator(settings.seed, "evidence", &[]);
+        indices.shuffle(&mut random);
+        // In the order of the draw, so that the first ones to be shown are of all labels.
+        indices.truncate(MOST_FILMS.div_ceil(networks.len()));
+        let mut planes = vec![];
+        for chunk in indices.chunks(CHUNK) {
+            found.look_at(films, chunk, &explainer, folder, &mut planes);
+        }
+        if found.check.is_none() {
+            found.check = check(&explainer, planes)?;
+        }
+    }
+    let section = EvidenceSection {
+        method: METHOD,
+        check: found.check,
+        looked_at: [found.films.len(), of_all],
+        networks: networks.len(),
+        drawn_lungs: found.drawn,
+        lungs: summarise(&found.films),
+        means: found.means,
+        films: found.shown.concat(),
+    };
+    write(folder, &section)?;
+    Ok(Some(section))
+}
+
+/// What is known so far.
+#[derive(Default)]
+struct Found {
+    means: Vec<MeanEvidence>,
+    films: Vec<ExplainedFilm>,
+    /// Films whose lungs were drawn.
+    drawn: usize,
+    /// Right ones and wrong ones.
+    shown: [Vec<EvidenceFilm>; 2],
+    check: Option<MethodCheck>,
+}
+
+impl Found {
+    /// Explains films of the data set, and keeps the first planes with their labels for the check.
+    fn look_at(
+        &mut self,
+        films: &LoadedFilms,
+        indices: &[usize],
+        explainer: &Explainer,
+        folder: &RunFolder,
+        planes: &mut Vec<(Plane, usize)>,
+    ) {
+        let dataset = &films.dataset;
+        // A film that has become unreadable since it was scored is left out.
+        let read: Vec<(usize, ToExplain)> = indices
+            .par_iter()
+            .filter_map(|&index| {
+                let film = &dataset.films[index];
+                let read = dataset.film(film).ok()?;
+                match LungMask::of_film(dataset, film) {
+                    Ok(lungs) => Some((index, ToExplain { film: read, lungs })),
+                    Err(reason) => {
+                        folder.log(&format!("evidence: {} is left out: {reason}", film.path));
+                        None
+                    }
+                }
+            })
+            .collect();
+        let (indices, read): (Vec<usize>, Vec<ToExplain>) = read.into_iter().unzip();
+        let looked = explainer.look_at(read, Target::Predicted, &[METHOD]);
+        for (index, looked) in indices.into_iter().zip(looked) {
+            let (film, Some(looked)) = (&dataset.films[index], looked) else {
+                continue;
+            };
+            let right = looked.explained.predicted == film.label;
+            let evidence = &looked.explained.evidence[0];
+            MeanEvidence::add_to(&mut self.means, &looked.plane, &looked.explained, evidence);
+            self.films.push(ExplainedFilm {
+                patient: film.patient_id.clone(),
+                truth: Some(dataset.labels[film.label].clone()),
+                source: film.source.clone(),
+                right: Some(right),
+                lungs: looked.shares[0],
+            });
+            let drawn = |mask: &LungMask| mask.origin == MaskOrigin::Given;
+            self.drawn += usize::from(looked.lungs.as_ref().is_some_and(drawn));
+            let kind = usize::from(!right);
+            if self.shown[kind].len() < SHOWN[kind] {
+                self.shown[kind].push(picture(&film.path, film.label, &looked));
+            }
+            if planes.len() < CHECKED {
+                planes.push((looked.plane, looked.explained.label));
+            }
+        }
+    }
+}
+
+/// Whether random weights destroy the maps of these films; none of no films.
+fn check(
+    explainer: &Explainer,
+    planes: Vec<(Plane, usize)>,
+) -> Result<Option<MethodCheck>, TrainError> {
+    let (planes, targets): (Vec<Plane>, Vec<usize>) = planes.into_iter().unzip();
+    let pixels = explainer.pixels(&planes);
+    let checks = explainer.check(
+        &pixels,
+        &targets,
+        &[METHOD],
+        CheckDepth::Weights,
+        &|_, _| {},
+    );
+    let checks = checks.map_err(cannot_show)?;
+    Ok(checks.into_iter().next().filter(|check| check.films > 0))
+}
+
+fn write(folder: &RunFolder, section: &EvidenceSection) -> Result<(), TrainError> {
+    let record = Record {
+        method: section.method,
+        looked_at: section.looked_at,
+        networks: section.networks,
+        drawn_lungs: section.drawn_lungs,
+        lungs: &section.lungs,
+        check: &section.check,
+        notice: plainfilm_film::NOT_A_MEDICAL_DEVICE,
+    };
+    let json =
+        serde_json::to_string_pretty(&record).expect("figures are numbers, null and text") + "\n";
+    folder.write("evidence.json", json.as_bytes())
+}
+
+/// A film as the network was shown it, small enough for a page.
+fn picture(path: &str, truth: usize, looked: &Looked) -> EvidenceFilm {
+    let plane = &looked.plane;
+    let size = plane.size.min(SIDE);
+    // Centres of the picture's pixels, in pixels of the plane.
+    let place = |pixel: usize| (pixel as f64 + 0.5) * plane.size as f64 / size as f64;
+    let pixels = || (0..size * size).map(|pixel| (place(pixel % size), place(pixel / size)));
+    let evidence = &looked.explained.evidence[0];
+    let values: Vec<f32> = pixels().map(|(x, y)| evidence.at(x, y).max(0.0)).collect();
+    let greatest = values.iter().copied().fold(0.0, f32::max);
+    let lung = looked.lungs.as_ref().map(|mask| {
+        let lung = mask.in_square(&looked.placement);
+        pixels()
+            .map(|(x, y)| lung[y as usize * plane.size + x as usize])
+            .collect()
+    });
+    EvidenceFilm {
+        path: path.to_owned(),
+        truth,
+        predicted: looked.explained.predicted,
+        lungs: looked.shares[0],
+        size,
+        film: pixels()
+            .map(|(x, y)| plane.values[y as usize * plane.size + x as usize])
+            .collect(),
+        shares: values
+            .iter()
+            .map(|value| {
+                if greatest > 0.0 {
+                    value / greatest
+                } else {
+                    0.0
+                }
+            })
+            .collect(),
+        lung,
+    }
+}
