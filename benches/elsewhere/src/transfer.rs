@@ -8,8 +8,9 @@ use anyhow::{Context, ensure};
 use plainfilm::bundle::ModelFile;
 use plainfilm::dataset::{Dataset, SplitMethod};
 use plainfilm::device;
+use plainfilm::lungs::BundledLungs;
 use plainfilm::model::Architecture;
-use plainfilm::predict::Predictor;
+use plainfilm::predict::{Predictor, Scorer};
 use plainfilm::radiograph::Radiograph;
 use plainfilm::recipe::Recipe;
 use plainfilm::seed;
@@ -260,13 +261,18 @@ fn placements(
         .par_iter()
         .enumerate()
         .map(|(index, test)| match hospital {
-            None => predictor.plane(&test.film),
-            Some(hospital) => predictor.plane(&hospital.film(&test.film, index as u64)),
+            None => predictor.preprocessing().plane(&test.film, &BundledLungs),
+            Some(hospital) => predictor
+                .preprocessing()
+                .plane(&hospital.film(&test.film, index as u64), &BundledLungs),
         })
         .collect();
     let scores: Vec<f64> = planes
         .chunks(32)
-        .flat_map(|planes| predictor.probabilities(planes))
+        .flat_map(|planes| {
+            let rows = predictor.probabilities(planes);
+            rows.expect("planes of its own preprocessing")
+        })
         // Against healthy alone: what a third label takes says nothing about these two.
         .map(|p| p[COVID] / (p[COVID] + p[HEALTHY]).max(f64::MIN_POSITIVE))
         .collect();

@@ -6,41 +6,17 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use plainfilm::bundle::ModelFile;
-use plainfilm::dataset::{FolderFilms, films_in_folder};
+use plainfilm::dataset::{FilmFiles, FolderFilms, SetAside, films_in_folder};
 use plainfilm::train::RunFolder;
 
 use crate::exit::UsageError;
-
-/// One film to score, or why it cannot be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Input {
-    /// A file to open.
-    File(PathBuf),
-    /// Something that led to no file.
-    Nothing {
-        /// As given.
-        name: String,
-        /// One line.
-        reason: String,
-    },
-}
-
-impl Input {
-    /// What outputs call it.
-    pub fn name(&self) -> String {
-        match self {
-            Self::File(path) => path.display().to_string(),
-            Self::Nothing { name, .. } => name.clone(),
-        }
-    }
-}
 
 /// Turns arguments into films, in the order given; folders in the order of names.
 ///
 /// # Errors
 ///
 /// When stdin cannot be read.
-pub fn expand(arguments: &[String]) -> anyhow::Result<Vec<Input>> {
+pub fn expand(arguments: &[String]) -> anyhow::Result<FilmFiles> {
     let mut inputs = Vec::new();
     for argument in arguments {
         if argument == "-" {
@@ -54,14 +30,16 @@ pub fn expand(arguments: &[String]) -> anyhow::Result<Vec<Input>> {
             expand_one(argument, &mut inputs);
         }
     }
-    Ok(inputs)
+    Ok(FilmFiles(inputs))
 }
 
-fn expand_one(text: &str, inputs: &mut Vec<Input>) {
+fn expand_one(text: &str, inputs: &mut Vec<Result<PathBuf, SetAside>>) {
     let path = Path::new(text);
-    let nothing = |reason: String| Input::Nothing {
-        name: text.to_owned(),
-        reason,
+    let nothing = |reason: String| {
+        Err(SetAside {
+            path: text.to_owned(),
+            reason,
+        })
     };
     if path.is_dir() {
         match films_in_folder(path) {
@@ -70,16 +48,18 @@ fn expand_one(text: &str, inputs: &mut Vec<Input>) {
                 inputs.push(nothing("the folder holds no picture files".to_owned()));
             }
             Ok(found) => {
-                inputs.extend(found.films.into_iter().map(Input::File));
-                inputs.extend(found.set_aside.into_iter().map(|film| Input::Nothing {
-                    name: path.join(film.path).display().to_string(),
-                    reason: film.reason,
+                inputs.extend(found.films.into_iter().map(Ok));
+                inputs.extend(found.set_aside.into_iter().map(|film| {
+                    Err(SetAside {
+                        path: path.join(film.path).display().to_string(),
+                        ..film
+                    })
                 }));
             }
         }
     } else if path.exists() || !text.contains(['*', '?', '[']) {
         // A file that is not there is reported by whoever opens it.
-        inputs.push(Input::File(path.to_owned()));
+        inputs.push(Ok(path.to_owned()));
     } else {
         match glob::glob(text) {
             Err(error) => inputs.push(nothing(format!("not a valid pattern: {error}"))),
@@ -88,11 +68,11 @@ fn expand_one(text: &str, inputs: &mut Vec<Input>) {
                 for found in matches {
                     match found {
                         Ok(path) if path.is_dir() => {}
-                        Ok(path) => inputs.push(Input::File(path)),
-                        Err(error) => inputs.push(Input::Nothing {
-                            name: error.path().display().to_string(),
+                        Ok(path) => inputs.push(Ok(path)),
+                        Err(error) => inputs.push(Err(SetAside {
+                            path: error.path().display().to_string(),
                             reason: error.error().to_string(),
-                        }),
+                        })),
                     }
                 }
                 if inputs.len() == before {
@@ -153,10 +133,11 @@ mod tests {
         let names = |arguments: &[String]| -> Vec<String> {
             expand(arguments)
                 .unwrap()
+                .0
                 .into_iter()
                 .map(|input| match input {
-                    Input::File(path) => path.file_name().unwrap().to_string_lossy().into_owned(),
-                    Input::Nothing { reason, .. } => reason,
+                    Ok(path) => path.file_name().unwrap().to_string_lossy().into_owned(),
+                    Err(nothing) => nothing.reason,
                 })
                 .collect()
         };

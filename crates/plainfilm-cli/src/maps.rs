@@ -4,7 +4,10 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use plainfilm::explain::{Explainer, Looked, LungMask, LungShare, Method, npy, tiff};
+use plainfilm::dataset::FilmSource;
+use plainfilm::explain::{
+    Explainer, FilmExplanation, FilmToExplain, LungMask, LungShare, Method, Target, npy, tiff,
+};
 use plainfilm::files::atomic_write;
 use plainfilm::radiograph::without_name;
 use plainfilm::radiograph::{Limits, Radiograph, open};
@@ -88,8 +91,8 @@ impl<'a> MapWriter<'a> {
     /// # Errors
     ///
     /// When a file cannot be written.
-    pub fn write(&mut self, films: &[(&str, &Looked)]) -> anyhow::Result<Vec<FilmMaps>> {
-        let named: Vec<(String, &str, &Looked)> = films
+    fn write(&mut self, films: &[(&str, &FilmExplanation)]) -> anyhow::Result<Vec<FilmMaps>> {
+        let named: Vec<(String, &str, &FilmExplanation)> = films
             .iter()
             .map(|(path, looked)| (self.name(path), *path, *looked))
             .collect();
@@ -98,6 +101,40 @@ impl<'a> MapWriter<'a> {
             .par_iter()
             .map(|(name, path, looked)| writer.write_one(name, path, looked))
             .collect()
+    }
+
+    /// Explains films of a source and writes their maps: what was found of each with what was written, or
+    /// why there is nothing.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be written.
+    pub fn explain(
+        &mut self,
+        source: &dyn FilmSource,
+        indices: &[usize],
+        films: Vec<FilmToExplain>,
+        target: Target,
+    ) -> anyhow::Result<Vec<Result<(FilmExplanation, FilmMaps), String>>> {
+        let explained = self.explainer.explain_films(films, target, self.methods);
+        let names: Vec<String> = indices.iter().map(|&index| source.name(index)).collect();
+        let to_write: Vec<(&str, &FilmExplanation)> = names
+            .iter()
+            .zip(&explained)
+            .filter_map(|(name, film)| Some((name.as_str(), film.as_ref().ok()?)))
+            .collect();
+        let mut written = self.write(&to_write)?.into_iter();
+        Ok(explained
+            .into_iter()
+            .map(|film| {
+                film.map(|film| {
+                    (
+                        film,
+                        written.next().expect("one for each that was explained"),
+                    )
+                })
+            })
+            .collect())
     }
 
     /// The film's own name, with a number where another film took it first.
@@ -112,7 +149,12 @@ impl<'a> MapWriter<'a> {
         name
     }
 
-    fn write_one(&self, name: &str, path: &str, looked: &Looked) -> anyhow::Result<FilmMaps> {
+    fn write_one(
+        &self,
+        name: &str,
+        path: &str,
+        looked: &FilmExplanation,
+    ) -> anyhow::Result<FilmMaps> {
         let header = self.explainer.header();
         let explained = &looked.explained;
         let save = |file: &str, bytes: &[u8]| {

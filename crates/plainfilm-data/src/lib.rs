@@ -28,6 +28,7 @@ mod open;
 mod patients;
 mod relabel;
 mod root;
+mod source;
 mod split;
 mod table;
 mod walk;
@@ -35,6 +36,7 @@ mod walk;
 pub use error::DatasetError;
 pub use findings::SEPARATOR;
 pub use folder::{FolderFilms, films_in_folder};
+pub use source::{FilmFiles, FilmSource, FilmSubset, FilmsInMemory, stream_films};
 pub use split::{Fold, Split, SplitMethod, SplitOptions, folds_by_patient};
 
 use plainfilm_figures::{Presence, ScoredFilm};

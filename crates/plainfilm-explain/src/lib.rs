@@ -11,13 +11,13 @@ mod cam;
 mod error;
 mod evidence;
 mod faithfulness;
+mod films;
 mod integrated;
-mod look;
 mod lung_share;
+mod map_files;
 mod mean;
 mod method;
 mod perturbed;
-mod raw;
 mod road;
 mod settings;
 
@@ -27,14 +27,14 @@ pub use attribution::Attribution;
 pub use error::ExplainError;
 pub use evidence::{Evidence, FilmEvidence, Grid};
 pub use faithfulness::{CheckDepth, MethodCheck, Randomised, TOO_ALIKE};
+pub use films::{FilmExplanation, FilmToExplain};
 pub use integrated::IntegratedGradients;
-pub use look::{Looked, ToExplain};
 pub use lung_share::{
     ExplainedFilm, LungFigures, LungMask, LungShare, LungSummary, MaskOrigin, lung_share, summarise,
 };
+pub use map_files::{npy, tiff};
 pub use mean::MeanEvidence;
 pub use method::Method;
-pub use raw::{npy, tiff};
 pub use settings::ExplainSettings;
 
 use method::Needs;
@@ -191,6 +191,6 @@ impl Explainer {
 
     /// Calibrated probabilities of a film's logits.
     pub(crate) fn probabilities(&self, logits: &[f32]) -> Vec<f64> {
-        self.header.served(logits)
+        self.header.calibrated(logits)
     }
 }

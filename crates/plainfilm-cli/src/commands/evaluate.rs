@@ -51,7 +51,7 @@ pub fn run(args: &EvaluateArgs, printer: &Printer) -> anyhow::Result<Exit> {
     let bar = counter(printer, "scoring", dataset.films.len() as u64);
     let scored = score_dataset(&predictor, &dataset, &|done, _| {
         bar.set_position(done as u64)
-    });
+    })?;
     bar.finish_and_clear();
     print_set_aside(&scored.set_aside, printer);
     let operation = header.operation.clone();
@@ -117,7 +117,7 @@ fn of_findings(
     let bar = counter(printer, "scoring", dataset.films.len() as u64);
     let scored = score_findings(predictor, &dataset, &|done, _| {
         bar.set_position(done as u64)
-    });
+    })?;
     bar.finish_and_clear();
     print_set_aside(&scored.set_aside, printer);
     let output = FindingsOutput {

@@ -1,16 +1,17 @@
 //! `plainfilm explain`
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use plainfilm::NOT_A_MEDICAL_DEVICE;
 use plainfilm::bundle::{ModelFile, bundled};
-use plainfilm::dataset::{Dataset, DatasetOptions, Film, Part, Split};
+use plainfilm::dataset::{Dataset, DatasetOptions, FilmSource, Part, Split, stream_films};
 use plainfilm::explain::{
-    CheckDepth, ExplainSettings, ExplainedFilm, Explainer, LungMask, MeanEvidence, Method,
-    MethodCheck, Target, ToExplain, summarise,
+    CheckDepth, ExplainSettings, ExplainedFilm, Explainer, FilmExplanation, FilmToExplain,
+    LungMask, MeanEvidence, Method, MethodCheck, Target, summarise,
 };
 use plainfilm::lungs::BundledLungs;
-use plainfilm::radiograph::{Plane, Radiograph};
+use plainfilm::radiograph::Plane;
 use plainfilm::report::mean_picture;
 use plainfilm::train::RunFolder;
 use rayon::prelude::*;
@@ -19,8 +20,8 @@ use crate::args::ExplainArgs;
 use crate::args::explain::PartArg;
 use crate::args::predict::PredictFormat;
 use crate::exit::{Exit, UsageError};
-use crate::inputs::{Input, expand, model_file, renames};
-use crate::maps::{MapWriter, Masks, read};
+use crate::inputs::{expand, model_file, renames};
+use crate::maps::{FilmMaps, MapWriter, Masks};
 use crate::print::explained::{ExplainedRecord, Explanations, MethodLungs};
 use crate::print::explained::{explained_csv, explained_text};
 use crate::printer::{Printer, Style};
@@ -28,16 +29,8 @@ use crate::progress::counter;
 use crate::records::{Probabilities, Status};
 use crate::settings::{available_threads, use_threads};
 
-/// Films decoded and explained together.
-const CHUNK: usize = 16;
 /// Films that methods are checked on, evenly spaced among all.
 const CHECKED: usize = 8;
-
-/// One film to explain.
-enum Item<'a> {
-    Input(Input),
-    Film(&'a Film),
-}
 
 /// Explains films, writes their maps and prints one line for each.
 ///
@@ -67,49 +60,37 @@ pub fn run(args: &ExplainArgs, printer: &Printer) -> anyhow::Result<Exit> {
         .as_deref()
         .map(|data| open_dataset(data, args, &explainer))
         .transpose()?;
-    let items: Vec<Item<'_>> = match &dataset {
-        Some((dataset, indices)) => indices
-            .iter()
-            .map(|&index| Item::Film(&dataset.films[index]))
-            .collect(),
-        None => expand(&args.inputs)?.into_iter().map(Item::Input).collect(),
+    let files = expand(&args.inputs)?;
+    let films: &dyn FilmSource = match &dataset {
+        Some(dataset) => dataset,
+        None => &files,
     };
     let mut writer = MapWriter::new(&explainer, &methods, &args.output)?;
     writer.raw = args.raw;
     writer.pictures = !args.no_pictures;
     let mut work = Work {
         explainer: &explainer,
-        dataset: dataset.as_ref().map(|(dataset, _)| dataset),
+        films,
+        dataset: dataset.as_ref(),
         masks: &masks,
         target,
         means: MeanEvidence::of_labels(
             &explainer.header().labels,
             explainer.header().preprocessing.size,
         ),
-        films: vec![vec![]; methods.len()],
+        films_by_method: vec![vec![]; methods.len()],
         records: vec![],
     };
     let mut checks = vec![];
     if args.check {
-        checks = work.check(&items, &methods, printer)?;
+        checks = work.check(&methods, printer)?;
         let failed = checks.iter().filter(|check| check.failed());
         writer.failed = failed.map(|check| check.method).collect();
     }
-    let bar = counter(printer, "explaining", items.len() as u64);
-    for chunk in items.chunks(CHUNK) {
-        let from = work.records.len();
-        work.explain(chunk, &mut writer)?;
-        if args.format == PredictFormat::Json {
-            for record in &work.records[from..] {
-                printer.data(&(serde_json::to_string(record)? + "\n"));
-            }
-        }
-        bar.inc(chunk.len() as u64);
-    }
-    bar.finish_and_clear();
+    work.explain(&mut writer, args.format, printer)?;
     let lungs: Vec<MethodLungs> = methods
         .iter()
-        .zip(&work.films)
+        .zip(&work.films_by_method)
         .map(|(&method, films)| MethodLungs {
             method,
             summary: summarise(films),
@@ -185,56 +166,52 @@ fn methods(names: &[String]) -> anyhow::Result<Vec<Method>> {
     Ok(methods)
 }
 
-/// The data set with the model's labels, and the films of it to explain.
-fn open_dataset(
-    data: &Path,
-    args: &ExplainArgs,
-    explainer: &Explainer,
-) -> anyhow::Result<(Dataset, Vec<usize>)> {
+/// The films of a data set to explain, with the model's labels.
+fn open_dataset(data: &Path, args: &ExplainArgs, explainer: &Explainer) -> anyhow::Result<Dataset> {
     let (dataset, header) = (
         Dataset::open(data, &DatasetOptions::default())?,
         explainer.header(),
     );
     let renames = renames(&args.map)?;
-    let dataset = if header.findings.is_empty() {
+    let mut dataset = if header.findings.is_empty() {
         dataset.with_labels(&header.labels, &renames)?
     } else {
         dataset.with_findings(&header.labels, &renames)?
     };
     let split = RunFolder::at(Path::new(&args.model)).split_path();
-    let indices = match args.part {
-        Some(PartArg::All) => (0..dataset.films.len()).collect(),
-        None if !split.is_file() => (0..dataset.films.len()).collect(),
-        Some(PartArg::Test) | None => Split::read_csv(&dataset, &split)?.indices(Part::Test),
+    let is_test_part = match args.part {
+        Some(PartArg::All) => false,
+        Some(PartArg::Test) => true,
+        None => split.is_file(),
     };
-    Ok((dataset, indices))
+    if is_test_part {
+        let mut parts = Split::read_csv(&dataset, &split)?.parts.into_iter();
+        dataset.films.retain(|_| parts.next() == Some(Part::Test));
+    }
+    Ok(dataset)
 }
 
 /// What is known so far.
 struct Work<'a> {
     explainer: &'a Explainer,
+    films: &'a dyn FilmSource,
+    /// The same films with their labels, where they have some.
     dataset: Option<&'a Dataset>,
     masks: &'a Masks,
     target: Target,
     means: Vec<MeanEvidence>,
-    /// By method.
-    films: Vec<Vec<ExplainedFilm>>,
+    films_by_method: Vec<Vec<ExplainedFilm>>,
     records: Vec<ExplainedRecord>,
 }
 
 impl Work<'_> {
     /// Checks the methods on some of the films, with the label of each that its evidence is for.
-    fn check(
-        &self,
-        items: &[Item<'_>],
-        methods: &[Method],
-        printer: &Printer,
-    ) -> anyhow::Result<Vec<MethodCheck>> {
-        let every = items.len().div_ceil(CHECKED).max(1);
-        let planes: Vec<Plane> = items
-            .par_iter()
+    fn check(&self, methods: &[Method], printer: &Printer) -> anyhow::Result<Vec<MethodCheck>> {
+        let every = self.films.len().div_ceil(CHECKED).max(1);
+        let planes: Vec<Plane> = (0..self.films.len())
+            .into_par_iter()
             .step_by(every)
-            .filter_map(|item| self.read(item).1.ok())
+            .filter_map(|index| self.films.film(index).ok())
             .map(|film| {
                 self.explainer
                     .header()
@@ -267,118 +244,94 @@ impl Work<'_> {
         Ok(checks)
     }
 
-    fn explain(&mut self, items: &[Item<'_>], writer: &mut MapWriter<'_>) -> anyhow::Result<()> {
-        let header = self.explainer.header();
-        let read: Vec<(String, Result<_, String>)> = items
-            .par_iter()
-            .map(|item| {
-                let (path, film) = self.read(item);
-                let film = film.and_then(|film| {
-                    let mut lungs = self.masks.of(Path::new(&path))?;
-                    if let (None, Item::Film(listed), Some(dataset)) = (&lungs, item, self.dataset)
-                    {
-                        lungs = LungMask::of_film(dataset, listed)?;
-                    }
-                    Ok(ToExplain { film, lungs })
-                });
-                (path, film)
-            })
-            .collect();
-        let (mut readable, mut reasons) = (vec![], vec![]);
-        for (path, film) in read {
-            match film {
-                Ok(film) => {
-                    readable.push(film);
-                    reasons.push((path, None));
+    /// Explains every film; JSON is printed as it comes.
+    fn explain(
+        &mut self,
+        writer: &mut MapWriter<'_>,
+        format: PredictFormat,
+        printer: &Printer,
+    ) -> anyhow::Result<()> {
+        let Self {
+            films,
+            dataset,
+            masks,
+            target,
+            ..
+        } = *self;
+        let bar = counter(printer, "explaining", films.len() as u64);
+        stream_films(
+            films,
+            |index, film| {
+                let mut lungs = masks.of(Path::new(&films.name(index)))?;
+                if let (None, Some(dataset)) = (&lungs, dataset) {
+                    lungs = LungMask::of_film(dataset, &dataset.films[index])?;
                 }
-                Err(reason) => reasons.push((path, Some(reason))),
-            }
-        }
-        let mut looked = self
-            .explainer
-            .look_at(readable, self.target, writer.methods)
-            .into_iter();
-        let found: Vec<(String, Result<_, String>)> = reasons
-            .into_iter()
-            .map(|(path, reason)| {
-                let result = match reason {
-                    Some(reason) => Err(reason),
-                    None => looked
-                        .next()
-                        .flatten()
-                        .ok_or_else(|| "the film has no pixels".to_owned()),
-                };
-                (path, result)
-            })
-            .collect();
-        let to_write: Vec<(&str, &_)> = found
-            .iter()
-            .filter_map(|(path, looked)| Some((path.as_str(), looked.as_ref().ok()?)))
-            .collect();
-        let mut written = writer.write(&to_write)?.into_iter();
-        for (item, (path, looked)) in items.iter().zip(found) {
-            let record = match looked {
-                Err(reason) => ExplainedRecord {
+                Ok(FilmToExplain { film, lungs })
+            },
+            |indices, readable| writer.explain(films, indices, readable, target),
+            |index, explained| {
+                let record = self.record(index, explained);
+                if format == PredictFormat::Json {
+                    let line = serde_json::to_string(&record);
+                    printer.data(&(line.expect("text, finite numbers and null") + "\n"));
+                }
+                self.records.push(record);
+                bar.inc(1);
+                ControlFlow::Continue(())
+            },
+        )?;
+        bar.finish_and_clear();
+        Ok(())
+    }
+
+    /// Adds a film to the means and the lungs' shares, and says what became of it.
+    fn record(
+        &mut self,
+        index: usize,
+        explained: Result<(FilmExplanation, FilmMaps), String>,
+    ) -> ExplainedRecord {
+        let header = self.explainer.header();
+        let path = self.films.name(index);
+        let (film, maps) = match explained {
+            Ok(film) => film,
+            Err(reason) => {
+                return ExplainedRecord {
                     path,
                     status: Status::SetAside,
                     label: None,
                     probabilities: None,
                     maps: None,
                     reason: Some(reason),
-                },
-                Ok(looked) => {
-                    let explained = &looked.explained;
-                    let first = &explained.evidence[0];
-                    MeanEvidence::add_to(&mut self.means, &looked.plane, explained, first);
-                    for (films, &lungs) in self.films.iter_mut().zip(&looked.shares) {
-                        films.push(match item {
-                            Item::Input(_) => ExplainedFilm {
-                                patient: path.clone(),
-                                truth: None,
-                                source: None,
-                                right: None,
-                                lungs,
-                            },
-                            // Of films with findings one may be right and another wrong.
-                            Item::Film(film) => {
-                                let label = header.findings.is_empty().then_some(film.label);
-                                ExplainedFilm {
-                                    patient: film.patient_id.clone(),
-                                    truth: label.map(|label| header.labels[label].clone()),
-                                    source: film.source.clone(),
-                                    right: label.map(|label| label == explained.predicted),
-                                    lungs,
-                                }
-                            }
-                        });
-                    }
-                    ExplainedRecord {
-                        path,
-                        status: Status::Scored,
-                        label: Some(header.answer(&explained.probabilities)),
-                        probabilities: Some(Probabilities::new(
-                            &header.labels,
-                            explained.probabilities.clone(),
-                        )),
-                        maps: written.next(),
-                        reason: None,
-                    }
-                }
-            };
-            self.records.push(record);
-        }
-        Ok(())
-    }
-
-    /// A film, or why it cannot be read, under the name that outputs have for it.
-    fn read(&self, item: &Item<'_>) -> (String, Result<Radiograph, String>) {
-        match item {
-            Item::Input(Input::Nothing { name, reason }) => (name.clone(), Err(reason.clone())),
-            Item::Input(Input::File(path)) => (path.display().to_string(), read(path)),
-            Item::Film(film) => {
-                let dataset = self.dataset.expect("films come from the data set");
-                (film.path.clone(), dataset.film(film))
+                };
             }
+        };
+        let explained = &film.explained;
+        let first = &explained.evidence[0];
+        MeanEvidence::add_to(&mut self.means, &film.plane, explained, first);
+        let listed = self.dataset.map(|dataset| &dataset.films[index]);
+        // Of films with findings one may be right and another wrong.
+        let label = listed
+            .filter(|_| header.findings.is_empty())
+            .map(|listed| listed.label);
+        for (films, &lungs) in self.films_by_method.iter_mut().zip(&film.shares) {
+            films.push(ExplainedFilm {
+                patient: listed.map_or_else(|| path.clone(), |listed| listed.patient_id.clone()),
+                truth: label.map(|label| header.labels[label].clone()),
+                source: listed.and_then(|listed| listed.source.clone()),
+                right: label.map(|label| label == explained.predicted),
+                lungs,
+            });
+        }
+        ExplainedRecord {
+            path,
+            status: Status::Scored,
+            label: Some(header.answer(&explained.probabilities)),
+            probabilities: Some(Probabilities::new(
+                &header.labels,
+                explained.probabilities.clone(),
+            )),
+            maps: Some(maps),
+            reason: None,
         }
     }
 }

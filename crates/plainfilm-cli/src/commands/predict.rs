@@ -1,26 +1,26 @@
 //! `plainfilm predict`
 
+use std::ops::ControlFlow;
+
 use plainfilm::NOT_A_MEDICAL_DEVICE;
 use plainfilm::bundle::bundled;
-use plainfilm::explain::{ExplainSettings, Explainer, Looked, Method, Target, ToExplain};
+use plainfilm::dataset::{FilmFiles, FilmSource, stream_films};
+use plainfilm::explain::{ExplainSettings, Explainer, FilmToExplain, Method, Target};
+use plainfilm::lungs::BundledLungs;
 use plainfilm::predict::Predictor;
-use plainfilm::radiograph::{Plane, Radiograph};
-use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::args::PredictArgs;
 use crate::args::predict::PredictFormat;
 use crate::exit::Exit;
-use crate::inputs::{Input, expand, model_file};
-use crate::maps::{FilmMaps, MapWriter, lung_cell, read};
+use crate::inputs::{expand, model_file};
+use crate::maps::{FilmMaps, MapWriter, lung_cell};
 use crate::print::table::{Align, render};
 use crate::printer::{Printer, Style};
 use crate::progress::counter;
 use crate::records::{Probabilities, Status};
 use crate::settings::{available_threads, use_threads};
 
-/// Films decoded and scored together.
-const CHUNK: usize = 16;
 /// How `--explain` makes its maps.
 const METHODS: [Method; 1] = [Method::GradCam];
 
@@ -127,31 +127,49 @@ fn print_scores(
 /// followed and a closed pipe loses nothing that was read.
 fn score(
     predictor: &Predictor,
-    inputs: &[Input],
+    films: &FilmFiles,
     format: PredictFormat,
-    mut maps: Option<&mut MapWriter<'_>>,
+    maps: Option<&mut MapWriter<'_>>,
     printer: &Printer,
 ) -> anyhow::Result<Vec<Prediction>> {
-    let bar = counter(printer, "scoring", inputs.len() as u64);
+    let bar = counter(printer, "scoring", films.len() as u64);
     if format == PredictFormat::Csv {
         printer.data(&csv_header(predictor));
     }
-    let mut predictions = Vec::with_capacity(inputs.len());
-    for chunk in inputs.chunks(CHUNK) {
-        let scored = match maps.as_deref_mut() {
-            Some(writer) => explained(writer, chunk)?,
-            None => plainly(predictor, chunk),
-        };
-        for (input, scored) in chunk.iter().zip(scored) {
-            let prediction = prediction(predictor, input, scored);
-            match format {
-                PredictFormat::Table => {}
-                PredictFormat::Json => printer.data(&json_line(&prediction)),
-                PredictFormat::Csv => printer.data(&csv_line(predictor, &prediction)),
-            }
-            predictions.push(prediction);
-            bar.inc(1);
+    let mut predictions = Vec::with_capacity(films.len());
+    let mut tell = |index: usize, scored: Scored| {
+        let prediction = prediction(predictor, films.name(index), scored);
+        match format {
+            PredictFormat::Table => {}
+            PredictFormat::Json => printer.data(&json_line(&prediction)),
+            PredictFormat::Csv => printer.data(&csv_line(predictor, &prediction)),
         }
+        predictions.push(prediction);
+        bar.inc(1);
+        ControlFlow::Continue(())
+    };
+    match maps {
+        None => {
+            plainfilm::predict::score(films, predictor, &BundledLungs, &mut |index, scored| {
+                tell(index, scored.map(|probabilities| (probabilities, None)))
+            })?
+        }
+        Some(writer) => stream_films(
+            films,
+            |_, film| Ok(FilmToExplain { film, lungs: None }),
+            |indices, readable| {
+                let explained = writer.explain(films, indices, readable, Target::Predicted)?;
+                Ok::<_, anyhow::Error>(
+                    explained
+                        .into_iter()
+                        .map(|film| {
+                            film.map(|(film, maps)| (film.explained.probabilities, Some(maps)))
+                        })
+                        .collect(),
+                )
+            },
+            tell,
+        )?,
     }
     bar.finish_and_clear();
     Ok(predictions)
@@ -160,71 +178,8 @@ fn score(
 /// Probabilities of a film, with its maps where they were asked for; or why there are none.
 type Scored = Result<(Vec<f64>, Option<FilmMaps>), String>;
 
-fn plainly(predictor: &Predictor, inputs: &[Input]) -> Vec<Scored> {
-    let planes: Vec<Result<Plane, String>> = inputs
-        .par_iter()
-        .map(|input| film(input).map(|film| predictor.plane(&film)))
-        .collect();
-    let readable: Vec<Plane> = planes.iter().flatten().cloned().collect();
-    let mut probabilities = predictor.probabilities(&readable).into_iter();
-    planes
-        .into_iter()
-        .map(|plane| {
-            plane.map(|_| {
-                let row = probabilities.next();
-                (
-                    row.expect("one row of probabilities for each readable film"),
-                    None,
-                )
-            })
-        })
-        .collect()
-}
-
-fn explained(writer: &mut MapWriter<'_>, inputs: &[Input]) -> anyhow::Result<Vec<Scored>> {
-    let films: Vec<Result<ToExplain, String>> = inputs
-        .par_iter()
-        .map(|input| film(input).map(|film| ToExplain { film, lungs: None }))
-        .collect();
-    let reasons: Vec<Option<String>> = films.iter().map(|film| film.clone().err()).collect();
-    let readable = films.into_iter().flatten().collect();
-    let looked = writer
-        .explainer
-        .look_at(readable, Target::Predicted, writer.methods);
-    let mut looked = looked.into_iter();
-    let looked: Vec<Result<Looked, String>> = reasons
-        .into_iter()
-        .map(|reason| match reason {
-            Some(reason) => Err(reason),
-            None => looked
-                .next()
-                .flatten()
-                .ok_or_else(|| "the film has no pixels".to_owned()),
-        })
-        .collect();
-    let names: Vec<String> = inputs.iter().map(Input::name).collect();
-    let to_write: Vec<(&str, &Looked)> = names
-        .iter()
-        .zip(&looked)
-        .filter_map(|(name, looked)| Some((name.as_str(), looked.as_ref().ok()?)))
-        .collect();
-    let mut written = writer.write(&to_write)?.into_iter();
-    Ok(looked
-        .into_iter()
-        .map(|looked| looked.map(|looked| (looked.explained.probabilities, written.next())))
-        .collect())
-}
-
-fn film(input: &Input) -> Result<Radiograph, String> {
-    match input {
-        Input::Nothing { reason, .. } => Err(reason.clone()),
-        Input::File(path) => read(path),
-    }
-}
-
-fn prediction(predictor: &Predictor, input: &Input, scored: Scored) -> Prediction {
+fn prediction(predictor: &Predictor, path: String, scored: Scored) -> Prediction {
     let header = predictor.header();
-    let path = input.name();
     match scored {
         Err(reason) => Prediction {
             path,

@@ -126,7 +126,7 @@ fn score_elsewhere(predictor: &Predictor, folder: &Path) -> anyhow::Result<PartM
     let header = predictor.header();
     let dataset = Dataset::open(folder, &DatasetOptions::default())?
         .with_labels(&header.labels, &std::collections::BTreeMap::new())?;
-    let scored = score_dataset(predictor, &dataset, &|_, _| {});
+    let scored = score_dataset(predictor, &dataset, &|_, _| {})?;
     Ok(evaluate(
         &header.labels,
         predictor.positive(),

@@ -89,6 +89,16 @@ enum Source<'a> {
 ///
 /// As [`decode`], and [`RadiographError::Io`] when the file cannot be read.
 pub fn open(path: &Path, limits: &Limits) -> Result<Radiograph, RadiographError> {
+    let bytes = read_bytes(path, limits)?;
+    decode(&bytes, &path.display().to_string(), limits)
+}
+
+/// The bytes of a film's file, or of a pipe.
+///
+/// # Errors
+///
+/// [`RadiographError::Io`] when it cannot be read, and when it is larger than the limits allow.
+pub fn read_bytes(path: &Path, limits: &Limits) -> Result<Vec<u8>, RadiographError> {
     let name = path.display().to_string();
     let io = |source| RadiographError::Io {
         path: path.to_owned(),
@@ -103,7 +113,8 @@ pub fn open(path: &Path, limits: &Limits) -> Result<Radiograph, RadiographError>
         .take(limits.max_file_bytes.saturating_add(1))
         .read_to_end(&mut bytes)
         .map_err(io)?;
-    decode(&bytes, &name, limits)
+    limits.check_file(&name, bytes.len() as u64)?;
+    Ok(bytes)
 }
 
 /// Reads what the header of a film says. `bytes` is the whole file.

@@ -17,7 +17,7 @@ mod preprocess;
 mod resample;
 mod tiff;
 
-pub use decode::{Header, decode, open, read_header};
+pub use decode::{Header, decode, open, read_bytes, read_header};
 pub use error::{RadiographError, without_name};
 pub use format::Format;
 pub use histogram::{Histogram, equalise};

@@ -1,20 +1,20 @@
 //! Scoring films with a trained network: the one path that training, evaluation and prediction use.
 
+mod data_set;
+mod link;
+mod scorer;
+
 use burn::tensor::{Device, Tensor, TensorData};
 
-use rayon::prelude::*;
+pub use data_set::{ScoredDataset, score_dataset, score_findings};
+pub use link::Link;
+pub use scorer::{ScoreError, Scorer, score};
 
 use crate::bundle::{BundleError, ModelFile, ModelHeader};
-use crate::lungs::BundledLungs;
 use crate::networks::Network;
-use plainfilm_data::{Dataset, Film, SEPARATOR, SetAside};
-use plainfilm_figures::{
-    CalibrationMethod, FindingsFilm, Operation, ScoredFilm, decide, most_probable, positive_label,
-};
-use plainfilm_film::radiograph::{Plane, Radiograph};
-
-/// Films decoded and scored together, so that a large set needs little memory.
-const CHUNK: usize = 16;
+use plainfilm_data::SEPARATOR;
+use plainfilm_figures::{CalibrationMethod, Operation, decide, most_probable, positive_label};
+use plainfilm_film::radiograph::{Plane, Preprocessing};
 
 /// A trained network, ready to score films.
 #[derive(Debug)]
@@ -48,37 +48,6 @@ impl Predictor {
     #[must_use]
     pub fn positive(&self) -> usize {
         positive_of(&self.header)
-    }
-
-    /// The film as the network wants it, before scaling.
-    #[must_use]
-    pub fn plane(&self, film: &Radiograph) -> Plane {
-        self.header.preprocessing.plane(film, &BundledLungs)
-    }
-
-    /// One probability per label for each film, in label order.
-    #[must_use]
-    pub fn probabilities(&self, planes: &[Plane]) -> Vec<Vec<f64>> {
-        let preprocessing = &self.header.preprocessing;
-        let length = preprocessing.tensor_len();
-        let mut pixels = vec![0.0; planes.len() * length];
-        for (plane, target) in planes.iter().zip(pixels.chunks_exact_mut(length)) {
-            preprocessing.write_tensor(plane, target);
-        }
-        let shape = [
-            planes.len(),
-            preprocessing.channels,
-            preprocessing.size,
-            preprocessing.size,
-        ];
-        if planes.is_empty() {
-            return Vec::new();
-        }
-        let input = Tensor::<4>::from_data(TensorData::new(pixels, shape), &self.device);
-        logits_of(self.network.forward(input))
-            .iter()
-            .map(|film| self.header.served(film))
-            .collect()
     }
 
     /// Whether the answer for these probabilities is "not sure".
@@ -161,12 +130,47 @@ impl Predictor {
     }
 }
 
+impl Scorer for Predictor {
+    fn preprocessing(&self) -> &Preprocessing {
+        &self.header.preprocessing
+    }
+
+    fn labels(&self) -> &[String] {
+        &self.header.labels
+    }
+
+    fn probabilities(&self, planes: &[Plane]) -> Result<Vec<Vec<f64>>, ScoreError> {
+        let preprocessing = &self.header.preprocessing;
+        let size = preprocessing.size;
+        if let Some(other) = planes.iter().find(|plane| plane.size != size) {
+            return Err(ScoreError::Size {
+                expected: size,
+                found: other.size,
+            });
+        }
+        if planes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let length = preprocessing.tensor_len();
+        let mut pixels = vec![0.0; planes.len() * length];
+        for (plane, target) in planes.iter().zip(pixels.chunks_exact_mut(length)) {
+            preprocessing.write_tensor(plane, target);
+        }
+        let shape = [planes.len(), preprocessing.channels, size, size];
+        let input = Tensor::<4>::from_data(TensorData::new(pixels, shape), &self.device);
+        Ok(logits_of(self.network.forward(input))
+            .iter()
+            .map(|film| self.header.calibrated(film))
+            .collect())
+    }
+}
+
 /// The answer where no finding is called.
 pub const NO_FINDING: &str = "No finding";
 
 impl ModelHeader {
     /// Probabilities of a film's logits, calibrated.
-    pub fn served(&self, logits: &[f32]) -> Vec<f64> {
+    pub fn calibrated(&self, logits: &[f32]) -> Vec<f64> {
         if !self.findings.is_empty() {
             let each = Link::Sigmoid.probabilities(logits);
             return each
@@ -175,13 +179,15 @@ impl ModelHeader {
                 .map(|(p, operation)| operation.calibration.apply(0, &[p, 1.0 - p])[0])
                 .collect();
         }
-        let served = Link::Softmax(self.calibration_temperature).probabilities(logits);
+        let probabilities = Link::Softmax(self.calibration_temperature).probabilities(logits);
         match &self.operation {
             // A temperature is in the logits already.
             Some(operation) if operation.calibration.method == CalibrationMethod::Platt => {
-                operation.calibration.apply(positive_of(self), &served)
+                operation
+                    .calibration
+                    .apply(positive_of(self), &probabilities)
             }
-            _ => served,
+            _ => probabilities,
         }
     }
 
@@ -229,110 +235,6 @@ pub fn positive_of(header: &ModelHeader) -> usize {
         .unwrap_or_else(|| positive_label(&header.labels))
 }
 
-/// The films of a data set with their probabilities, and those that could not be read.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ScoredDataset<F = ScoredFilm> {
-    /// In the data set's order.
-    pub films: Vec<F>,
-    /// Sorted by path.
-    pub set_aside: Vec<SetAside>,
-}
-
-/// Scores every film of a data set whose labels are the model's (see
-/// [`Dataset::with_labels`]). `progress` is told how many of how many are done.
-#[must_use]
-pub fn score_dataset(
-    predictor: &Predictor,
-    dataset: &Dataset,
-    progress: &dyn Fn(usize, usize),
-) -> ScoredDataset {
-    score_films(predictor, dataset, progress, &|film, probabilities| {
-        let called = Some(predictor.label(&probabilities));
-        ScoredFilm {
-            called,
-            ..film.scored(probabilities)
-        }
-    })
-}
-
-/// The same of a data set whose findings are the model's (see [`Dataset::with_findings`]).
-#[must_use]
-pub fn score_findings(
-    predictor: &Predictor,
-    dataset: &Dataset,
-    progress: &dyn Fn(usize, usize),
-) -> ScoredDataset<FindingsFilm> {
-    score_films(predictor, dataset, progress, &|film, probabilities| {
-        FindingsFilm {
-            path: film.path.clone(),
-            patient: film.patient_id.clone(),
-            presence: film.findings.clone(),
-            called: predictor.header.called(&probabilities),
-            probabilities,
-        }
-    })
-}
-
-fn score_films<F>(
-    predictor: &Predictor,
-    dataset: &Dataset,
-    progress: &dyn Fn(usize, usize),
-    scored_film: &dyn Fn(&Film, Vec<f64>) -> F,
-) -> ScoredDataset<F> {
-    let mut scored = ScoredDataset {
-        films: Vec::with_capacity(dataset.films.len()),
-        set_aside: dataset.set_aside.clone(),
-    };
-    for films in dataset.films.chunks(CHUNK) {
-        let planes: Vec<Result<Plane, String>> = films
-            .par_iter()
-            .map(|film| dataset.film(film).map(|film| predictor.plane(&film)))
-            .collect();
-        let readable: Vec<Plane> = planes.iter().flatten().cloned().collect();
-        let mut rows = predictor.probabilities(&readable).into_iter();
-        for (film, plane) in films.iter().zip(planes) {
-            match plane {
-                Ok(_) => {
-                    let probabilities = rows
-                        .next()
-                        .expect("one row of probabilities for each readable film");
-                    scored.films.push(scored_film(film, probabilities));
-                }
-                Err(reason) => scored.set_aside.push(SetAside {
-                    path: film.path.clone(),
-                    reason,
-                }),
-            }
-        }
-        progress(scored.films.len(), dataset.films.len());
-    }
-    scored.set_aside.sort_by(|a, b| a.path.cmp(&b.path));
-    scored
-}
-
-/// How logits become probabilities, in double precision.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Link {
-    /// Softmax over a temperature (1 leaves logits as they are): a film has one label.
-    Softmax(f64),
-    /// Each logit for itself: a film has any number of findings.
-    Sigmoid,
-}
-
-impl Link {
-    /// Of one film.
-    #[must_use]
-    pub fn probabilities(self, logits: &[f32]) -> Vec<f64> {
-        match self {
-            Self::Softmax(temperature) => softmax(logits, temperature),
-            Self::Sigmoid => logits
-                .iter()
-                .map(|&logit| 1.0 / (1.0 + (-f64::from(logit)).exp()))
-                .collect(),
-        }
-    }
-}
-
 /// What a network answers for pixels of shape `[films, channels, size, size]`.
 #[must_use]
 pub fn probabilities(
@@ -367,32 +269,13 @@ fn logits_of(logits: Tensor<2>) -> Vec<Vec<f32>> {
     values.chunks_exact(labels).map(<[f32]>::to_vec).collect()
 }
 
-/// Probabilities of logits over a temperature.
-pub(crate) fn softmax(logits: &[f32], temperature: f64) -> Vec<f64> {
-    let top = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
-    let powers: Vec<f64> = logits
-        .iter()
-        .map(|&logit| ((f64::from(logit) - top) / temperature).exp())
-        .collect();
-    let sum: f64 = powers.iter().sum();
-    powers.iter().map(|power| power / sum).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use plainfilm_figures::{Band, Calibration, Operation};
 
     #[test]
-    fn softmax_is_right_and_does_not_overflow() {
-        let even = softmax(&[1000.0, 1000.0], 1.0);
-        assert_eq!(even, [0.5, 0.5]);
-        let uneven = softmax(&[0.0, 9.0_f32.ln()], 2.0);
-        assert!((uneven[1] - 0.75).abs() < 1e-7, "{uneven:?}");
-    }
-
-    #[test]
-    fn a_models_correction_and_threshold_are_served() {
+    fn a_models_correction_and_threshold_are_used() {
         let plain = crate::bundle::bundled().unwrap();
         let mut corrected = plain.clone();
         let calibration = Calibration {
@@ -421,8 +304,8 @@ mod tests {
             .map(|i| (i % size) as f32 / size as f32)
             .collect();
         let planes = [Plane { size, values }];
-        let before = &plain.probabilities(&planes)[0];
-        let after = &corrected.probabilities(&planes)[0];
+        let before = &plain.probabilities(&planes).unwrap()[0];
+        let after = &corrected.probabilities(&planes).unwrap()[0];
         assert_eq!(*after, calibration.apply(plain.positive(), before));
         assert_ne!(after, before);
         let is_called = after[corrected.positive()] >= 0.9;
@@ -438,6 +321,17 @@ mod tests {
                 .operation_text()
                 .starts_with("probabilities not calibrated")
         );
+    }
+
+    #[test]
+    fn a_plane_of_another_size_is_an_error_not_a_panic() {
+        let file = crate::bundle::bundled().unwrap();
+        let predictor = Predictor::new(&file, &Device::flex()).unwrap();
+        let expected = predictor.preprocessing().size;
+        let values = vec![0.0; 9];
+        let found = predictor.probabilities(&[Plane { size: 3, values }]);
+        assert_eq!(found, Err(ScoreError::Size { expected, found: 3 }));
+        assert_eq!(predictor.probabilities(&[]), Ok(vec![]));
     }
 
     #[test]

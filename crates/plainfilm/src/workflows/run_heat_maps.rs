@@ -1,14 +1,16 @@
 //! Where trained networks look on their test films, for the report.
 
+use std::convert::Infallible;
+use std::ops::ControlFlow;
+
 use rand::seq::SliceRandom;
-use rayon::prelude::*;
 use serde::Serialize;
 
 use super::training::cannot_show;
-use plainfilm_data::Part;
+use plainfilm_data::{Dataset, Film, FilmSubset, Part, stream_films};
 use plainfilm_explain::{
-    CheckDepth, ExplainSettings, ExplainedFilm, Explainer, Looked, LungMask, LungSummary,
-    MaskOrigin, MeanEvidence, Method, MethodCheck, Target, ToExplain, summarise,
+    CheckDepth, ExplainSettings, ExplainedFilm, Explainer, FilmExplanation, FilmToExplain,
+    LungMask, LungSummary, MaskOrigin, MeanEvidence, Method, MethodCheck, Target, summarise,
 };
 use plainfilm_film::radiograph::Plane;
 use plainfilm_model::device;
@@ -24,8 +26,6 @@ const MOST_FILMS: usize = 120;
 const CHECKED: usize = 8;
 /// Films that the report shows, right and wrong ones.
 const SHOWN: [usize; 2] = [8, 8];
-/// Films at once.
-const CHUNK: usize = 16;
 /// Side of a film in the report, in pixels, at most.
 const SIDE: usize = 224;
 
@@ -74,9 +74,7 @@ pub(super) fn evidence_section(
         // In the order of the draw, so that the first ones to be shown are of all labels.
         indices.truncate(MOST_FILMS.div_ceil(networks.len()));
         let mut planes = vec![];
-        for chunk in indices.chunks(CHUNK) {
-            found.look_at(films, chunk, &explainer, folder, &mut planes);
-        }
+        found.explain(films, indices, &explainer, folder, &mut planes);
         if found.check.is_none() {
             found.check = check(&explainer, planes)?;
         }
@@ -108,56 +106,70 @@ struct Found {
 }
 
 impl Found {
-    /// Explains films of the data set, and keeps the first planes with their labels for the check.
-    fn look_at(
+    /// Explains films of the data set, and keeps the first planes with their labels for the check. A film
+    /// that has become unreadable since it was scored is left out, and the log says so.
+    fn explain(
         &mut self,
         films: &LoadedFilms,
-        indices: &[usize],
+        indices: Vec<usize>,
         explainer: &Explainer,
         folder: &RunFolder,
         planes: &mut Vec<(Plane, usize)>,
     ) {
         let dataset = &films.dataset;
-        // A film that has become unreadable since it was scored is left out.
-        let read: Vec<(usize, ToExplain)> = indices
-            .par_iter()
-            .filter_map(|&index| {
-                let film = &dataset.films[index];
-                let read = dataset.film(film).ok()?;
-                match LungMask::of_film(dataset, film) {
-                    Ok(lungs) => Some((index, ToExplain { film: read, lungs })),
+        let drawn_films = FilmSubset {
+            of: dataset,
+            indices,
+        };
+        let listed = |drawn: usize| &dataset.films[drawn_films.indices[drawn]];
+        let Ok(()) = stream_films(
+            &drawn_films,
+            |drawn, film| {
+                let lungs = LungMask::of_film(dataset, listed(drawn))?;
+                Ok(FilmToExplain { film, lungs })
+            },
+            |_, readable| {
+                Ok::<_, Infallible>(explainer.explain_films(readable, Target::Predicted, &[METHOD]))
+            },
+            |drawn, explained| {
+                let film = listed(drawn);
+                match explained {
+                    Ok(explained) => self.add(dataset, film, explained, planes),
                     Err(reason) => {
                         folder.log(&format!("evidence: {} is left out: {reason}", film.path));
-                        None
                     }
                 }
-            })
-            .collect();
-        let (indices, read): (Vec<usize>, Vec<ToExplain>) = read.into_iter().unzip();
-        let looked = explainer.look_at(read, Target::Predicted, &[METHOD]);
-        for (index, looked) in indices.into_iter().zip(looked) {
-            let (film, Some(looked)) = (&dataset.films[index], looked) else {
-                continue;
-            };
-            let right = looked.explained.predicted == film.label;
-            let evidence = &looked.explained.evidence[0];
-            MeanEvidence::add_to(&mut self.means, &looked.plane, &looked.explained, evidence);
-            self.films.push(ExplainedFilm {
-                patient: film.patient_id.clone(),
-                truth: Some(dataset.labels[film.label].clone()),
-                source: film.source.clone(),
-                right: Some(right),
-                lungs: looked.shares[0],
-            });
-            let drawn = |mask: &LungMask| mask.origin == MaskOrigin::Given;
-            self.drawn += usize::from(looked.lungs.as_ref().is_some_and(drawn));
-            let kind = usize::from(!right);
-            if self.shown[kind].len() < SHOWN[kind] {
-                self.shown[kind].push(picture(&film.path, film.label, &looked));
-            }
-            if planes.len() < CHECKED {
-                planes.push((looked.plane, looked.explained.label));
-            }
+                ControlFlow::Continue(())
+            },
+        );
+    }
+
+    fn add(
+        &mut self,
+        dataset: &Dataset,
+        film: &Film,
+        explanation: FilmExplanation,
+        planes: &mut Vec<(Plane, usize)>,
+    ) {
+        let explained = &explanation.explained;
+        let right = explained.predicted == film.label;
+        let evidence = &explained.evidence[0];
+        MeanEvidence::add_to(&mut self.means, &explanation.plane, explained, evidence);
+        self.films.push(ExplainedFilm {
+            patient: film.patient_id.clone(),
+            truth: Some(dataset.labels[film.label].clone()),
+            source: film.source.clone(),
+            right: Some(right),
+            lungs: explanation.shares[0],
+        });
+        let is_drawn = |mask: &LungMask| mask.origin == MaskOrigin::Given;
+        self.drawn += usize::from(explanation.lungs.as_ref().is_some_and(is_drawn));
+        let kind = usize::from(!right);
+        if self.shown[kind].len() < SHOWN[kind] {
+            self.shown[kind].push(picture(&film.path, film.label, &explanation));
+        }
+        if planes.len() < CHECKED {
+            planes.push((explanation.plane, explanation.explained.label));
         }
     }
 }
@@ -196,7 +208,7 @@ fn write(folder: &RunFolder, section: &EvidenceSection) -> Result<(), TrainError
 }
 
 /// A film as the network was shown it, small enough for a page.
-fn picture(path: &str, truth: usize, looked: &Looked) -> EvidenceFilm {
+fn picture(path: &str, truth: usize, looked: &FilmExplanation) -> EvidenceFilm {
     let plane = &looked.plane;
     let size = plane.size.min(SIDE);
     // Centres of the picture's pixels, in pixels of the plane.

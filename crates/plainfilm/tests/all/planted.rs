@@ -9,7 +9,8 @@ use plainfilm::bundle::ModelFile;
 use plainfilm::dataset::phantom::{PhantomSettings, draw};
 use plainfilm::dataset::{Dataset, DatasetOptions, Part, Split};
 use plainfilm::explain::{
-    ExplainSettings, ExplainedFilm, Explainer, MeanEvidence, Method, Target, ToExplain, summarise,
+    ExplainSettings, ExplainedFilm, Explainer, FilmToExplain, MeanEvidence, Method, Target,
+    summarise,
 };
 use plainfilm::model::Architecture;
 use plainfilm::radiograph::{Fit, Radiograph};
@@ -104,18 +105,18 @@ fn train_and_explain(
         panic!("a label was named")
     };
     let split = Split::read_csv(&dataset, &folder.split_path()).expect("the run's split");
-    let test: Vec<ToExplain> = split
+    let test: Vec<FilmToExplain> = split
         .indices(Part::Test)
         .into_iter()
         .map(|index| &dataset.films[index])
         .filter(|film| film.label == wanted)
-        .map(|film| ToExplain {
+        .map(|film| FilmToExplain {
             film: dataset.film(film).expect("just written"),
             lungs: None,
         })
         .collect();
     let looked: Vec<_> = explainer
-        .look_at(test, target, methods)
+        .explain_films(test, target, methods)
         .into_iter()
         .map(|film| film.expect("films have pixels"))
         .collect();

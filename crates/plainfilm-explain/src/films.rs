@@ -8,7 +8,7 @@ use plainfilm_model::lungs::BundledLungs;
 
 /// A film to explain.
 #[derive(Debug, Clone)]
-pub struct ToExplain {
+pub struct FilmToExplain {
     /// The film.
     pub film: Radiograph,
     /// Where its lungs are, where somebody has drawn them; else they are looked for.
@@ -17,7 +17,7 @@ pub struct ToExplain {
 
 /// A film with everything that was found out about it.
 #[derive(Debug, Clone)]
-pub struct Looked {
+pub struct FilmExplanation {
     /// The film.
     pub film: Radiograph,
     /// What of it the network was shown.
@@ -33,16 +33,16 @@ pub struct Looked {
 }
 
 impl Explainer {
-    /// Explains films by each of the methods. The answers come in the order of the films; one without pixels
-    /// has none.
-    pub fn look_at(
+    /// Explains films by each of the methods. The results come in the order of the films; a film without
+    /// pixels has one line that says so.
+    pub fn explain_films(
         &self,
-        films: Vec<ToExplain>,
+        films: Vec<FilmToExplain>,
         target: Target,
         methods: &[Method],
-    ) -> Vec<Option<Looked>> {
+    ) -> Vec<Result<FilmExplanation, String>> {
         let preprocessing = &self.header().preprocessing;
-        let prepared: Vec<Option<(ToExplain, Placement, Plane)>> = films
+        let prepared: Vec<Option<(FilmToExplain, Placement, Plane)>> = films
             .into_par_iter()
             .map(|mut one| {
                 let placement = preprocessing.placement(&one.film, &BundledLungs)?;
@@ -62,7 +62,8 @@ impl Explainer {
         prepared
             .into_iter()
             .map(|one| {
-                let (ToExplain { film, lungs }, placement, plane) = one?;
+                let (FilmToExplain { film, lungs }, placement, plane) =
+                    one.ok_or_else(|| "the film has no pixels".to_owned())?;
                 let explained = explained.next().expect("one answer for each plane");
                 let shares = methods
                     .iter()
@@ -71,7 +72,7 @@ impl Explainer {
                         lung_share(method, evidence, &placement, lungs.as_ref()?)
                     })
                     .collect();
-                Some(Looked {
+                Ok(FilmExplanation {
                     film,
                     placement,
                     plane,

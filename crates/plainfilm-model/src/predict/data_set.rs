@@ -1,0 +1,84 @@
+//! A whole data set, scored.
+
+use std::ops::ControlFlow;
+
+use super::{Predictor, ScoreError, score};
+use crate::lungs::BundledLungs;
+use plainfilm_data::{Dataset, Film, SetAside};
+use plainfilm_figures::{FindingsFilm, ScoredFilm};
+
+/// The films of a data set with their probabilities, and those that could not be read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScoredDataset<F = ScoredFilm> {
+    /// In the data set's order.
+    pub films: Vec<F>,
+    /// Sorted by path.
+    pub set_aside: Vec<SetAside>,
+}
+
+/// Scores every film of a data set whose labels are the model's (see
+/// [`Dataset::with_labels`]). `progress` is told how many of how many are done.
+///
+/// # Errors
+///
+/// See [`score`].
+pub fn score_dataset(
+    predictor: &Predictor,
+    dataset: &Dataset,
+    progress: &dyn Fn(usize, usize),
+) -> Result<ScoredDataset, ScoreError> {
+    score_films(predictor, dataset, progress, &|film, probabilities| {
+        let called = Some(predictor.label(&probabilities));
+        ScoredFilm {
+            called,
+            ..film.scored(probabilities)
+        }
+    })
+}
+
+/// The same of a data set whose findings are the model's (see [`Dataset::with_findings`]).
+///
+/// # Errors
+///
+/// See [`score`].
+pub fn score_findings(
+    predictor: &Predictor,
+    dataset: &Dataset,
+    progress: &dyn Fn(usize, usize),
+) -> Result<ScoredDataset<FindingsFilm>, ScoreError> {
+    score_films(predictor, dataset, progress, &|film, probabilities| {
+        FindingsFilm {
+            path: film.path.clone(),
+            patient: film.patient_id.clone(),
+            presence: film.findings.clone(),
+            called: predictor.header().called(&probabilities),
+            probabilities,
+        }
+    })
+}
+
+fn score_films<F>(
+    predictor: &Predictor,
+    dataset: &Dataset,
+    progress: &dyn Fn(usize, usize),
+    scored_film: &dyn Fn(&Film, Vec<f64>) -> F,
+) -> Result<ScoredDataset<F>, ScoreError> {
+    let mut scored = ScoredDataset {
+        films: Vec::with_capacity(dataset.films.len()),
+        set_aside: dataset.set_aside.clone(),
+    };
+    score(dataset, predictor, &BundledLungs, &mut |index, result| {
+        let film = &dataset.films[index];
+        match result {
+            Ok(probabilities) => scored.films.push(scored_film(film, probabilities)),
+            Err(reason) => scored.set_aside.push(SetAside {
+                path: film.path.clone(),
+                reason,
+            }),
+        }
+        progress(index + 1, dataset.films.len());
+        ControlFlow::Continue(())
+    })?;
+    scored.set_aside.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(scored)
+}
