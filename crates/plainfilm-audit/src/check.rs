@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::judge::Judged;
 use plainfilm_figures::{Figure, Interval};
 
 /// The checks of an audit; their names are stable.
@@ -110,6 +109,27 @@ impl Status {
             Self::Warn => "warn",
             Self::Fail => "fail",
             Self::NotChecked => "not_checked",
+        }
+    }
+}
+
+/// How a figure came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Judged {
+    Pass,
+    Warn,
+    Fail,
+    /// Too few films to tell a pass from a failure.
+    Unclear,
+}
+
+impl Judged {
+    pub fn status(self) -> Status {
+        match self {
+            Self::Pass => Status::Pass,
+            Self::Warn => Status::Warn,
+            Self::Fail => Status::Fail,
+            Self::Unclear => Status::NotChecked,
         }
     }
 }

@@ -1,30 +1,9 @@
 //! The one rule by which areas are judged, and how they are put into words.
 
-use super::check::Status;
+use super::check::Judged;
 use super::learner::{FOLDS, Separation, Subjects};
 use super::settings::{AREA_FAILS, AREA_WARNS, ENOUGH_PATIENTS};
 use plainfilm_figures::Interval;
-
-/// How a figure came out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Judged {
-    Pass,
-    Warn,
-    Fail,
-    /// Too few films to tell a pass from a failure.
-    Unclear,
-}
-
-impl Judged {
-    pub fn status(self) -> Status {
-        match self {
-            Self::Pass => Status::Pass,
-            Self::Warn => Status::Warn,
-            Self::Fail => Status::Fail,
-            Self::Unclear => Status::NotChecked,
-        }
-    }
-}
 
 /// Judges an area by the lower end of its interval, so that no set fails by luck. What would pass needs
 /// enough patients for the pass to mean something.

@@ -11,24 +11,26 @@ mod checkpoint;
 mod error;
 mod features;
 mod films;
-mod findings;
+mod findings_figures;
+mod fold_summary;
 mod folds;
-mod learning;
+mod learning_curve;
+mod learning_point;
 mod logs;
 mod loss;
 pub mod lungs;
 mod merge;
 mod observer;
 mod optimiser;
-mod parallel_folds;
-mod precision_name;
 pub mod recipe;
 mod reporter;
 mod results;
+mod run;
 mod run_folder;
 mod run_metrics;
 mod schedule;
 mod settings;
+mod shard;
 mod trainer;
 
 use std::sync::atomic::AtomicBool;
@@ -37,29 +39,26 @@ pub use checkpoint::{Best, EpochSums, HistoryRow, Progress};
 pub use error::TrainError;
 pub use features::FeatureCache;
 pub use films::LoadedFilms;
-pub use findings::{FindingFigures, FindingsFigures};
-pub use folds::{FoldSummary, Shard, Ungrouped};
-pub use learning::LearningPoint;
+pub use findings_figures::{FindingFigures, FindingsFigures};
+pub use fold_summary::{FoldSummary, Ungrouped};
+pub use learning_point::LearningPoint;
 pub use logs::{LogError, LogSettings, MlFlowSettings, TrainingLogs};
 pub use merge::merge;
 pub use observer::{BatchProgress, Silent, TrainObserver};
+pub use optimiser::{OptimiserKind, OptimiserSettings};
 pub use reporter::{FinishedRun, NoReport, Reporter, TestedNetwork};
 pub use run_folder::{RunFolder, settings_text};
 pub use run_metrics::{LastEpoch, RunMetrics};
 pub use schedule::{Position, Schedule};
-pub use settings::{
-    Balance, OptimiserKind, OptimiserSettings, Selection, SplitSettings, TrainDefaults,
-    TrainSettings, Views,
-};
+pub use settings::{Balance, Selection, SplitSettings, TrainDefaults, TrainSettings, Views};
+pub use shard::Shard;
 
-use checkpoint::Checkpoint;
-use features::Features;
 use observer::Logged;
 use plainfilm_audit::{Audit, AuditSettings, Collector, conclude};
 use plainfilm_data::{Dataset, Part, SetAside, Split, SplitOptions};
 use plainfilm_model::device;
 use plainfilm_model::networks::Network;
-use trainer::Trainer;
+use run::Run;
 
 /// How a training ended.
 #[derive(Debug, Clone)]
@@ -160,7 +159,7 @@ pub fn train(
     run.features = features.as_ref();
     let (metrics, folds) = match settings.split.folds {
         None => {
-            let curve = learning::train(&run, &splits[0], folder, observer)?;
+            let curve = learning_curve::train(&run, &splits[0], folder, observer)?;
             let run = Run {
                 curve: &curve,
                 ..run
@@ -180,18 +179,6 @@ pub fn train(
     })
 }
 
-/// The network before the first step: drawn from the seed, or with the weights to start from.
-fn starting_network(
-    settings: &TrainSettings,
-    device: &burn::tensor::Device,
-) -> Result<Network, TrainError> {
-    let network = Network::new(&settings.network(), settings.seed, device)?;
-    Ok(match &settings.weights {
-        None => network,
-        Some(weights) => weights.read(&settings.network())?.load_into(network)?,
-    })
-}
-
 /// The audit judges films as stored, and a second time as the network is shown them.
 fn audit_settings(settings: &TrainSettings) -> AuditSettings {
     AuditSettings {
@@ -199,115 +186,5 @@ fn audit_settings(settings: &TrainSettings) -> AuditSettings {
         split: settings.split.method.clone(),
         fractions: settings.split.fractions,
         after: Some(settings.preprocessing.clone()),
-    }
-}
-
-/// One training's data and settings.
-struct Run<'a> {
-    films: &'a LoadedFilms,
-    /// None when every epoch goes through the whole network.
-    features: Option<&'a Features<'a>>,
-    settings: &'a TrainSettings,
-    /// None when the run is not audited.
-    audit: Option<&'a Audit>,
-    /// Of the training patients, to be trained on first.
-    shares: &'a [f64],
-    /// What they reached.
-    curve: &'a [LearningPoint],
-    interrupt: &'a AtomicBool,
-    reporter: &'a dyn Reporter,
-}
-
-impl<'a> Run<'a> {
-    /// What the frozen layers make of all films, for all splits together, where views are kept.
-    fn features(
-        &self,
-        splits: &[Split],
-        cache: Option<&FeatureCache>,
-        observer: &mut dyn TrainObserver,
-    ) -> Result<Option<Features<'a>>, TrainError> {
-        let settings = self.settings;
-        let Views::Kept(views) = settings.views else {
-            return Ok(None);
-        };
-        let device = device::parse(&settings.device)?;
-        let network = starting_network(settings, &device)?;
-        let mut features = Features::new(self.films, settings, network, device, views, cache)?;
-        let mut augmented: Vec<usize> = splits
-            .iter()
-            .flat_map(|split| split.indices(Part::Train))
-            .collect();
-        augmented.sort_unstable();
-        augmented.dedup();
-        let done = features.prepare(&augmented, self.interrupt, observer.features())?;
-        observer.notice(&format!(
-            "features of {} films, {} views of {} kB: {} computed, {} from the cache, {:.1} s",
-            self.films.dataset.films.len(),
-            done.views,
-            done.view_bytes.div_ceil(1000),
-            done.computed,
-            done.views - done.computed,
-            done.time.as_secs_f64(),
-        ));
-        Ok(Some(features))
-    }
-
-    /// The split that the folder holds, else a new one.
-    fn split(&self, folder: &RunFolder) -> Result<Split, TrainError> {
-        let saved = folder.split_path();
-        if saved.is_file() {
-            let mut split = Split::read_csv(&self.films.dataset, &saved)?;
-            // The file is the result of these settings: a resumed run must describe it as the
-            // uninterrupted one does.
-            split.method = self.settings.split.method.clone();
-            split.seed = self.settings.seed;
-            return Ok(split);
-        }
-        Ok(Split::make(
-            &self.films.dataset,
-            &SplitOptions {
-                method: self.settings.split.method.clone(),
-                seed: self.settings.seed,
-                fractions: self.settings.split.fractions,
-            },
-        )?)
-    }
-
-    /// Trains one split to its end and writes its results.
-    fn train_split(
-        &self,
-        split: &Split,
-        folder: &RunFolder,
-        observer: &mut dyn TrainObserver,
-    ) -> Result<(RunMetrics, Vec<plainfilm_figures::ScoredFilm>), TrainError> {
-        if split.indices(Part::Train).is_empty() {
-            return Err(TrainError::EmptyPart {
-                part: "training",
-                found: self.films.dataset.films.len(),
-                total: self.films.dataset.films.len() + self.films.dataset.set_aside.len(),
-                hint: "see set_aside.csv in the run folder for the reasons",
-            });
-        }
-        folder.create_for_training()?;
-        split.write_csv(&self.films.dataset, &folder.split_path())?;
-        let trainer = Trainer {
-            films: self.films,
-            features: self.features,
-            split,
-            audit: self.audit,
-            curve: self.curve,
-            settings: self.settings,
-            folder,
-            device: device::parse(&self.settings.device)?,
-            interrupt: self.interrupt,
-            reporter: self.reporter,
-        };
-        let checkpoint = folder.checkpoint_path();
-        let resume = checkpoint
-            .is_file()
-            .then(|| Checkpoint::load(&checkpoint))
-            .transpose()?;
-        let trained = trainer.run(resume, observer)?;
-        results::write(&trainer, &trained)
     }
 }

@@ -3,8 +3,36 @@
 use burn::optim::{AdamState, AdaptiveMomentumState, LearningRate, ModuleOptimizer, Optimizer};
 use burn::tensor::{Device, Tensor};
 use plainfilm_conv::{AdamStep, adam_step};
+use serde::{Deserialize, Serialize};
 
-use super::settings::{OptimiserKind, OptimiserSettings};
+/// Which optimiser.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OptimiserKind {
+    /// Adam (Kingma & Ba 2015); weight decay is added to the gradient.
+    Adam,
+    /// AdamW (Loshchilov & Hutter 2019); weight decay is decoupled.
+    AdamW,
+}
+
+/// An optimiser and its constants. They are computed with in 32 bits and kept in 64, so that a settings
+/// file says 0.9 and not 0.89999998.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OptimiserSettings {
+    /// Which one.
+    pub kind: OptimiserKind,
+    /// Peak learning rate.
+    pub learning_rate: f64,
+    /// Decay of the first moment.
+    pub beta_1: f64,
+    /// Decay of the second moment.
+    pub beta_2: f64,
+    /// Added to the root of the second moment.
+    pub epsilon: f64,
+    /// Weight decay.
+    pub weight_decay: f64,
+}
 
 impl OptimiserSettings {
     /// The optimiser itself, without any state yet.

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::findings::FindingsFigures;
-use super::folds::{FoldSummary, Ungrouped};
-use super::learning::LearningPoint;
+use super::findings_figures::FindingsFigures;
+use super::fold_summary::{FoldSummary, Ungrouped};
+use super::learning_point::LearningPoint;
 use plainfilm_audit::AuditSummary;
 use plainfilm_data::Part;
 use plainfilm_figures::{Operation, OperationFigures, PartMetrics, Subgroups};

@@ -13,14 +13,13 @@ use super::checkpoint::{Best, Checkpoint, EpochSums, HistoryRow, Progress};
 use super::error::TrainError;
 use super::features::{Features, FilmView};
 use super::films::LoadedFilms;
-use super::learning::LearningPoint;
+use super::learning_point::LearningPoint;
 use super::loss::{CrossEntropy, FindingsLoss};
 use super::observer::{BatchProgress, TrainObserver};
 use super::reporter::Reporter;
 use super::run_folder::RunFolder;
 use super::schedule::Position;
 use super::settings::{Balance, Selection, TrainSettings};
-use super::starting_network;
 use plainfilm_audit::Audit;
 use plainfilm_data::{Part, Split};
 use plainfilm_figures::{self, Presence};
@@ -51,6 +50,18 @@ pub(super) struct Trainer<'a> {
     pub device: Device,
     pub interrupt: &'a AtomicBool,
     pub reporter: &'a dyn Reporter,
+}
+
+/// The network before the first step: drawn from the seed, or with the weights to start from.
+pub(super) fn starting_network(
+    settings: &TrainSettings,
+    device: &Device,
+) -> Result<Network, TrainError> {
+    let network = Network::new(&settings.network(), settings.seed, device)?;
+    Ok(match &settings.weights {
+        None => network,
+        Some(weights) => weights.read(&settings.network())?.load_into(network)?,
+    })
 }
 
 /// Weights and numbers as training left them.

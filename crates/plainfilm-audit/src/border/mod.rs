@@ -10,7 +10,7 @@ pub(super) use picture::Sketch;
 use picture::{GRID, Region};
 
 use super::check::{Check, CheckId, Detail, Remedy, Status};
-use super::judge::{self, Judged};
+use super::judge::{self};
 use super::learner::{OutOfFold, Separation, Subjects, Table, kernel};
 use super::settings::View;
 

@@ -6,7 +6,7 @@ mod jpeg_quality;
 pub use facts::{FACTS, FileFacts};
 
 use super::check::{Check, CheckId, Detail, Remedy};
-use super::judge::{Judged, judge_area};
+use super::judge::judge_area;
 use super::learner::forest::{self, ForestSettings};
 use super::learner::{Separation, Subjects, Table};
 use super::settings::View;

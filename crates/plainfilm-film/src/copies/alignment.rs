@@ -1,7 +1,7 @@
 //! Laying one film over another, and how alike their detail is then.
 
 use super::fingerprint::{CELLS, SIDE};
-use super::spectrum::View;
+use super::view::{Affine, View};
 
 /// Correlation of detail from which two films are one picture.
 const MIN_CORRELATION: f32 = 0.95;
@@ -22,44 +22,6 @@ const FIRST_STEPS: usize = 3;
 const CLOSE_ENOUGH: f32 = 0.05;
 /// Most steps of the least squares; nearly all pairs need fewer.
 const STEPS: usize = 12;
-
-/// A map of the square's plane onto itself: `(x, y)` to `(a x + b y + c, d x + e y + f)`, in cells.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Affine([f32; 6]);
-
-impl Affine {
-    /// Where a cell of the film seen under a view lies in the film itself.
-    pub(super) fn of(view: &View) -> Self {
-        let (sin, cos) = view.turned.to_radians().sin_cos();
-        let (sin, cos) = (sin * view.zoom, cos * view.zoom);
-        let middle = (SIDE - 1) as f32 / 2.0;
-        let side = if view.mirrored { -1.0 } else { 1.0 };
-        Self([
-            side * cos,
-            side * -sin,
-            middle - side * middle * (cos - sin),
-            sin,
-            cos,
-            middle - middle * (sin + cos),
-        ])
-    }
-
-    pub(super) fn apply(&self, x: f32, y: f32) -> (f32, f32) {
-        let [a, b, c, d, e, f] = self.0;
-        (a * x + b * y + c, d * x + e * y + f)
-    }
-
-    /// Whether it is near enough to a pure view: a copy is not sheared or blown up.
-    fn is_plausible(&self) -> bool {
-        let [a, b, _, d, e, _] = self.0;
-        let (across, down) = (a.hypot(d), b.hypot(e));
-        let shear = (a * b + d * e).abs() / (across * down);
-        (0.7..1.43).contains(&across)
-            && (0.7..1.43).contains(&down)
-            && (across / down - 1.0).abs() < 0.25
-            && shear < 0.15
-    }
-}
 
 /// The correlation of the detail of two films laid over each other, if they are one picture.
 ///

@@ -9,7 +9,8 @@ use rand::Rng;
 use rayon::prelude::*;
 
 use super::fingerprint::{CELLS, Fingerprint};
-use super::spectrum::{self, LENGTH, Spectrum, VIEWS, View};
+use super::spectrum::{self, LENGTH, Spectrum, VIEWS};
+use super::view::View;
 use plainfilm_seed as seed;
 
 /// Tables of an index.

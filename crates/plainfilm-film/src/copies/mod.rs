@@ -19,6 +19,7 @@ mod alignment;
 mod fingerprint;
 mod index;
 mod spectrum;
+mod view;
 
 use std::collections::HashMap;
 

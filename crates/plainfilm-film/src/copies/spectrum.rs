@@ -2,8 +2,8 @@
 
 use std::sync::LazyLock;
 
-use super::alignment::Affine;
 use super::fingerprint::{CELLS, SIDE};
+use super::view::{Affine, View};
 pub(super) use crate::average_film::LENGTH;
 use crate::average_film::{DEVIATIONS, MEANS, ORDER, wave};
 
@@ -12,17 +12,6 @@ const SCALE: f32 = 300.0;
 
 /// Where a film points, as seen from the average chest film: a vector of length [`SCALE`].
 pub(super) type Spectrum = [i8; LENGTH];
-
-/// A way to look at a film, under which it may equal another.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct View {
-    /// Left and right are exchanged, before anything else.
-    pub(super) mirrored: bool,
-    /// Part of the film's width and height that is seen.
-    pub(super) zoom: f32,
-    /// Degrees by which the film is turned.
-    pub(super) turned: f32,
-}
 
 /// The views under which copies of a film are sought.
 ///

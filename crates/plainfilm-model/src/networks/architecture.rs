@@ -7,11 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use super::error::ModelError;
 use super::freeze::Freeze;
-use super::plan::Planner;
-use super::{
-    dark_covid_net, dense_net121, efficient_net_b0, efficient_net_lite0, head, mobile_net_v2,
-    plants_cnn, resnet, vgg,
-};
 use plainfilm_film::radiograph::Scaling;
 use plainfilm_film::spelling::edits;
 
@@ -63,17 +58,12 @@ pub enum Architecture {
     PlantsCnn,
 }
 
-/// What lays a part of a network out.
-pub(crate) type Part = fn(&mut Planner) -> Result<(), ModelError>;
-
 /// What is known of a network.
 struct Facts {
     name: &'static str,
     title: &'static str,
     paper: &'static str,
     size: usize,
-    features: Part,
-    head: Part,
 }
 
 impl Architecture {
@@ -105,8 +95,6 @@ impl Architecture {
                 paper: "Ozturk et al. 2020, Computers in Biology and Medicine 121:103792; \
                         github.com/muhammedtalo/COVID-19",
                 size: 256,
-                features: dark_covid_net::features,
-                head: dark_covid_net::head,
             },
             Self::Vgg16 => Facts {
                 name: "vgg16",
@@ -114,13 +102,10 @@ impl Architecture {
                 paper: "Simonyan and Zisserman 2014, arXiv:1409.1556; head from \
                         github.com/zekaouinoureddine/Detecting-COVID-19-in-X-ray-Images",
                 size: 224,
-                features: vgg::features16,
-                head: head::notebook,
             },
             Self::Vgg19 => Facts {
                 name: "vgg19",
                 title: "VGG19",
-                features: vgg::features19,
                 ..Self::Vgg16.facts()
             },
             Self::ResNet18 => Facts {
@@ -128,19 +113,15 @@ impl Architecture {
                 title: "ResNet-18",
                 paper: "He et al. 2016, arXiv:1512.03385",
                 size: 224,
-                features: resnet::features18,
-                head: resnet::head,
             },
             Self::ResNet50 => Facts {
                 name: "resnet50",
                 title: "ResNet-50",
-                features: resnet::features50,
                 ..Self::ResNet18.facts()
             },
             Self::ResNet50Keras => Facts {
                 name: "resnet50-keras",
                 title: "ResNet-50 of Keras",
-                features: resnet::features50_keras,
                 ..Self::ResNet18.facts()
             },
             Self::MobileNetV2 => Facts {
@@ -148,13 +129,10 @@ impl Architecture {
                 title: "MobileNetV2",
                 paper: "Sandler et al. 2018, arXiv:1801.04381",
                 size: 224,
-                features: mobile_net_v2::features,
-                head: mobile_net_v2::head,
             },
             Self::MobileNetV2Keras => Facts {
                 name: "mobilenet-v2-keras",
                 title: "MobileNetV2 of Keras",
-                features: mobile_net_v2::features_keras,
                 ..Self::MobileNetV2.facts()
             },
             Self::EfficientNetLite0 => Facts {
@@ -163,21 +141,16 @@ impl Architecture {
                 paper: "Tan and Le 2019, arXiv:1905.11946; github.com/tensorflow/tpu, \
                         efficientnet/lite",
                 size: 224,
-                features: efficient_net_lite0::features,
-                head: efficient_net_lite0::head,
             },
             Self::EfficientNetB0 => Facts {
                 name: "efficientnet-b0",
                 title: "EfficientNet-B0",
                 paper: "Tan and Le 2019, arXiv:1905.11946",
                 size: 224,
-                features: efficient_net_b0::features,
-                head: efficient_net_b0::head,
             },
             Self::EfficientNetB0Keras => Facts {
                 name: "efficientnet-b0-keras",
                 title: "EfficientNet-B0 of Keras",
-                features: efficient_net_b0::features_keras,
                 ..Self::EfficientNetB0.facts()
             },
             Self::DenseNet121 => Facts {
@@ -185,8 +158,6 @@ impl Architecture {
                 title: "DenseNet-121",
                 paper: "Huang et al. 2017, arXiv:1608.06993",
                 size: 224,
-                features: dense_net121::features,
-                head: dense_net121::head,
             },
             Self::XrvDenseNet121 => Facts {
                 name: "xrv-densenet121",
@@ -199,8 +170,6 @@ impl Architecture {
                 title: "Plants CNN",
                 paper: "github.com/zekaouinoureddine/Plants_Identification_DL_SI",
                 size: 150,
-                features: plants_cnn::features,
-                head: plants_cnn::head,
             },
         }
     }
@@ -249,12 +218,6 @@ impl Architecture {
             Self::Vgg16 | Self::Vgg19 => Freeze::Backbone,
             _ => Freeze::None,
         }
-    }
-
-    /// What lays its backbone out, and its published head.
-    pub(crate) fn parts(self) -> (Part, Part) {
-        let facts = self.facts();
-        (facts.features, facts.head)
     }
 }
 

@@ -15,7 +15,7 @@
 
 use super::activation::Activation;
 use super::error::ModelError;
-use super::head;
+use super::head_layouts;
 use super::layer_plan::{ConvPlan, GrowthPlan, Initialisation, LayerPlan, NormConstants, NormPlan};
 use super::plan::Planner;
 
@@ -65,7 +65,7 @@ pub(crate) fn features(planner: &mut Planner) -> Result<(), ModelError> {
 /// The published head.
 pub(crate) fn head(planner: &mut Planner) -> Result<(), ModelError> {
     let initialisation = Initialisation::TorchvisionDenseNetLinear;
-    head::linear(planner, "classifier", None, initialisation)
+    head_layouts::linear(planner, "classifier", None, initialisation)
 }
 
 /// Between two blocks: half the channels, half the side.

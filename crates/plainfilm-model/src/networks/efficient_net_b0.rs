@@ -15,7 +15,7 @@
 use super::activation::Activation;
 use super::efficient_net::{Block, DROPOUT, FIRST, LAST, blocks};
 use super::error::ModelError;
-use super::head;
+use super::head_layouts;
 use super::layer_plan::{ConvPlan, GatePlan, Initialisation, LayerPlan, Library, NormConstants};
 use super::plan::Planner;
 
@@ -63,7 +63,7 @@ fn backbone(planner: &mut Planner, library: Library) -> Result<(), ModelError> {
 
 /// The published head.
 pub(crate) fn head(planner: &mut Planner) -> Result<(), ModelError> {
-    head::linear(
+    head_layouts::linear(
         planner,
         "classifier.1",
         Some(DROPOUT),

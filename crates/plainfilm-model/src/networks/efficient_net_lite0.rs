@@ -17,7 +17,7 @@
 use super::activation::Activation;
 use super::efficient_net::{Block, DROPOUT, FIRST, LAST, blocks};
 use super::error::ModelError;
-use super::head;
+use super::head_layouts;
 use super::layer_plan::{ConvPlan, Initialisation, LayerPlan, NormConstants, same_padding};
 use super::plan::Planner;
 
@@ -41,7 +41,7 @@ pub(crate) fn features(planner: &mut Planner) -> Result<(), ModelError> {
 
 /// The published head.
 pub(crate) fn head(planner: &mut Planner) -> Result<(), ModelError> {
-    head::linear(planner, "_fc", Some(DROPOUT), Initialisation::PyTorch)
+    head_layouts::linear(planner, "_fc", Some(DROPOUT), Initialisation::PyTorch)
 }
 
 /// A block's name and its convolutions.

@@ -15,7 +15,7 @@
 
 use super::activation::Activation;
 use super::error::ModelError;
-use super::head;
+use super::head_layouts;
 use super::layer_plan::{
     ConvPlan, Initialisation, LayerPlan, Library, NormConstants, ResidualPlan,
 };
@@ -105,7 +105,7 @@ fn backbone(planner: &mut Planner, library: Library) -> Result<(), ModelError> {
 /// The published head.
 pub(crate) fn head(planner: &mut Planner) -> Result<(), ModelError> {
     let initialisation = Initialisation::TorchvisionMobileNetLinear;
-    head::linear(planner, "classifier.1", Some(DROPOUT), initialisation)
+    head_layouts::linear(planner, "classifier.1", Some(DROPOUT), initialisation)
 }
 
 /// The convolutions of a block (table 1 of the paper). An expansion of 1 has no first convolution.

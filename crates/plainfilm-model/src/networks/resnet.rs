@@ -14,7 +14,7 @@
 
 use super::activation::Activation;
 use super::error::ModelError;
-use super::head;
+use super::head_layouts;
 use super::layer_plan::{
     ConvPlan, Initialisation, LayerPlan, Library, NormConstants, ResidualPlan,
 };
@@ -76,7 +76,7 @@ pub(crate) fn features50_keras(planner: &mut Planner) -> Result<(), ModelError> 
 
 /// The published head.
 pub(crate) fn head(planner: &mut Planner) -> Result<(), ModelError> {
-    head::linear(planner, "fc", None, Initialisation::PyTorch)
+    head_layouts::linear(planner, "fc", None, Initialisation::PyTorch)
 }
 
 fn features(planner: &mut Planner, variant: &Variant) -> Result<(), ModelError> {

@@ -3,11 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::architecture::Architecture;
-use super::error::ModelError;
 use super::freeze::Freeze;
-use super::head::{self, Head};
-use super::layer_plan::Initialisation;
-use super::plan::{Plan, Planner};
+use super::head::Head;
 
 /// Everything that decides a network's layers and their shapes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -46,60 +43,6 @@ impl NetworkSettings {
             head: Head::Published,
         }
     }
-
-    /// Checks everything that [`Network::new`](super::Network::new) checks, without allocating any
-    /// weight.
-    ///
-    /// # Errors
-    ///
-    /// As [`Network::new`](super::Network::new).
-    pub fn check(&self) -> Result<(), ModelError> {
-        self.plan().map(|_| ())
-    }
-
-    /// How many layers, counted from the film, stay as they are: [`Network::frozen_prefix`] of the network
-    /// that it makes.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::check`].
-    ///
-    /// [`Network::frozen_prefix`]: super::Network::frozen_prefix
-    pub fn frozen_layers(&self) -> Result<usize, ModelError> {
-        Ok(self.plan()?.constant_layers())
-    }
-
-    /// Checks the ranges and lays the layers out, without allocating any weight.
-    pub fn plan(&self) -> Result<Plan, ModelError> {
-        for (setting, found, minimum, maximum) in [
-            ("classes", self.classes, 2, 1000),
-            ("size", self.size, 1, 4096),
-            ("channels", self.channels, 1, 16),
-        ] {
-            if !(minimum..=maximum).contains(&found) {
-                return Err(ModelError::OutOfRange {
-                    architecture: self.architecture.name(),
-                    setting,
-                    found,
-                    minimum,
-                    maximum,
-                });
-            }
-        }
-        let (features, published_head) = self.architecture.parts();
-        let mut planner = Planner::new(self);
-        features(&mut planner)?;
-        planner.end_of_features();
-        match self.head {
-            Head::Published => published_head(&mut planner)?,
-            Head::Notebook => head::notebook(&mut planner)?,
-            Head::Linear => {
-                head::linear(&mut planner, "head.output", None, Initialisation::PyTorch)?;
-            }
-            Head::Mlp => head::mlp(&mut planner)?,
-        }
-        planner.finish()
-    }
 }
 
 #[cfg(test)]
@@ -117,46 +60,5 @@ mod tests {
             serde_json::from_str::<NetworkSettings>(&text).ok(),
             Some(found)
         );
-    }
-
-    #[test]
-    fn settings_out_of_range_are_refused() {
-        let good = NetworkSettings::published(Architecture::DarkCovidNet, 2);
-        let cases = [
-            (
-                NetworkSettings {
-                    classes: 1,
-                    ..good.clone()
-                },
-                "classes",
-            ),
-            (
-                NetworkSettings {
-                    channels: 0,
-                    ..good.clone()
-                },
-                "channels",
-            ),
-            (
-                NetworkSettings {
-                    size: 5000,
-                    ..good.clone()
-                },
-                "size",
-            ),
-            (
-                NetworkSettings {
-                    size: usize::MAX,
-                    ..good.clone()
-                },
-                "size",
-            ),
-        ];
-        for (settings, name) in cases {
-            match settings.plan() {
-                Err(ModelError::OutOfRange { setting, .. }) => assert_eq!(setting, name),
-                other => panic!("{name}: {other:?}"),
-            }
-        }
     }
 }

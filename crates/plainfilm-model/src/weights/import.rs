@@ -5,6 +5,7 @@ use std::path::Path;
 
 use safetensors::tensor::{Dtype, TensorView};
 
+use super::checksum::{file_name, sha256};
 use super::error::{Problem, WeightsError, damaged};
 use super::formats::{self, Dialect, Entry, OwnMetadata, WeightsFile};
 use super::input::InputScaling;
@@ -16,7 +17,6 @@ use crate::networks::{
     ConvPlan, LayerPlan, Misshapen, ModelError, NamedTensor, Network, NetworkSettings, NormPlan,
     Plan, TensorDifferences, load_state_dict, state_dict,
 };
-use plainfilm_data::download::sha256_of;
 use plainfilm_film::files::atomic_write;
 use plainfilm_film::radiograph::Scaling;
 
@@ -186,19 +186,6 @@ impl Imported {
             .map_err(|error| file(std::io::Error::other(error)))?;
         atomic_write(path, &bytes).map_err(file)
     }
-}
-
-/// SHA-256 of a file in hexadecimal.
-pub(super) fn sha256(path: &Path) -> Result<String, WeightsError> {
-    sha256_of(path).map_err(|source| WeightsError::File {
-        path: path.to_owned(),
-        source,
-    })
-}
-
-fn file_name(path: &Path) -> String {
-    let name = path.file_name().unwrap_or(path.as_os_str());
-    name.to_string_lossy().into_owned()
 }
 
 fn target<'a>(settings: &'a NetworkSettings, plan: &Plan, file: String) -> Target<'a> {

@@ -13,6 +13,7 @@
 //! | Keras `.h5` | `model.save`, `save_weights` of Keras 1 and 2, `keras.applications`' own files |
 //! | Keras `.weights.h5`, `.keras` | Keras 3 |
 
+mod checksum;
 mod error;
 mod formats;
 mod import;

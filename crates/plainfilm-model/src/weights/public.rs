@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::checksum::sha256;
 use super::error::WeightsError;
-use super::import::sha256;
 use crate::networks::Architecture;
 use plainfilm_data::download::{self, Checksum, Outcome, Request};
 

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::checksum::sha256;
 use super::error::WeightsError;
-use super::import::{ImportOptions, Imported, import, sha256};
+use super::import::{ImportOptions, Imported, import};
 use crate::bundle::WeightsRecord;
 use crate::networks::NetworkSettings;
 

@@ -344,17 +344,6 @@ impl<'a> Features<'a> {
     }
 }
 
-impl TrainSettings {
-    /// Why views cannot be kept.
-    pub(super) fn no_frozen_layer(&self) -> TrainError {
-        TrainError::Setting {
-            setting: "views",
-            expected: "fresh where the first layer is trained (hint: --freeze backbone keeps it)",
-            found: self.views.to_string(),
-        }
-    }
-}
-
 /// Units that go through the network together: about [`BATCH`] views, all of one kind.
 fn groups(units: &[Unit], augmented_views: usize) -> impl Iterator<Item = &[Unit]> {
     let films = units.partition_point(|unit| !unit.augmented);

@@ -8,6 +8,7 @@ mod hdf5;
 mod keras;
 mod keras_config;
 mod pickle;
+mod pickle_objects;
 mod safetensors;
 #[cfg(test)]
 mod tests;

@@ -7,114 +7,13 @@
 use std::collections::HashMap;
 
 use super::super::error::{Problem, damaged, refused};
+use super::pickle_objects::{MAX_OBJECTS, Object, Objects, Value};
 use super::torch_objects;
 
 /// The first byte of every pickle of protocol 2 and later.
 pub(super) const PROTO: u8 = 0x80;
 /// The longest pickle that is read: tensors lie beside it, so a few hundred KB are usual.
 pub(super) const MAX_BYTES: usize = 8 << 20;
-/// The most objects, and the deepest stack, of a pickle. A network of a thousand tensors makes
-/// some twenty thousand objects.
-const MAX_OBJECTS: usize = 500_000;
-
-/// A value: small, and cheap to copy. Whatever holds others lies in [`Objects`].
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Value {
-    None,
-    Integer(i64),
-    /// A number that no tensor needs: its value does not matter.
-    Float,
-    /// The place of an object.
-    Object(usize),
-}
-
-/// Something that a value points to.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Object {
-    Text(String),
-    Bytes(Vec<u8>),
-    Tuple(Vec<Value>),
-    List(Vec<Value>),
-    Dict(Vec<(Value, Value)>),
-    /// A module and a name in it.
-    Global(String, String),
-    Storage(torch_objects::Storage),
-    Tensor(torch_objects::Tensor),
-    /// An object of a class of layers, with its attributes once they came.
-    Layer(Option<Value>),
-}
-
-/// Every object of a pickle.
-#[derive(Debug, Default)]
-pub(super) struct Objects(Vec<Object>);
-
-impl Objects {
-    /// Adds an object.
-    pub fn add(&mut self, object: Object) -> Result<Value, Problem> {
-        if self.0.len() == MAX_OBJECTS {
-            return Err(refused(format!(
-                "a pickle of more than {MAX_OBJECTS} objects"
-            )));
-        }
-        self.0.push(object);
-        Ok(Value::Object(self.0.len() - 1))
-    }
-
-    /// Every storage that was named.
-    pub fn storages(&self) -> impl Iterator<Item = &torch_objects::Storage> {
-        self.0.iter().filter_map(|object| match object {
-            Object::Storage(storage) => Some(storage),
-            _ => None,
-        })
-    }
-
-    /// The object that a value points to, if it does.
-    pub fn get(&self, value: Value) -> Option<&Object> {
-        match value {
-            Value::Object(place) => self.0.get(place),
-            _ => None,
-        }
-    }
-
-    fn get_mut(&mut self, value: Value) -> Option<&mut Object> {
-        match value {
-            Value::Object(place) => self.0.get_mut(place),
-            _ => None,
-        }
-    }
-
-    /// The text that a value points to, if it does.
-    pub fn text(&self, value: Value) -> Option<&str> {
-        match self.get(value)? {
-            Object::Text(text) => Some(text),
-            _ => None,
-        }
-    }
-
-    /// The values of a tuple or a list.
-    pub fn sequence(&self, value: Value) -> Option<&[Value]> {
-        match self.get(value)? {
-            Object::Tuple(values) | Object::List(values) => Some(values),
-            _ => None,
-        }
-    }
-
-    /// The pairs of a dict.
-    pub fn dict(&self, value: Value) -> Option<&[(Value, Value)]> {
-        match self.get(value)? {
-            Object::Dict(pairs) => Some(pairs),
-            _ => None,
-        }
-    }
-
-    /// The value under a text key of a dict.
-    pub fn item(&self, dict: Value, key: &str) -> Option<Value> {
-        self.dict(dict)?
-            .iter()
-            .find(|(name, _)| self.text(*name) == Some(key))
-            .map(|(_, value)| *value)
-    }
-}
 
 /// Reads one pickle from the start of `bytes`; returns its value and its length in bytes.
 pub(super) fn read(bytes: &[u8], objects: &mut Objects) -> Result<(Value, usize), Problem> {

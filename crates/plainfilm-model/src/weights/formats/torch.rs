@@ -9,7 +9,8 @@ use zip::{CompressionMethod, ZipArchive};
 
 use super::super::error::{Problem, damaged, refused};
 use super::element::Element;
-use super::pickle::{self, MAX_BYTES, Object, Objects, Value};
+use super::pickle::{self, MAX_BYTES};
+use super::pickle_objects::{Object, Objects, Value};
 use super::torch_objects::{self, Tensor};
 use super::{Dialect, Entry, ReadTensor, WeightsFile, read_at};
 

@@ -2,7 +2,7 @@
 
 use super::super::error::{Problem, damaged, refused};
 use super::element::{Element, count};
-use super::pickle::{Object, Objects, Value};
+use super::pickle_objects::{Object, Objects, Storage, Tensor, Value};
 
 /// What to do about a pickle that holds more than tensors.
 const HINT: &str = "hint: where the file is trusted, save its tensors alone in Python: \
@@ -13,39 +13,6 @@ const MAX_DIMENSIONS: usize = 8;
 const MAX_NESTING: usize = 32;
 /// Keys under which checkpoints keep their state dict.
 const WRAPPERS: [&str; 4] = ["state_dict", "model_state_dict", "model", "weights"];
-
-/// Numbers that lie beside the pickle.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Storage {
-    pub element: Element,
-    pub key: String,
-    pub elements: usize,
-}
-
-/// A view of a storage.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Tensor {
-    pub storage: Storage,
-    /// In elements.
-    pub offset: usize,
-    pub shape: Vec<usize>,
-    pub strides: Vec<usize>,
-}
-
-impl Tensor {
-    /// Elements of the storage from the first to the last that belong to the tensor.
-    pub fn span(&self) -> Option<usize> {
-        if self.shape.contains(&0) {
-            return Some(0);
-        }
-        self.shape
-            .iter()
-            .zip(&self.strides)
-            .try_fold(1_usize, |span, (side, stride)| {
-                span.checked_add((side - 1).checked_mul(*stride)?)
-            })
-    }
-}
 
 /// Refuses every global but those of state dicts and of layers.
 pub(super) fn check_global(module: &str, name: &str) -> Result<(), Problem> {

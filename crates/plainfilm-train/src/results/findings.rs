@@ -4,12 +4,11 @@
 //! The run's own figures are of whether a film shows any finding, by its most probable one: that is what the
 //! audit asks too.
 
-use serde::{Deserialize, Serialize};
-
-use super::error::TrainError;
-use super::results::{self, Judged};
-use super::run_metrics::RunMetrics;
-use super::trainer::{Trained, Trainer};
+use super::judge::{self, Judged};
+use crate::error::TrainError;
+use crate::findings_figures::{FindingsFigures, any_is_known};
+use crate::run_metrics::RunMetrics;
+use crate::trainer::{Trained, Trainer};
 use plainfilm_audit::AuditSummary;
 use plainfilm_data::{Dataset, Part, Split};
 use plainfilm_figures::Presence;
@@ -19,104 +18,6 @@ use plainfilm_figures::{
 };
 use plainfilm_model::bundle::{ModelFile, ModelHeader, Precision, Threshold};
 use plainfilm_model::networks::Network;
-
-/// The test figures of all findings.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct FindingsFigures {
-    /// Over all findings.
-    pub averages: FindingsAverages,
-    /// One a finding, in the order of the network's outputs.
-    pub each: Vec<FindingFigures>,
-}
-
-/// The test figures of one finding, on the films of which it is known.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct FindingFigures {
-    /// Its name.
-    pub finding: String,
-    /// The folder with its own report and figures, inside the run's; none of an evaluation that wrote none.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub folder: Option<String>,
-    /// Films of which it is known.
-    pub known: usize,
-    /// Those that show it.
-    pub present: usize,
-    /// It is called from this probability on; none of folds together, whose networks have one each.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub threshold: Option<f64>,
-    /// Area under the ROC curve.
-    pub auroc: Estimate,
-    /// Average precision.
-    pub auprc: Estimate,
-    /// Of the films that show it, the share that is called.
-    pub sensitivity: Estimate,
-    /// Of the films that do not, the share that is not.
-    pub specificity: Estimate,
-    /// Of the films that are called, the share that shows it.
-    pub precision: Estimate,
-    /// F1.
-    pub f1: Estimate,
-    /// Expected calibration error.
-    pub ece: Estimate,
-}
-
-impl FindingsFigures {
-    /// Judges the calls and probabilities of films; none without films. `operations` made the calls, one a
-    /// finding, where they are one network's.
-    pub fn of(
-        findings: &[String],
-        films: &[FindingsFilm],
-        operations: Option<&[Operation]>,
-    ) -> Option<Self> {
-        if films.is_empty() {
-            return None;
-        }
-        let each = findings.iter().enumerate().map(|(finding, name)| {
-            let known: Vec<ScoredFilm> = films
-                .iter()
-                .filter(|film| film.presence[finding] != Presence::Unknown)
-                .map(|film| {
-                    let p = film.probabilities[finding];
-                    let index = |yes: bool| usize::from(!yes);
-                    let truth = index(film.presence[finding] == Presence::Present);
-                    ScoredFilm {
-                        patient: film.patient.clone(),
-                        called: Some(index(film.called[finding])),
-                        ..ScoredFilm::alone(film.path.clone(), truth, vec![p, 1.0 - p])
-                    }
-                })
-                .collect();
-            let labels = [name.clone(), format!("no {name}")];
-            let threshold = operations.map(|operations| operations[finding].threshold);
-            FindingFigures::of(name, &evaluate(&labels, 0, &known), threshold)
-        });
-        Some(Self {
-            each: each.collect(),
-            averages: average_findings(films),
-        })
-    }
-}
-
-impl FindingFigures {
-    /// What two labels' figures say about the first of them.
-    fn of(finding: &str, test: &PartMetrics, threshold: Option<f64>) -> Self {
-        let own = &test.per_label[0].1;
-        Self {
-            finding: finding.to_owned(),
-            folder: None,
-            known: test.n,
-            present: own.support as usize,
-            threshold,
-            auroc: own.auroc.clone(),
-            auprc: own.auprc.clone(),
-            sensitivity: own.sensitivity.clone(),
-            specificity: own.specificity.clone(),
-            precision: own.precision.clone(),
-            f1: own.f1.clone(),
-            ece: test.ece.clone(),
-        }
-    }
-}
 
 /// What the network says of every film of the split: nothing of those that are left out.
 struct Table {
@@ -142,11 +43,6 @@ impl Table {
     }
 }
 
-/// Whether a film's answer to "any finding?" is known: it shows one, or is known to show none.
-pub(super) fn any_is_known(presence: &[Presence]) -> bool {
-    presence.contains(&Presence::Present) || !presence.contains(&Presence::Unknown)
-}
-
 /// The split without the films that do not count.
 fn without(split: &Split, dataset: &Dataset, counts: impl Fn(&[Presence]) -> bool) -> Split {
     let mut kept = split.clone();
@@ -158,7 +54,7 @@ fn without(split: &Split, dataset: &Dataset, counts: impl Fn(&[Presence]) -> boo
     kept
 }
 
-/// As [`results::write`], for films with findings.
+/// As [`super::write`], for films with findings.
 pub(super) fn write(
     trainer: &Trainer<'_>,
     trained: &Trained,
@@ -198,10 +94,10 @@ pub(super) fn write(
             mut metrics,
             test,
             operation,
-        } = results::judge(&own, trained, &scored_by, None)?;
+        } = judge::judge(&own, trained, &scored_by, None)?;
         metrics.audit = Some(AuditSummary::of_any_finding());
         split.write_csv(&films.dataset, &folder.split_path())?;
-        results::report(&own, trained, &metrics, &test, &[])?;
+        judge::report(&own, trained, &metrics, &test, &[])?;
         operations.push(operation);
     }
     let test: Vec<FindingsFilm> = trainer
@@ -233,14 +129,14 @@ pub(super) fn write(
     let scored_by = |part| Ok(table.question(dataset, &split, part, &most));
     let Judged {
         mut metrics, test, ..
-    } = results::judge(&any, trained, &scored_by, None)?;
+    } = judge::judge(&any, trained, &scored_by, None)?;
     metrics.findings = figures;
     let model = ModelFile {
         header: header(trainer, &metrics, operations),
         tensors: trained.tensors.clone(),
     };
     model.save(&trainer.folder.model_path(), Precision::F32)?;
-    results::report(&any, trained, &metrics, &test, &[])?;
+    judge::report(&any, trained, &metrics, &test, &[])?;
     Ok((metrics, test))
 }
 
@@ -281,7 +177,7 @@ fn called(dataset: &Dataset, index: usize, row: &[f64], operations: &[Operation]
 fn header(trainer: &Trainer<'_>, metrics: &RunMetrics, operations: Vec<Operation>) -> ModelHeader {
     let dataset = &trainer.films.dataset;
     // The operation is of "any finding?": the model file has the findings' own.
-    let mut header = results::header(
+    let mut header = judge::header(
         trainer.settings,
         dataset,
         trainer.split,
@@ -335,17 +231,5 @@ mod tests {
         let folders: Vec<String> = (0..4).map(|finding| folder_name(&names, finding)).collect();
         let expected = ["pleural-thickening", "mass", "mass-2", "mass-"];
         assert_eq!(folders, expected.map(|name| format!("findings/{name}")));
-    }
-
-    #[test]
-    fn any_finding_is_known_where_one_is_or_all_are() {
-        use Presence::{Absent, Present, Unknown};
-        for (presence, known) in [
-            ([Present, Unknown], true),
-            ([Absent, Absent], true),
-            ([Absent, Unknown], false),
-        ] {
-            assert_eq!(any_is_known(&presence), known, "{presence:?}");
-        }
     }
 }

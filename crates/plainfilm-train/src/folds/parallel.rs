@@ -8,12 +8,12 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 
-use super::Run;
-use super::checkpoint::{Best, HistoryRow};
-use super::error::TrainError;
-use super::folds::{Job, finished, train_fold};
-use super::observer::{BatchProgress, TrainObserver};
-use super::run_folder::RunFolder;
+use super::job::{Job, finished, train_fold};
+use crate::checkpoint::{Best, HistoryRow};
+use crate::error::TrainError;
+use crate::observer::{BatchProgress, TrainObserver};
+use crate::run::Run;
+use crate::run_folder::RunFolder;
 use plainfilm_audit::AuditSummary;
 use plainfilm_figures::ScoredFilm;
 

@@ -1,15 +1,15 @@
-//! After the last epoch: score every part with the best weights and write what the run found.
+//! How a trained network does on the films of each part, and what is written of it.
 
 use std::collections::BTreeMap;
 
-use super::error::TrainError;
-use super::findings;
-use super::learning::LearningPoint;
-use super::reporter::{FinishedRun, TestedNetwork};
-use super::run_folder::RunFolder;
-use super::run_metrics::{LastEpoch, RunMetrics};
-use super::settings::TrainSettings;
-use super::trainer::{Trained, Trainer};
+use crate::error::TrainError;
+use crate::findings;
+use crate::learning_point::LearningPoint;
+use crate::reporter::{FinishedRun, TestedNetwork};
+use crate::run_folder::RunFolder;
+use crate::run_metrics::{LastEpoch, RunMetrics};
+use crate::settings::TrainSettings;
+use crate::trainer::{Trained, Trainer};
 use plainfilm_audit::{Audit, AuditSummary};
 use plainfilm_data::{Dataset, Part, Split};
 use plainfilm_figures::{
@@ -22,68 +22,8 @@ use plainfilm_model::bundle::{
 use plainfilm_model::networks::{NamedTensor, Network};
 use plainfilm_model::weights::StartingWeights;
 
-/// Evaluates the kept weights on every part and writes predictions, metrics, model and report.
-/// Returns the figures and the scored test films.
-pub(super) fn write(
-    trainer: &Trainer<'_>,
-    trained: &Trained,
-) -> Result<(RunMetrics, Vec<ScoredFilm>), TrainError> {
-    let dataset = &trainer.films.dataset;
-    if !dataset.findings.is_empty() {
-        return findings::write(trainer, trained);
-    }
-    let network_of = |tensors: &[NamedTensor]| {
-        Network::from_state_dict(&trainer.settings.network(), tensors, &trainer.device)
-    };
-    let scored_by = |network: &Network, part| -> Result<Vec<ScoredFilm>, TrainError> {
-        let indices = trainer.split.indices(part);
-        let probabilities = trainer.score(network, &indices)?;
-        Ok(indices
-            .iter()
-            .zip(probabilities)
-            .map(|(&index, probabilities)| dataset.films[index].scored(probabilities))
-            .collect())
-    };
-    let network = network_of(&trained.tensors)?;
-    let last_test = match &trained.last {
-        Some(last) => Some(scored_by(&network_of(last)?, Part::Test)?),
-        None => None,
-    };
-    let Judged {
-        metrics,
-        test,
-        operation,
-    } = judge(
-        trainer,
-        trained,
-        &|part| scored_by(&network, part),
-        last_test,
-    )?;
-    let model = ModelFile {
-        header: header(
-            trainer.settings,
-            dataset,
-            trainer.split,
-            &metrics,
-            &operation,
-        ),
-        tensors: trained.tensors.clone(),
-    };
-    model.save(&trainer.folder.model_path(), Precision::F32)?;
-    // A fold's network is one of several, and the report that people read is of all of them.
-    let networks: &[TestedNetwork] = match trainer.settings.split.folds {
-        None => &[TestedNetwork {
-            split: trainer.split.clone(),
-            model,
-        }],
-        Some(_) => &[],
-    };
-    report(trainer, trained, &metrics, &test, networks)?;
-    Ok((metrics, test))
-}
-
 /// What a network does on the films of a split.
-pub(super) struct Judged {
+pub(crate) struct Judged {
     pub metrics: RunMetrics,
     /// Calibrated and called.
     pub test: Vec<ScoredFilm>,
@@ -92,7 +32,7 @@ pub(super) struct Judged {
 
 /// Chooses the operation on validation films and judges every part by it. `scored_by` gives the films of a
 /// part with the network's own probabilities, `last_test` are the test films by the last epoch's.
-pub(super) fn judge(
+pub(crate) fn judge(
     trainer: &Trainer<'_>,
     trained: &Trained,
     scored_by: &dyn Fn(Part) -> Result<Vec<ScoredFilm>, TrainError>,
@@ -160,7 +100,7 @@ pub(super) fn judge(
 }
 
 /// Hands the run to its reporter, then writes the test films and, last, the figures.
-pub(super) fn report(
+pub(crate) fn report(
     trainer: &Trainer<'_>,
     trained: &Trained,
     metrics: &RunMetrics,
@@ -182,14 +122,14 @@ pub(super) fn report(
 }
 
 /// The audit's verdict beside the accuracy that it is about, or that there was none.
-pub(super) fn audit_summary(audit: Option<&Audit>, test: Option<&PartMetrics>) -> AuditSummary {
+pub(crate) fn audit_summary(audit: Option<&Audit>, test: Option<&PartMetrics>) -> AuditSummary {
     let accuracy = test.and_then(|test| test.accuracy.value());
     audit.map_or_else(AuditSummary::not_audited, |audit| audit.summary(accuracy))
 }
 
 /// What 0.5, or the threshold that was asked for, does on the films of all folds, whose networks each had an
 /// operation of their own.
-pub(super) fn judge_pooled(
+pub(crate) fn judge_pooled(
     labels: &[String],
     pooled: &[ScoredFilm],
     settings: &OperationSettings,
@@ -212,7 +152,7 @@ pub(super) fn judge_pooled(
 }
 
 /// Writes `predictions.csv`, then `metrics.json`, whose presence says that the run is done.
-pub(super) fn write_tables(
+pub(crate) fn write_tables(
     folder: &RunFolder,
     metrics: &RunMetrics,
     test: &[ScoredFilm],
@@ -225,7 +165,7 @@ pub(super) fn write_tables(
 }
 
 /// What a model file says about its network.
-pub(super) fn header(
+pub(crate) fn header(
     settings: &TrainSettings,
     dataset: &Dataset,
     split: &Split,

@@ -4,35 +4,13 @@ use serde::{Deserialize, Serialize};
 
 use super::error::TrainError;
 use super::folds::finished;
+use super::learning_point::LearningPoint;
 use super::observer::TrainObserver;
+use super::run::Run;
 use super::run_folder::RunFolder;
-use super::{Run, TrainSettings};
+use super::settings::TrainSettings;
 use plainfilm_data::{Part, Split};
 use plainfilm_figures::{Estimate, PartMetrics, evaluate, positive_label};
-
-/// What a training on some of the films reached on the test films.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct LearningPoint {
-    /// Training films.
-    pub films: usize,
-    /// Their patients.
-    pub patients: usize,
-    /// As [`PartMetrics::accuracy`].
-    pub accuracy: Estimate,
-    /// As [`PartMetrics::auroc`].
-    pub auroc: Estimate,
-}
-
-impl LearningPoint {
-    pub(super) fn of(split: &Split, test: &PartMetrics) -> Self {
-        Self {
-            films: split.indices(Part::Train).len(),
-            patients: split.patients_in(Part::Train),
-            accuracy: test.accuracy.clone(),
-            auroc: test.auroc.clone(),
-        }
-    }
-}
 
 /// Trains on each share of the training patients that the settings name, in a folder of its own, with the
 /// validation and test films of the split. A share that is finished is read.
