@@ -8,7 +8,7 @@
 //! disease at the resolution of 144 pixels, and whatever of the source survives that: the estimate is not
 //! free of it.
 
-use plainfilm::lungs::segment;
+use plainfilm::lungs::{BundledLungs, segment};
 use plainfilm::radiograph::{Fit, Histogram, LungBox, Plane, Preprocessing, Radiograph};
 use plainfilm::seed;
 use plainfilm::train::augment::{Scanner, ScannerChange};
@@ -66,10 +66,7 @@ impl Hospital {
             ..Preprocessing::default()
         };
         let mut values = vec![0.0; settings.tensor_len()];
-        settings.write_tensor(
-            &settings.plane(&framed, &plainfilm::lungs::BundledLungs),
-            &mut values,
-        );
+        settings.write_tensor(&settings.plane(&framed, &BundledLungs), &mut values);
         for value in &mut values {
             *value = value.powf(self.gamma);
         }
@@ -79,7 +76,7 @@ impl Hospital {
             histogram: Histogram::Stored,
             ..settings
         };
-        let mut plane: Plane = enlarged.plane(&coarse, &plainfilm::lungs::BundledLungs);
+        let mut plane: Plane = enlarged.plane(&coarse, &BundledLungs);
         let change = ScannerChange {
             seed: seed::derive(self.number, "film", &[index]),
             ..self.change

@@ -1,7 +1,7 @@
 //! Contact sheets, to look at.
 
 use image::{GrayImage, Luma, imageops};
-use plainfilm::lungs::segment;
+use plainfilm::lungs::{BundledLungs, segment};
 use plainfilm::radiograph::{Fit, Preprocessing, Radiograph};
 
 use crate::hospital::Hospital;
@@ -79,7 +79,7 @@ fn shrunk(film: &Radiograph) -> GrayImage {
         size: TILE,
         ..Preprocessing::default()
     };
-    let plane = settings.plane(film, &plainfilm::lungs::BundledLungs);
+    let plane = settings.plane(film, &BundledLungs);
     let bytes = plane.values.iter().map(|v| (v * 255.0) as u8).collect();
     GrayImage::from_raw(TILE as u32, TILE as u32, bytes).expect("a plane is square")
 }

@@ -9,6 +9,7 @@ use plainfilm::explain::{
     CheckDepth, ExplainSettings, ExplainedFilm, Explainer, LungMask, MeanEvidence, Method,
     MethodCheck, Target, ToExplain, summarise,
 };
+use plainfilm::lungs::BundledLungs;
 use plainfilm::radiograph::{Plane, Radiograph};
 use plainfilm::report::mean_picture;
 use plainfilm::train::RunFolder;
@@ -238,7 +239,7 @@ impl Work<'_> {
                 self.explainer
                     .header()
                     .preprocessing
-                    .plane(&film, &plainfilm::lungs::BundledLungs)
+                    .plane(&film, &BundledLungs)
             })
             .collect();
         if planes.is_empty() {

@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use super::{Explained, Explainer, LungMask, LungShare, Method, Target, lung_share};
+use crate::lungs::BundledLungs;
 use crate::radiograph::{Placement, Plane, Radiograph};
 
 /// A film to explain.
@@ -44,7 +45,7 @@ impl Explainer {
         let prepared: Vec<Option<(ToExplain, Placement, Plane)>> = films
             .into_par_iter()
             .map(|mut one| {
-                let placement = preprocessing.placement(&one.film, &crate::lungs::BundledLungs)?;
+                let placement = preprocessing.placement(&one.film, &BundledLungs)?;
                 let plane = preprocessing.plane_at(&one.film, &placement);
                 if one.lungs.is_none() {
                     one.lungs = LungMask::find(&one.film);

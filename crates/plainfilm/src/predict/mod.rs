@@ -9,6 +9,7 @@ use crate::dataset::{Dataset, Film, SEPARATOR, SetAside};
 use crate::evaluate::{
     CalibrationMethod, FindingsFilm, Operation, ScoredFilm, decide, most_probable, positive_label,
 };
+use crate::lungs::BundledLungs;
 use crate::model::Network;
 use crate::radiograph::{Plane, Radiograph};
 
@@ -52,9 +53,7 @@ impl Predictor {
     /// The film as the network wants it, before scaling.
     #[must_use]
     pub fn plane(&self, film: &Radiograph) -> Plane {
-        self.header
-            .preprocessing
-            .plane(film, &crate::lungs::BundledLungs)
+        self.header.preprocessing.plane(film, &BundledLungs)
     }
 
     /// One probability per label for each film, in label order.

@@ -3,6 +3,7 @@
 use super::{AuditSection, EvidenceSection};
 use crate::dataset::{Part, PatientOrigin, SetAside};
 use crate::evaluate::{Operation, OperationFigures, PartMetrics, ScoredFilm, Subgroups};
+use crate::lungs::BundledLungs;
 use crate::radiograph::{Fit, Preprocessing, Radiograph};
 use crate::train::{FindingsFigures, FoldSummary, HistoryRow, LearningPoint, Ungrouped};
 
@@ -79,7 +80,7 @@ impl Thumbnail {
             size: side,
             ..Preprocessing::default()
         }
-        .plane(film, &crate::lungs::BundledLungs);
+        .plane(film, &BundledLungs);
         Self {
             width: side as u32,
             height: side as u32,

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::audit::Collector;
 use crate::dataset::{Dataset, SetAside};
+use crate::lungs::BundledLungs;
 use crate::radiograph::{Plane, Preprocessing};
 
 /// Bytes of resized films that are kept in memory; the rest is decoded again when needed.
@@ -64,7 +65,7 @@ impl LoadedFilms {
                         audit.look(index, &bytes, &film);
                     }
                     any_synthetic.fetch_or(film.provenance.synthetic, Ordering::Relaxed);
-                    let plane = preprocessing.plane(&film, &crate::lungs::BundledLungs);
+                    let plane = preprocessing.plane(&film, &BundledLungs);
                     let digest = digest(&plane);
                     let bytes = plane.values.len() * size_of::<f32>();
                     let before = cached.fetch_add(bytes, Ordering::Relaxed);
@@ -123,9 +124,10 @@ impl LoadedFilms {
     pub fn plane(&self, index: usize) -> Result<Cow<'_, Plane>, String> {
         match &self.planes[index] {
             Some(plane) => Ok(Cow::Borrowed(plane)),
-            None => self.dataset.film(&self.dataset.films[index]).map(|film| {
-                Cow::Owned(self.preprocessing.plane(&film, &crate::lungs::BundledLungs))
-            }),
+            None => self
+                .dataset
+                .film(&self.dataset.films[index])
+                .map(|film| Cow::Owned(self.preprocessing.plane(&film, &BundledLungs))),
         }
     }
 

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use plainfilm::lungs::BundledLungs;
 use plainfilm::radiograph::{
     Limits, Preprocessing, Radiograph, RadiographError, decode, open, read_header,
 };
@@ -233,13 +234,7 @@ fn check_whole(film: &Radiograph) {
         size: 16,
         ..Preprocessing::default()
     };
-    assert_eq!(
-        settings
-            .plane(film, &plainfilm::lungs::BundledLungs)
-            .values
-            .len(),
-        256
-    );
+    assert_eq!(settings.plane(film, &BundledLungs).values.len(), 256);
 }
 
 /// Small enough that a damaged header cannot make the test slow.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Int, Tensor, TensorData, activation::log_softmax};
+use plainfilm::lungs::BundledLungs;
 use plainfilm::model::{
     Architecture, NamedTensor, Network, NetworkSettings, load_state_dict, state_dict, summary,
 };
@@ -124,7 +125,7 @@ fn plane(folder: &Path, film: &Film, size: usize) -> Vec<u8> {
         ..Preprocessing::default()
     };
     let pixels: Vec<u8> = preprocessing
-        .plane(&radiograph, &plainfilm::lungs::BundledLungs)
+        .plane(&radiograph, &BundledLungs)
         .values
         .iter()
         .map(|value| (value * 255.0).round() as u8)

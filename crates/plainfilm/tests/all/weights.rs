@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor, TensorData};
+use plainfilm::lungs::BundledLungs;
 use plainfilm::model::{Architecture, Network, NetworkSettings, state_dict};
 use plainfilm::radiograph::{Fit, Limits, Preprocessing, Resampling, Scaling, open};
 use plainfilm::weights::{ImportOptions, import};
@@ -57,10 +58,7 @@ fn computed(case: &Case, file: &Path, films: &Path) -> Vec<Vec<f32>> {
     for film in &case.films {
         let film = open(&films.join(film), &Limits::default()).expect("a film of the data");
         let mut tensor = vec![0.0; preprocessing.tensor_len()];
-        preprocessing.write_tensor(
-            &preprocessing.plane(&film, &plainfilm::lungs::BundledLungs),
-            &mut tensor,
-        );
+        preprocessing.write_tensor(&preprocessing.plane(&film, &BundledLungs), &mut tensor);
         values.extend(tensor);
     }
     let shape = [case.films.len(), settings.channels, case.size, case.size];

@@ -1,6 +1,7 @@
 //! A film in a few hundred numbers: grey, texture and edges of the cells of a coarse grid.
 
 use crate::audit::settings::View;
+use crate::lungs::BundledLungs;
 use crate::radiograph::{Fit, Preprocessing, Radiograph};
 
 /// Cells along each side of the grid.
@@ -64,7 +65,7 @@ impl Sketch {
                 ..preprocessing.clone()
             },
         };
-        let plane = preprocessing.plane(film, &crate::lungs::BundledLungs);
+        let plane = preprocessing.plane(film, &BundledLungs);
         let mut pixels = vec![0.0; SIDE * SIDE];
         preprocessing.write_tensor(&plane, &mut pixels);
         let mut cells = Vec::with_capacity(GRID * GRID * PER_CELL);
