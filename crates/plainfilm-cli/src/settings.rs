@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Parser;
 use plainfilm::model::{Architecture, Freeze, Head};
-use plainfilm::radiograph::{Inversion, Preprocessing};
+use plainfilm::radiograph::{Field, Inversion, Preprocessing};
 use plainfilm::recipe::Recipe;
 use plainfilm::train::{
     Balance, OptimiserKind, Schedule, Selection, SplitSettings, TrainDefaults, TrainSettings, Views,
@@ -314,7 +314,10 @@ pub fn preprocessing_after(text: &str) -> anyhow::Result<Preprocessing> {
         let first = reason.lines().next().unwrap_or_default();
         usage(first.trim_start_matches("error: ").to_owned())
     })?;
-    let mut target = Preprocessing::default();
+    let mut target = Preprocessing {
+        field: Field::Exposed,
+        ..Preprocessing::default()
+    };
     preprocess(&args.preprocessing, &mut target)?;
     Ok(target)
 }

@@ -206,6 +206,13 @@ pub(super) fn said_by_png(bytes: &[u8]) -> Option<u8> {
 mod tests {
     use super::*;
 
+    /// What a container is called, what an 8-bit level becomes in it, the bits that are used, and how far a level
+    /// may be from the 8-bit film's.
+    type Container = (&'static str, fn(u32) -> u32, u8, u16);
+
+    /// Levels, the bits that the file says, the bits found, and the levels on a scale of 16 bits.
+    type Said<'a> = (&'a [u16], Option<u8>, u8, &'a [u16]);
+
     /// Levels of an 8-bit picture up to `most`, none of them missing.
     fn picture(most: u16) -> Vec<u16> {
         (0..=most).collect()
@@ -213,8 +220,7 @@ mod tests {
 
     #[test]
     fn one_picture_in_every_container_is_one_picture() {
-        // What an 8-bit level becomes, the bits that are used, and the levels' distance from the 8-bit film.
-        let cases: [(&str, fn(u32) -> u32, u8, u16); 16] = [
+        let cases: [Container; 16] = [
             ("as it is", |v| v, 8, 0),
             ("times 2", |v| v << 1, 8, 0),
             ("times 4", |v| v << 2, 8, 0),
@@ -264,7 +270,7 @@ mod tests {
 
     #[test]
     fn what_the_file_says_comes_first() {
-        let cases: [(&[u16], Option<u8>, u8, &[u16]); 8] = [
+        let cases: [Said<'_>; 8] = [
             (&[0, 100, 200], None, 8, &[0, 25_700, 51_400]),
             (&[0, 819, 200], Some(12), 12, &[0, 13_107, 3201]),
             (&[0, 65_520, 32_768], Some(12), 12, &[0, 65_535, 32_776]),

@@ -14,7 +14,7 @@ use crate::dataset::SplitMethod;
 use crate::device::Precision;
 use crate::evaluate::{CalibrationMethod, OperationSettings, ThresholdRule};
 use crate::model::{Architecture, Freeze, Head, NetworkSettings};
-use crate::radiograph::Preprocessing;
+use crate::radiograph::{Field, Preprocessing};
 use crate::weights::StartingWeights;
 
 /// The resolved settings of one training: with the data they are enough to repeat it.
@@ -290,6 +290,7 @@ impl TrainSettings {
             size: model.default_size(),
             channels: model.default_channels(),
             scaling: model.default_scaling(),
+            field: Field::Exposed,
             ..Preprocessing::default()
         };
         let adam = OptimiserSettings {
