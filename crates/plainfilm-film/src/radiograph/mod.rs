@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(test)]
+mod containers;
 mod decode;
 mod depth;
 mod error;
