@@ -380,6 +380,21 @@ mod tests {
     }
 
     #[test]
+    fn new_trainings_fit_the_exposed_field_unless_a_file_says_otherwise() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("settings.toml");
+        for (text, expected) in [
+            ("", Field::Exposed),
+            ("[preprocessing]\nsize = 64\n", Field::Exposed),
+            ("[preprocessing]\nfield = \"whole\"\n", Field::Whole),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let settings = train(&["--settings", path.to_str().unwrap()]).unwrap();
+            assert_eq!(settings.preprocessing.field, expected, "{text:?}");
+        }
+    }
+
+    #[test]
     fn what_is_frozen_comes_from_arguments_files_and_old_files() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("settings.toml");
