@@ -47,6 +47,7 @@ pub fn film(picture: &GrayImage) -> Radiograph {
             orientation: 1,
             synthetic: false,
             coloured_pixels: 0,
+            used_bits: 8,
         },
     }
 }

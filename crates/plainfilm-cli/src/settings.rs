@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Parser;
 use plainfilm::model::{Architecture, Freeze, Head};
-use plainfilm::radiograph::{Inversion, Preprocessing};
+use plainfilm::radiograph::{Field, Inversion, Preprocessing};
 use plainfilm::recipe::Recipe;
 use plainfilm::train::{
     Balance, OptimiserKind, Schedule, Selection, SplitSettings, TrainDefaults, TrainSettings, Views,
@@ -314,7 +314,10 @@ pub fn preprocessing_after(text: &str) -> anyhow::Result<Preprocessing> {
         let first = reason.lines().next().unwrap_or_default();
         usage(first.trim_start_matches("error: ").to_owned())
     })?;
-    let mut target = Preprocessing::default();
+    let mut target = Preprocessing {
+        field: Field::Exposed,
+        ..Preprocessing::default()
+    };
     preprocess(&args.preprocessing, &mut target)?;
     Ok(target)
 }
@@ -374,6 +377,21 @@ mod tests {
         );
         assert_eq!(settings.schedule, Schedule::Cosine);
         assert_eq!(settings.model, Architecture::DarkCovidNet);
+    }
+
+    #[test]
+    fn new_trainings_fit_the_exposed_field_unless_a_file_says_otherwise() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("settings.toml");
+        for (text, expected) in [
+            ("", Field::Exposed),
+            ("[preprocessing]\nsize = 64\n", Field::Exposed),
+            ("[preprocessing]\nfield = \"whole\"\n", Field::Whole),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let settings = train(&["--settings", path.to_str().unwrap()]).unwrap();
+            assert_eq!(settings.preprocessing.field, expected, "{text:?}");
+        }
     }
 
     #[test]

@@ -314,6 +314,7 @@ mod tests {
                 orientation: 1,
                 synthetic: true,
                 coloured_pixels: 0,
+                used_bits: 8,
             },
         };
         for fit in [Fit::Crop, Fit::Letterbox, Fit::Squash] {

@@ -282,6 +282,7 @@ mod tests {
                 orientation: 1,
                 synthetic: true,
                 coloured_pixels: 0,
+                used_bits: 8,
             },
         }
     }

@@ -1,11 +1,11 @@
-//! What a film's file says without its pixels.
+//! What a film's file says without its picture.
 
 use plainfilm_film::radiograph::Radiograph;
 
 use super::jpeg_quality::{self, JpegTables};
 
 /// Names of [`FileFacts::numbers`], in their order, as sentences use them.
-pub const FACTS: [&str; 14] = [
+pub const FACTS: [&str; 15] = [
     "the film's width",
     "the film's height",
     "the film's shape (width / height)",
@@ -20,6 +20,7 @@ pub const FACTS: [&str; 14] = [
     "the JPEG quality",
     "the JPEG colour sampling",
     "whether the JPEG is progressive",
+    "the bits that grey levels use",
 ];
 
 /// What a film's file says without its pixels.
@@ -47,6 +48,8 @@ pub struct FileFacts {
     pub jpeg_sampling: u8,
     /// Whether a JPEG is progressive.
     pub progressive: bool,
+    /// Bits that the grey levels use, which may be fewer than [`Self::bits`]; it takes the pixels to know.
+    pub used_bits: u8,
 }
 
 impl FileFacts {
@@ -65,6 +68,7 @@ impl FileFacts {
             channels,
             bits,
             orientation: provenance.orientation,
+            used_bits: provenance.used_bits,
             ..Self::default()
         };
         match provenance.format.as_str() {
@@ -104,6 +108,7 @@ impl FileFacts {
             self.jpeg_quality,
             f32::from(self.jpeg_sampling),
             f32::from(u8::from(self.progressive)),
+            f32::from(self.used_bits),
         ]
     }
 }
@@ -179,6 +184,8 @@ mod tests {
         let plain = facts(&png(None));
         assert_eq!((plain.width, plain.height), (6, 3));
         assert_eq!((plain.channels, plain.bits, plain.format), (2, 16, 0));
+        // One level, of 1799, takes 12 bits.
+        assert_eq!((plain.used_bits, plain.numbers()[14]), (12, 12.0));
         assert_eq!(plain.numbers()[2], 2.0);
         let told = facts(&png(Some("portable unit")));
         assert_eq!(told.metadata_bytes - plain.metadata_bytes, 8 + 13);

@@ -186,6 +186,7 @@ pub fn draw(settings: &PhantomSettings, index: usize) -> Result<Radiograph, Phan
             orientation: 1,
             synthetic: true,
             coloured_pixels: 0,
+            used_bits: 8,
         },
     })
 }

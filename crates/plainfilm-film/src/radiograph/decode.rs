@@ -8,6 +8,7 @@ use image::codecs::{bmp::BmpDecoder, png::PngDecoder, webp::WebPDecoder};
 use image::metadata::Orientation;
 use image::{ColorType, ImageDecoder, ImageError};
 
+use super::depth;
 use super::grey::{self, Grey};
 use super::jpeg::{self, JpegSource};
 use super::tiff::{self, TiffSource};
@@ -137,7 +138,8 @@ fn says_synthetic(bytes: &[u8]) -> bool {
 /// Decodes a film to one grey channel, upright. `name` is what errors and the provenance call it.
 ///
 /// The format is told by content; a PNG named `.jpg` is a PNG. Depths of 1, 2, 4 and 8 bits become
-/// 8 bits with white at 255, 16 bits stay 16. Colour becomes grey by Rec. 601 luma, with the
+/// 8 bits with white at 255, 16 bits stay 16 with white at 65,535 even where the film uses fewer of
+/// them ([`Provenance::used_bits`]). Colour becomes grey by Rec. 601 luma, with the
 /// arithmetic of Pillow's `convert("L")`; alpha is dropped, as there. Differences from Keras'
 /// `load_img`, which are deliberate: the EXIF orientation is applied, 16-bit films keep their
 /// depth, and a damaged JPEG is an error where Keras decodes the damage.
@@ -153,10 +155,17 @@ pub fn decode(bytes: &[u8], name: &str, limits: &Limits) -> Result<Radiograph, R
         stored_size: (width, height),
         source,
     } = open_source(bytes, name, limits)?;
-    let Grey { pixels, coloured } = match source {
+    let Grey {
+        pixels,
+        coloured,
+        used_bits,
+    } = match source {
         Source::Jpeg(source) => source.read(name)?,
         Source::Tiff(source) => source.read(name)?,
-        Source::Image(decoder) => read_with_image(decoder, name, header.format)?,
+        Source::Image(decoder) => {
+            let said = depth::said_by_png(bytes).filter(|_| header.format == Format::Png);
+            read_with_image(decoder, name, header.format, said)?
+        }
     };
     if pixels.len() != width * height {
         return Err(RadiographError::Damaged {
@@ -180,6 +189,7 @@ pub fn decode(bytes: &[u8], name: &str, limits: &Limits) -> Result<Radiograph, R
             orientation: header.orientation,
             synthetic: says_synthetic(bytes),
             coloured_pixels: coloured,
+            used_bits,
         },
     })
 }
@@ -278,6 +288,7 @@ fn read_with_image(
     decoder: Box<dyn ImageDecoder + '_>,
     name: &str,
     format: Format,
+    significant_bits: Option<u8>,
 ) -> Result<Grey, RadiographError> {
     let colour = decoder.color_type();
     let samples = usize::from(colour.channel_count());
@@ -289,13 +300,14 @@ fn read_with_image(
         .map_err(|error| refused(name, format, error))?;
     Ok(match colour {
         ColorType::L16 | ColorType::La16 | ColorType::Rgb16 | ColorType::Rgba16 => {
-            let values: Vec<u16> = values
+            let mut values: Vec<u16> = values
                 .as_chunks::<2>()
                 .0
                 .iter()
                 .map(|&pair| u16::from_ne_bytes(pair))
                 .collect();
-            grey::from_samples(&values, samples)
+            let used_bits = depth::stretch(&mut values, samples, significant_bits);
+            grey::from_samples(&values, samples).with_bits(used_bits)
         }
         _ => grey::from_samples(&values, samples),
     })

@@ -40,6 +40,14 @@ impl Format {
     ///
     /// [`RadiographError::Empty`], or [`RadiographError::NotAFilm`] with what the bytes look like.
     pub fn of(bytes: &[u8], name: &str) -> Result<Self, RadiographError> {
+        // A DICOM file's first 128 bytes are free, and some hold a TIFF header so that viewers of
+        // pictures open them too: pixels found that way lack what DICOM says about them.
+        if let Some(found) = dicom(bytes) {
+            return Err(RadiographError::NotAFilm {
+                name: name.to_owned(),
+                found: found.to_owned(),
+            });
+        }
         let found = match bytes {
             [] => {
                 return Err(RadiographError::Empty {
@@ -96,10 +104,15 @@ impl fmt::Display for Format {
     }
 }
 
+/// What to call a file that says at byte 128 that it is DICOM, whatever it begins with.
+fn dicom(bytes: &[u8]) -> Option<&'static str> {
+    let is_dicom = bytes.get(128..132) == Some(b"DICM".as_slice());
+    is_dicom.then_some("a DICOM file")
+}
+
 /// What a file that is no film looks like, in words for the person who has to find out.
 fn look_of(bytes: &[u8]) -> String {
-    const SIGNATURES: [(usize, &[u8], &str); 13] = [
-        (128, b"DICM", "a DICOM file"),
+    const SIGNATURES: [(usize, &[u8], &str); 12] = [
         (0, b"%PDF", "a PDF"),
         (0, b"PK\x03\x04", "a zip archive"),
         (0, b"PK\x05\x06", "an empty zip archive"),
@@ -160,10 +173,16 @@ mod tests {
     fn content_decides() {
         let mut dicom = vec![0; 128];
         dicom.extend_from_slice(b"DICM");
+        let [tiff_and_dicom, png_and_dicom] =
+            [&b"II*\0\x08\0\0\0"[..], b"\x89PNG\r\n\x1a\n"].map(|start| {
+                let mut bytes = dicom.clone();
+                bytes[..start.len()].copy_from_slice(start);
+                bytes
+            });
         let mut bmp = b"BM".to_vec();
         bmp.extend_from_slice(&[0; 12]);
         bmp.extend_from_slice(&[40, 0, 0, 0]);
-        let cases: [(&[u8], &str); 16] = [
+        let cases: [(&[u8], &str); 18] = [
             (b"\x89PNG\r\n\x1a\n", "png"),
             (b"\xff\xd8\xff\xe0", "jpeg"),
             (b"II*\0", "tiff"),
@@ -175,7 +194,9 @@ mod tests {
             (b"<!DOCTYPE html><title>404</title>", "an HTML page"),
             (b"path,label\na.png,Covid-19\n", "found text"),
             (b"%PDF-1.7", "a PDF"),
-            (&dicom, "a DICOM file"),
+            (&dicom, "a DICOM file; hint: export it"),
+            (&tiff_and_dicom, "a DICOM file; hint: export it"),
+            (&png_and_dicom, "a DICOM file; hint: export it"),
             (b"PK\x03\x04", "a zip archive"),
             (b"GIF89a", "a GIF"),
             (&[0; 300], "nothing but zero bytes"),

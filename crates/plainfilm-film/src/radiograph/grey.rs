@@ -31,15 +31,23 @@ pub(super) struct Grey {
     pub(super) pixels: Vec<u16>,
     /// See [`Provenance::coloured_pixels`](super::Provenance::coloured_pixels).
     pub(super) coloured: u32,
+    /// See [`Provenance::used_bits`](super::Provenance::used_bits).
+    pub(super) used_bits: u8,
 }
 
 impl Grey {
-    /// Of a film that had no colours to lose.
+    /// Of an 8-bit film that had no colours to lose.
     pub(super) fn plain(pixels: Vec<u16>) -> Self {
         Self {
             pixels,
             coloured: 0,
+            used_bits: 8,
         }
+    }
+
+    /// The film, and the bits that were found to be used.
+    pub(super) fn with_bits(self, used_bits: u8) -> Self {
+        Self { used_bits, ..self }
     }
 }
 
@@ -76,7 +84,11 @@ pub(super) fn from_colours(colours: impl Iterator<Item = [u16; 3]>, full: u16) -
             luma(red, green, blue)
         })
         .collect();
-    Grey { pixels, coloured }
+    Grey {
+        pixels,
+        coloured,
+        used_bits: 8,
+    }
 }
 
 /// Whether columns and rows change places.

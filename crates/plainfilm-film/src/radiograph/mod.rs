@@ -3,8 +3,12 @@
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(test)]
+mod containers;
 mod decode;
+mod depth;
 mod error;
+mod field;
 mod format;
 mod grey;
 mod histogram;
@@ -23,7 +27,7 @@ pub use format::Format;
 pub use histogram::{Histogram, equalise};
 pub use limits::Limits;
 pub use lungs::{LungBox, LungFinder, NoLungs};
-pub use options::{Fit, Inversion, ParseNameError, Scaling};
+pub use options::{Field, Fit, Inversion, ParseNameError, Scaling};
 pub use placement::Placement;
 pub use preprocess::{Preprocessing, PreprocessingError};
 pub use resample::Resampling;
@@ -64,6 +68,11 @@ pub struct Provenance {
     /// grey one; the faint tint of a photographed or scanned film is not counted.
     #[serde(default)]
     pub coloured_pixels: u32,
+    /// Bits that the grey levels use: 8 in a file of up to 8, what its levels show in a file of more, where a film
+    /// of 12 bits may stand in 16. The levels in [`Radiograph::pixels`] are on the scale of
+    /// [`Radiograph::bit_depth`] either way. 0 in records from before it was looked at.
+    #[serde(default)]
+    pub used_bits: u8,
 }
 
 /// A film fitted and resized: `size` x `size` values in `0.0..=1.0`, row-major, one channel.

@@ -18,6 +18,19 @@ pub enum Fit {
     Lungs,
 }
 
+/// Which part of a film is fitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Field {
+    /// All of it, with whatever surrounds the exposed field.
+    #[default]
+    Whole,
+    /// The exposed field, without the even black or white around it: collimator blades, an empty plate, bars that
+    /// pad a film to a square. [`Fit::Squash`] takes the whole film all the same, as Keras does, and
+    /// [`Fit::Lungs`] looks for lungs on all of it.
+    Exposed,
+}
+
 /// How values reach a network, after a film was brought to 0..=1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -105,6 +118,7 @@ macro_rules! names {
 pub(super) use names;
 
 names!(Fit { Crop => "crop", Letterbox => "letterbox", Squash => "squash", Lungs => "lungs" });
+names!(Field { Whole => "whole", Exposed => "exposed" });
 names!(Scaling {
     Unit => "unit",
     Percentile => "percentile",

@@ -5,8 +5,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::field;
 use super::histogram::{Histogram, clahe, equalise};
-use super::options::{Fit, Inversion, Scaling};
+use super::options::{Field, Fit, Inversion, Scaling};
 use super::resample::{Area, Resampling, pad, resize};
 use super::{LungBox, LungFinder, Placement, Plane, Radiograph};
 
@@ -50,6 +51,10 @@ pub struct Preprocessing {
     pub scaling: Scaling,
     /// Whether black and white change places.
     pub inversion: Inversion,
+    /// Which part of the film is fitted. New trainings take the exposed field; in files from before it could be
+    /// told, where it is left out, and wherever nothing else is said, it is the whole film.
+    #[serde(skip_serializing_if = "is_default")]
+    pub field: Field,
     /// Percent of the width cut off left and right, and of the height above and below, before the film
     /// is fitted; 0 to 40. Markers, collimator edges and scanner frames go with it. Left out of files
     /// where it is 0, as it was before it existed.
@@ -72,6 +77,7 @@ impl Default for Preprocessing {
             histogram: Histogram::default(),
             scaling: Scaling::default(),
             inversion: Inversion::default(),
+            field: Field::default(),
             strip_borders: 0,
         }
     }
@@ -144,13 +150,25 @@ impl Preprocessing {
         if size == 0 || width == 0 || height == 0 || film.pixels.len() < width * height {
             return None;
         }
-        let whole = self.stripped(width, height);
+        let everything = Area {
+            left: 0,
+            top: 0,
+            width,
+            height,
+        };
+        let whole = if self.seeks_field() {
+            self.stripped(field::exposed(film))
+        } else {
+            self.stripped(everything)
+        };
         let (area, columns, rows) = match self.fit {
             Fit::Crop => (middle_square(whole), size, size),
             Fit::Lungs => {
-                let lungs = lungs
-                    .lung_box(film, self.inversion)
-                    .and_then(|found| within(found.with_margin(LUNG_MARGIN), width, height, whole));
+                // Lungs need no help from a field that may be the wrong one.
+                let around = self.stripped(everything);
+                let lungs = lungs.lung_box(film, self.inversion).and_then(|found| {
+                    within(found.with_margin(LUNG_MARGIN), width, height, around)
+                });
                 (lungs.unwrap_or(middle_square(whole)), size, size)
             }
             Fit::Letterbox => {
@@ -210,18 +228,23 @@ impl Preprocessing {
         plane
     }
 
-    /// What is left of a film once its borders are cut off; one pixel at least.
-    fn stripped(&self, width: usize, height: usize) -> Area {
+    /// Whether the exposed field is looked for.
+    fn seeks_field(&self) -> bool {
+        self.field == Field::Exposed && self.fit != Fit::Squash
+    }
+
+    /// What is left of an area once its borders are cut off; one pixel at least.
+    fn stripped(&self, whole: Area) -> Area {
         let margin = |length: usize| {
             let cut = (length as f64 * f64::from(self.strip_borders) / 100.0).round() as usize;
             cut.min((length - 1) / 2)
         };
-        let (left, top) = (margin(width), margin(height));
+        let (left, top) = (margin(whole.width), margin(whole.height));
         Area {
-            left,
-            top,
-            width: width - 2 * left,
-            height: height - 2 * top,
+            left: whole.left + left,
+            top: whole.top + top,
+            width: whole.width - 2 * left,
+            height: whole.height - 2 * top,
         }
     }
 
@@ -315,8 +338,12 @@ impl fmt::Display for Preprocessing {
             histogram,
             scaling,
             inversion,
+            field: _,
             strip_borders,
         } = self;
+        if self.seeks_field() {
+            f.write_str("exposed field, ")?;
+        }
         if *strip_borders > 0 {
             write!(f, "borders of {strip_borders} % stripped, ")?;
         }
@@ -417,6 +444,7 @@ mod tests {
                 orientation: 1,
                 synthetic: false,
                 coloured_pixels: 0,
+                used_bits: 8,
             },
         }
     }
@@ -477,13 +505,14 @@ mod tests {
     }
 
     #[test]
-    fn files_from_before_borders_could_be_stripped_read_and_write_alike() {
+    fn files_from_before_borders_could_be_cut_off_read_and_write_alike() {
         let text = serde_json::to_string(&Preprocessing::default()).unwrap();
-        assert!(!text.contains("strip"), "{text}");
+        assert!(!text.contains("strip") && !text.contains("field"), "{text}");
         let read: Preprocessing = serde_json::from_str(&text).unwrap();
-        assert_eq!(read.strip_borders, 0);
+        assert_eq!((read.strip_borders, read.field), (0, Field::Whole));
         let settings = Preprocessing {
             strip_borders: 8,
+            field: Field::Exposed,
             ..Preprocessing::default()
         };
         let text = serde_json::to_string(&settings).unwrap();
@@ -491,7 +520,11 @@ mod tests {
             serde_json::from_str::<Preprocessing>(&text).unwrap(),
             settings
         );
-        assert!(settings.to_string().contains("8 %"));
+        assert!(
+            settings
+                .to_string()
+                .starts_with("exposed field, borders of 8 % stripped, ")
+        );
     }
 
     #[test]

@@ -1,17 +1,17 @@
-//! TIFF films, first page: grey of 1 to 16 bits, palette, RGB, CMYK, YCbCr and floating point.
+//! TIFF films, first page: grey of 1 to 32 bits, signed too, palette, RGB, CMYK, YCbCr and floating point.
 //!
-//! A floating-point film has no full scale of its own. Values within 0 to 1 are taken as fractions
-//! of it; any other range is stretched so that its least value is black and its greatest white.
+//! Only 8 bits and less have a full scale of their own; that of everything else is found by [`depth`].
 
 use std::borrow::Cow;
 use std::io::Cursor;
 
 use image::metadata::Orientation;
 use tiff::decoder::{BufferLayoutPreference, Decoder, DecodingResult};
-use tiff::tags::{SampleFormat, Tag};
+use tiff::tags::{PhotometricInterpretation, SampleFormat, Tag};
 use tiff::{ColorType, TiffError};
 
 use super::decode::{Header, Opened};
+use super::depth;
 use super::grey::{self, Grey};
 use super::{Format, Limits, RadiographError};
 
@@ -24,6 +24,10 @@ pub(super) struct TiffSource<'a> {
     colour: ColorType,
     /// Red, green and blue of each palette entry, for a palette film.
     palette: Option<Vec<[u16; 3]>>,
+    /// Whether the file's zero is white; the decoder has exchanged black and white then, in the container's range.
+    is_white_zero: bool,
+    /// Bits that hold the largest value that the file says it uses.
+    significant_bits: Option<u8>,
     width: usize,
     height: usize,
 }
@@ -60,11 +64,12 @@ pub(super) fn open<'a>(
         .map_err(refused)?
         .and_then(|formats| formats.first().copied());
     let is_float = format == Some(SampleFormat::IEEEFP.to_u16());
-    if !is_float && format.is_some_and(|format| format != SampleFormat::Uint.to_u16()) {
-        return Err(unsupported(format!(
-            "sample format {}",
-            format.unwrap_or_default()
-        )));
+    let is_signed = format == Some(SampleFormat::Int.to_u16());
+    if let Some(format) = format.filter(|&format| format != SampleFormat::Uint.to_u16())
+        && !is_float
+        && !is_signed
+    {
+        return Err(unsupported(format!("sample format {format}")));
     }
     let layout = match colour {
         ColorType::Gray(_) if is_palette => "palette",
@@ -78,12 +83,22 @@ pub(super) fn open<'a>(
         ColorType::YCbCr(8) => "YCbCr",
         other => return Err(unsupported(format!("colours stored as {other:?}"))),
     };
-    let supported = match (colour, is_float) {
-        (ColorType::Gray(1 | 2 | 4 | 8), false) => true,
-        (_, false) => matches!(bits, 8 | 16),
-        (_, true) => matches!(bits, 16 | 32 | 64) && !is_palette,
+    let is_grey = matches!(
+        colour,
+        ColorType::Gray(_) | ColorType::GrayA(_) | ColorType::Multiband { .. }
+    ) && !is_palette;
+    let supported = match (colour, bits) {
+        _ if is_float => matches!(bits, 16 | 32 | 64) && !is_palette,
+        _ if is_signed => matches!(bits, 8 | 16 | 32) && is_grey,
+        (ColorType::Gray(_), 1 | 2 | 4) => true,
+        (_, 32) => is_grey,
+        _ => matches!(bits, 8 | 16),
     };
-    let kind = if is_float { "-bit float" } else { "-bit" };
+    let kind = match (is_float, is_signed) {
+        (true, _) => "-bit float",
+        (_, true) => "-bit signed",
+        _ => "-bit",
+    };
     if !supported {
         return Err(unsupported(format!("{bits}{kind} samples")));
     }
@@ -99,11 +114,22 @@ pub(super) fn open<'a>(
         .flatten()
         .and_then(Orientation::from_exif)
         .unwrap_or(Orientation::NoTransforms);
-    let bit_depth = if (bits <= 8 || is_palette) && !is_float {
+    let bit_depth = if (bits <= 8 || is_palette) && !is_float && !is_signed {
         8
     } else {
         16
     };
+    let is_white_zero = decoder
+        .find_tag_unsigned::<u16>(Tag::PhotometricInterpretation)
+        .map_err(refused)?
+        == Some(PhotometricInterpretation::WhiteIsZero.to_u16());
+    // A tag that cannot be read is no reason to refuse a film that can.
+    let significant_bits = decoder
+        .find_tag_unsigned_vec::<u32>(Tag::MaxSampleValue)
+        .ok()
+        .flatten()
+        .and_then(|values| values.first()?.checked_ilog2())
+        .map(|top| top as u8 + 1);
     Ok(Opened {
         header: Header::new(
             Format::Tiff,
@@ -119,6 +145,8 @@ pub(super) fn open<'a>(
             decoder,
             colour,
             palette,
+            is_white_zero,
+            significant_bits,
             width: width as usize,
             height: height as usize,
         },
@@ -165,7 +193,27 @@ impl TiffSource<'_> {
                     return look_up(palette, values.into_iter().map(usize::from))
                         .ok_or_else(|| damaged("a pixel lies outside its palette"));
                 }
-                Ok(grey::from_samples(&values, self.samples()))
+                self.to_grey_16(values).ok_or_else(short)
+            }
+            DecodingResult::U32(values) => {
+                let black_is_zero = |&value: &u32| if self.is_white_zero { !value } else { value };
+                let values = values
+                    .iter()
+                    .map(|value| black_is_zero(value).into())
+                    .collect();
+                self.whole(values, &layout).ok_or_else(short)
+            }
+            DecodingResult::I8(values) => {
+                let values = values.into_iter().map(i64::from).collect();
+                self.whole(values, &layout).ok_or_else(short)
+            }
+            DecodingResult::I16(values) => {
+                let values = values.into_iter().map(i64::from).collect();
+                self.whole(values, &layout).ok_or_else(short)
+            }
+            DecodingResult::I32(values) => {
+                let values = values.into_iter().map(i64::from).collect();
+                self.whole(values, &layout).ok_or_else(short)
             }
             DecodingResult::F16(values) => {
                 let values = values.iter().map(|value| f64::from(*value)).collect();
@@ -237,6 +285,7 @@ impl TiffSource<'_> {
                             .any(|&chroma| chroma.abs_diff(128) > COLOURED)
                 };
                 Grey {
+                    used_bits: 8,
                     coloured: values.chunks_exact(samples).filter(is_coloured).count() as u32,
                     pixels: values
                         .iter()
@@ -254,7 +303,7 @@ impl TiffSource<'_> {
         let values = self
             .interleaved(values, layout)
             .ok_or("it holds fewer samples than its header says")?;
-        let grey: Vec<f64> = match self.colour {
+        let mut grey: Vec<f64> = match self.colour {
             ColorType::RGB(_) | ColorType::RGBA(_) => values
                 .chunks_exact(samples)
                 .map(|pixel| 0.299 * pixel[0] + 0.587 * pixel[1] + 0.114 * pixel[2])
@@ -267,25 +316,45 @@ impl TiffSource<'_> {
                 grey[at]
             ));
         }
-        let (least, most) = grey
-            .iter()
-            .fold((0.0_f64, 1.0_f64), |(least, most), &value| {
-                (least.min(value), most.max(value))
-            });
-        let (black, span) = if least < 0.0 || most > 1.0 {
-            let least = grey.iter().copied().fold(f64::INFINITY, f64::min);
-            let most = grey.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            // A constant film has no range to stretch; it becomes black.
-            (least, (most - least).max(f64::MIN_POSITIVE))
-        } else {
-            (0.0, 1.0)
-        };
+        if self.is_white_zero {
+            // The decoder exchanged black and white of fractions.
+            grey.iter_mut().for_each(|value| *value = 1.0 - *value);
+        }
         // Colours of floating-point films are not counted: they have no full scale to compare with.
-        Ok(Grey::plain(
-            grey.iter()
-                .map(|value| ((value - black) / span * 65_535.0).round() as u16)
-                .collect(),
-        ))
+        let (mut pixels, used_bits) = depth::of_fractions(&grey, self.significant_bits);
+        self.exchange_if_white_is_zero(&mut pixels);
+        Ok(Grey::plain(pixels).with_bits(used_bits))
+    }
+
+    /// 16-bit samples, brought to full scale.
+    fn to_grey_16(&self, mut values: Vec<u16>) -> Option<Grey> {
+        let mut samples = self.samples();
+        if matches!(self.colour, ColorType::Multiband { .. }) {
+            values = values.into_iter().step_by(samples).collect();
+            samples = 1;
+        }
+        // The depth shows in the levels as the file has them.
+        if self.is_white_zero {
+            values.iter_mut().for_each(|value| *value = !*value);
+        }
+        let used_bits = depth::stretch(&mut values, samples, self.significant_bits);
+        self.exchange_if_white_is_zero(&mut values);
+        Some(grey::from_samples(&values, samples).with_bits(used_bits))
+    }
+
+    /// Whole numbers of any sign, of which the first of each pixel is grey.
+    fn whole(&self, values: Vec<i64>, layout: &BufferLayoutPreference) -> Option<Grey> {
+        let values = self.interleaved(values, layout)?;
+        let grey: Vec<i64> = values.into_iter().step_by(self.samples()).collect();
+        let (mut pixels, used_bits) = depth::of_whole(&grey, self.significant_bits);
+        self.exchange_if_white_is_zero(&mut pixels);
+        Some(Grey::plain(pixels).with_bits(used_bits))
+    }
+
+    fn exchange_if_white_is_zero(&self, levels: &mut [u16]) {
+        if self.is_white_zero {
+            levels.iter_mut().for_each(|level| *level = !*level);
+        }
     }
 }
 

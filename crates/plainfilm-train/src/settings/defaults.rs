@@ -8,7 +8,7 @@ use crate::optimiser::{OptimiserKind, OptimiserSettings};
 use crate::schedule::Schedule;
 use plainfilm_data::SplitMethod;
 use plainfilm_figures::{CalibrationMethod, OperationSettings};
-use plainfilm_film::radiograph::Preprocessing;
+use plainfilm_film::radiograph::{Field, Preprocessing};
 use plainfilm_model::device::Precision;
 use plainfilm_model::networks::{Architecture, Freeze, Head};
 
@@ -35,6 +35,7 @@ impl TrainSettings {
             size: model.default_size(),
             channels: model.default_channels(),
             scaling: model.default_scaling(),
+            field: Field::Exposed,
             ..Preprocessing::default()
         };
         let adam = OptimiserSettings {

@@ -95,6 +95,7 @@ fn noise_is_resampled_as_in_pillow() {
                 orientation: 1,
                 synthetic: true,
                 coloured_pixels: 0,
+                used_bits: 8,
             },
         };
         let plane = settings(case.fit, case.size, case.resampling).plane(&film, &NoLungs);
