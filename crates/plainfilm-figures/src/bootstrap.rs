@@ -178,7 +178,7 @@ fn acceleration(left_out: &[f64]) -> f64 {
 }
 
 /// Between the two nearest of sorted values, linearly.
-fn percentile(sorted: &[f64], share: f64) -> f64 {
+pub(super) fn percentile(sorted: &[f64], share: f64) -> f64 {
     let place = share * (sorted.len() - 1) as f64;
     let (low, high) = (place.floor() as usize, place.ceil() as usize);
     sorted[low] + (sorted[high] - sorted[low]) * (place - low as f64)

@@ -20,6 +20,7 @@ mod estimate;
 mod figure;
 mod findings;
 mod intervals;
+mod luck;
 mod metrics;
 mod operating;
 mod operation;
@@ -53,6 +54,7 @@ pub use estimate::Estimate;
 pub use figure::{Figure, figure_name};
 pub use findings::{FindingsAverages, FindingsFilm, average_findings};
 pub use intervals::{Interval, mean_of_shares, wilson, wilson_by_patient};
+pub use luck::CalibrationLuck;
 pub use metrics::{LabelMetrics, PartMetrics, evaluate, positive_label};
 pub use metrics::{against_the_rest, ranked_labels, says_nothing_found};
 pub use operating::{

@@ -10,8 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::delong::{auroc_interval, mean_auroc_interval};
 use super::resampled::resample;
 use super::{
-    ConfusionMatrix, Estimate, FEWEST_PATIENTS, Figure, Interval, ScoredFilm, mean_of_shares,
-    patient_indices, wilson_by_patient,
+    CalibrationLuck, ConfusionMatrix, Estimate, FEWEST_PATIENTS, Figure, Interval, ScoredFilm,
+    mean_of_shares, patient_indices, wilson_by_patient,
 };
 
 /// The figures of one part of a split, as `metrics.json` holds them, each with its 95 % interval.
@@ -44,8 +44,12 @@ pub struct PartMetrics {
     /// Expected calibration error of the most probable label's probability: films in
     /// [`super::CALIBRATION_BINS`] bins of equally many ([`super::equal_mass_bins`]); mean over films of
     /// |bin's accuracy - bin's mean probability| (Guo et al., ICML 2017; bins as in Nixon et al., CVPR
-    /// workshops 2019).
+    /// workshops 2019). Luck keeps it above 0 however good the probabilities are, so it has no interval: what stands
+    /// beside it is in `calibration`.
     pub ece: Estimate,
+    /// The calibration error without what luck adds to it, and what luck alone would make of it.
+    #[serde(default)]
+    pub calibration: CalibrationLuck,
     /// Cohen's kappa: agreement beyond chance.
     pub kappa: Estimate,
     /// Matthews' correlation coefficient, for any number of labels.
@@ -153,6 +157,7 @@ pub fn evaluate(labels: &[String], positive: usize, scored: &[ScoredFilm]) -> Pa
         mean_auroc_interval(ranked.clone(), &truths, scores, &patients)
     };
     let (resampled, auroc) = rayon::join(resampled, area);
+    let calibration = CalibrationLuck::of(scored);
     let per_label: Vec<(String, LabelMetrics)> = labels
         .par_iter()
         .zip(resampled.f1)
@@ -190,7 +195,8 @@ pub fn evaluate(labels: &[String], positive: usize, scored: &[ScoredFilm]) -> Pa
         auroc,
         auprc: resampled.auprc,
         brier: resampled.brier,
-        ece: resampled.ece,
+        ece: Estimate::without_interval(resampled.ece, &calibration.instead_of_an_interval()),
+        calibration,
         kappa: resampled.kappa,
         mcc: resampled.matthews,
         macro_f1: resampled.macro_f1,

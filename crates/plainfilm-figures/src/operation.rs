@@ -108,6 +108,9 @@ pub struct Uncalibrated {
     pub brier: Estimate,
     /// As [`PartMetrics::ece`].
     pub ece: Estimate,
+    /// As [`PartMetrics::calibration`].
+    #[serde(default)]
+    pub calibration: super::CalibrationLuck,
 }
 
 /// Films with an answer, where some have none.
@@ -280,6 +283,7 @@ impl Operation {
                 loss: before.loss.clone(),
                 brier: before.brier.clone(),
                 ece: before.ece.clone(),
+                calibration: before.calibration.clone(),
             }),
             coverage: coverage_curve(scored, positive, self.threshold),
             answered: self.not_sure.map(|band| answered(scored, positive, band)),

@@ -14,7 +14,8 @@ use super::{
 pub(super) struct Resampled {
     pub loss: Estimate,
     pub brier: Estimate,
-    pub ece: Estimate,
+    /// Without an interval: draws of the same films are biased twice.
+    pub ece: Figure,
     pub kappa: Estimate,
     pub matthews: Estimate,
     pub macro_f1: Estimate,
@@ -330,7 +331,7 @@ pub(super) fn resample(
     Resampled {
         loss: next(),
         brier: next(),
-        ece: next(),
+        ece: next().value,
         kappa: next(),
         matthews: next(),
         macro_f1: next(),

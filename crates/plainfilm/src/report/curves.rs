@@ -3,6 +3,7 @@
 use super::ReportInput;
 use super::plot::chart::{Chart, Series};
 use super::plot::scale::Scale;
+use super::wording::calibration_text;
 use crate::dataset::Part;
 use crate::evaluate::{
     Estimate, Interval, ScoredFilm, SweepOver, SweepPoint, against_the_rest, auroc,
@@ -199,11 +200,13 @@ fn calibration(input: &ReportInput) -> Chart {
             bins.iter().map(|bin| (bin.said, bin.found.value)).collect(),
         )
     };
-    let ece = input.part(Part::Test).map(|test| test.ece.percent(1));
+    let error = input
+        .part(Part::Test)
+        .map(|test| calibration_text(test).join(", "));
     Chart {
         description: format!(
-            "what was said against what was found; calibration error {}",
-            ece.unwrap_or_default()
+            "what was said against what was found; {}",
+            error.unwrap_or_default()
         ),
         x_name: "probability said",
         y_name: "share found".to_owned(),

@@ -1,7 +1,7 @@
 //! What the page says in tables about operation, folds and subgroups.
 
 use super::ReportInput;
-use crate::evaluate::{CalibrationMethod, Estimate, Figure, figure_name};
+use crate::evaluate::{CalibrationLuck, CalibrationMethod, Estimate, Figure, figure_name};
 use crate::train::FoldSummary;
 
 /// A figure and its interval, as two texts.
@@ -13,6 +13,11 @@ pub(super) fn percent(figure: &Estimate) -> Cell {
 
 pub(super) fn number(figure: &Estimate) -> Cell {
     (format!("{figure:.3}"), figure.number_ends(3))
+}
+
+/// The calibration error, and what it would be by luck alone.
+pub(super) fn calibration_error(error: &Estimate, luck: &CalibrationLuck) -> Cell {
+    (error.percent(1), luck.in_words())
 }
 
 /// How probabilities become answers.
@@ -50,8 +55,8 @@ impl OperationView {
             (Some(before), Some(after)) => vec![
                 (
                     "calibration error",
-                    percent(&before.ece),
-                    percent(&after.ece),
+                    calibration_error(&before.ece, &before.calibration),
+                    calibration_error(&after.ece, &after.calibration),
                 ),
                 ("loss", number(&before.loss), number(&after.loss)),
                 ("Brier score", number(&before.brier), number(&after.brier)),

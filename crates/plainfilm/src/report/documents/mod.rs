@@ -6,7 +6,7 @@ mod claim;
 mod tripod;
 
 use super::ReportInput;
-use super::wording::{counted, thousands};
+use super::wording::{calibration_text, counted, thousands};
 use crate::NOT_A_MEDICAL_DEVICE;
 use crate::dataset::{Part, PatientOrigin};
 
@@ -163,8 +163,8 @@ fn results_text(input: &ReportInput) -> Option<String> {
             test.brier,
             test.brier.number_ends(3)
         ),
-        format!("calibration error {}", test.ece.percent(1)),
     ];
+    parts.extend(calibration_text(test));
     for (label, figures) in &test.per_label {
         parts.push(format!(
             "sensitivity of {label} {} ({})",
@@ -182,7 +182,7 @@ fn results_text(input: &ReportInput) -> Option<String> {
 
 fn uncertainty_text() -> String {
     "95 % intervals, films of one patient together: Wilson for shares, DeLong for AUROC, BCa bootstrap of patients for \
-     the rest; `plainfilm compare` tests networks against each other."
+     the rest; the calibration error is read beside the range that a perfectly calibrated network would have; `plainfilm compare` tests networks against each other."
         .replace('`', "")
 }
 
