@@ -420,6 +420,60 @@ mod tests {
     }
 
     #[test]
+    fn equally_good_networks_are_told_apart_in_one_of_twenty_cases() {
+        use rand::RngExt;
+        let labels = ["opacity", "clear"];
+        // 60 patients with one to three films each; half of what makes a film hard is the patient's and half of that is
+        // the same for both networks.
+        let drawn = |run: u64| -> [Predictions; 2] {
+            let mut random = plainfilm_seed::generator(5, "equally good", &[run]);
+            let mut both = ["a", "b"].map(|name| network(name, labels, 0));
+            both.iter_mut().for_each(|one| one.films.clear());
+            for patient in 0..60 {
+                let shared: f64 = random.random_range(-0.3..0.3);
+                let own: [f64; 2] = [0, 1].map(|_| random.random_range(-0.3..0.3));
+                for film in 0..1 + patient % 3 {
+                    for (network, own) in both.iter_mut().zip(own) {
+                        let noise: f64 = random.random_range(-0.4..0.4);
+                        let p = (0.7 + (shared + own + noise) / 2.0).clamp(0.01, 0.99);
+                        let truth = patient % 2;
+                        let first = if truth == 0 { p } else { 1.0 - p };
+                        network.films.push(ScoredFilm {
+                            patient: patient.to_string(),
+                            ..ScoredFilm::alone(
+                                format!("{patient}/{film}"),
+                                truth,
+                                vec![first, 1.0 - first],
+                            )
+                        });
+                    }
+                }
+            }
+            both
+        };
+        let runs = 300;
+        let mut excluded = std::collections::BTreeMap::<&str, usize>::new();
+        for run in 0..runs {
+            for figure in &compare(&drawn(run)).unwrap().pairs[0].figures {
+                let excludes = figure
+                    .difference
+                    .ends()
+                    .is_some_and(|(low, high)| low > 0.0 || high < 0.0);
+                *excluded.entry(figure.name).or_default() += usize::from(excludes);
+            }
+        }
+        for (name, count) in &excluded {
+            let share = *count as f64 / runs as f64;
+            // Average precision is close to 1 here, and its interval wider than need be.
+            let least = if *name == "auprc" { 0.0 } else { 0.015 };
+            assert!(
+                (least..=0.08).contains(&share),
+                "{name}: {share} of {excluded:?}"
+            );
+        }
+    }
+
+    #[test]
     fn what_does_not_fit_is_refused_by_name() {
         let labels = ["opacity", "clear"];
         let good = network("good", labels, 1);

@@ -11,7 +11,7 @@ use super::delong::{auroc_interval, mean_auroc_interval};
 use super::resampled::resample;
 use super::{
     CalibrationLuck, ConfusionMatrix, Estimate, FEWEST_PATIENTS, Figure, Interval, ScoredFilm,
-    mean_of_shares, patient_indices, wilson_by_patient,
+    counted, mean_of_shares, patient_indices, wilson_by_patient,
 };
 
 /// The figures of one part of a split, as `metrics.json` holds them, each with its 95 % interval.
@@ -287,10 +287,9 @@ fn not_shown(metrics: &PartMetrics) -> Vec<String> {
             sentences.push(format!("anything about “{name}”: no film has this label"));
         } else if (label.patients as usize) < FEWEST_PATIENTS {
             sentences.push(format!(
-                "how well “{name}” is found: its films show {} {}, and the sensitivity may be anything \
+                "how well “{name}” is found: its films show {}, and the sensitivity may be anything \
                  from {}",
-                label.patients,
-                if label.patients == 1 { "patient" } else { "patients" },
+                counted(label.patients as usize, "patient"),
                 label.sensitivity.percent_ends(0)
             ));
         }
@@ -419,7 +418,7 @@ mod tests {
         let json = serde_json::to_string(&metrics).unwrap();
         // Two films of the same name are two of one patient.
         for expected in [
-            r#"{"n":2,"patients":1,"loss":{"value":0.6931471805599453,"low":null,"high":null,"method":"none: 1 patients, and resampling needs 10"},"accuracy":{"value":1.0,"low":0.2065"#,
+            r#"{"n":2,"patients":1,"loss":{"value":0.6931471805599453,"low":null,"high":null,"method":"none: 1 patient, and resampling needs 10"},"accuracy":{"value":1.0,"low":0.2065"#,
             r#""auroc":{"value":null,"low":null,"high":null,"method":"none: not defined by these films"}"#,
             r#""confusion_matrix":[[2,0],[0,0]],"per_label":{"Zebra":{"sensitivity":{"value":1.0,"#,
             r#""support":2,"patients":1},"Ape":{"sensitivity":{"value":null,"#,

@@ -387,7 +387,7 @@ pub(super) fn differences(
     let all = vec![1; patients.1];
     let [first, second] = [0, 1].map(|side| figures(&tables[side], &all));
     resampling
-        .estimates()
+        .differences()
         .into_iter()
         .enumerate()
         .map(|(figure, difference)| FigureDifference {
