@@ -1,6 +1,6 @@
 //! The figures of one part of a split.
 
-use plainfilm::evaluate::{Estimate, PartMetrics, classification_report};
+use plainfilm::evaluate::{Estimate, PartMetrics, classification_report, counted};
 
 use super::table::{Align, render, render_within};
 use crate::printer::Printer;
@@ -52,7 +52,11 @@ pub fn print_figures(part: &PartMetrics, printer: &Printer) {
             rows.push(figure(format!("AUROC of {label}"), &figures.auroc));
         }
     }
-    let header = format!("{} films, {} patients", part.n, part.patients);
+    let header = format!(
+        "{}, {}",
+        counted(part.n, "film"),
+        counted(part.patients, "patient")
+    );
     let columns = [
         (header.as_str(), Align::Left),
         ("", Align::Right),

@@ -3,7 +3,7 @@
 use super::check::Status;
 use super::learner::{FOLDS, Separation, Subjects};
 use super::settings::{AREA_FAILS, AREA_WARNS, ENOUGH_PATIENTS};
-use crate::evaluate::Interval;
+use crate::evaluate::{Interval, counted};
 
 /// How a figure came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,8 +54,9 @@ pub(super) fn too_few(subjects: &Subjects, labels: &[String]) -> String {
         .min_by_key(|(_, count)| **count)
         .map_or((0, 0), |(label, count)| (label, *count));
     format!(
-        "not enough films to tell: {} has {count} patients, and {FOLDS} are the least",
-        labels[label]
+        "not enough films to tell: {} has {}, and {FOLDS} are the least",
+        labels[label],
+        counted(count, "patient")
     )
 }
 

@@ -34,6 +34,8 @@ pub(super) struct OperationView {
     pub points: Vec<(String, String, [Cell; 4])>,
     /// What the predictive values are stated at.
     pub prevalence: String,
+    /// What the threshold in force is worth; empty where that cannot be said.
+    pub worth: String,
     /// On films without an answer; empty where every film has one.
     pub not_sure: String,
 }
@@ -93,17 +95,15 @@ impl OperationView {
             .collect();
         let not_sure = match (&on_test.answered, own.and_then(|own| own.not_sure)) {
             (Some(answered), Some(band)) => format!(
-                "{} the answer is “not sure”. On the test films {} ({}) are answered, and {} ({}) of the answers are \
+                "{} the answer is “not sure”. On the test films {} are answered, and {} of the answers are \
                  right.",
                 if input.labels.len() == 2 {
                     format!("From {:.3} to {:.3}", band.low, band.high)
                 } else {
                     format!("Below {:.3}", band.high)
                 },
-                answered.coverage.percent(1),
-                answered.coverage.percent_ends(1),
-                answered.accuracy.percent(1),
-                answered.accuracy.percent_ends(1)
+                answered.coverage.percent_with_ends(1, 1),
+                answered.accuracy.percent_with_ends(1, 1)
             ),
             _ => String::new(),
         };
@@ -118,6 +118,14 @@ impl OperationView {
                 Figure::from(on_test.prevalence).percent(1),
                 on_test.prevalence_from
             ),
+            worth: on_test
+                .points
+                .first()
+                .and_then(|point| {
+                    let worth = point.net_benefit.as_ref()?;
+                    Some(worth.sentence(point.threshold, on_test.prevalence))
+                })
+                .unwrap_or_default(),
             not_sure,
         })
     }
@@ -246,15 +254,20 @@ pub(super) struct SubgroupsView<'a> {
     pub rows: Vec<SubgroupRow<'a>>,
     /// Gaps that luck does not explain.
     pub gaps: &'a [String],
+    /// Where there is none: what that says.
+    pub no_gap: Option<String>,
+    /// Groups that are left out.
+    pub skipped: &'a [String],
 }
 
 impl<'a> SubgroupsView<'a> {
     pub(super) fn of(input: &'a ReportInput) -> Option<Self> {
         let subgroups = &input.subgroups;
-        let first = subgroups.groups.first()?;
+        let sentence = subgroups.sentence()?;
+        let first = subgroups.groups.first();
         let columns = first
-            .figures
             .iter()
+            .flat_map(|group| &group.figures)
             .map(|(name, _)| figure_name(name))
             .collect();
         Some(Self {
@@ -280,6 +293,8 @@ impl<'a> SubgroupsView<'a> {
                 })
                 .collect(),
             gaps: &subgroups.gaps,
+            no_gap: subgroups.gaps.is_empty().then_some(sentence),
+            skipped: &subgroups.skipped,
         })
     }
 }

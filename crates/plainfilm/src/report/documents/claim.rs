@@ -2,8 +2,8 @@
 //! doi:10.1148/ryai.240300).
 
 use super::{
-    checklist, data_name, errors_text, films_text, heading, item, model_text, operation_text,
-    results_text, split_text, subgroups_text, uncertainty_text,
+    ATTRIBUTES, checklist, data_name, errors_text, films_text, heading, item, model_text,
+    operation_text, results_text, split_text, subgroups_text, uncertainty_text,
 };
 use crate::report::ReportInput;
 
@@ -83,7 +83,7 @@ pub(super) fn text(input: &ReportInput) -> String {
                 format!("Weights: the epoch kept on validation films, {}. {operation}", kept(input))
             }),
         ),
-        item("27", "ensembles", "None.".to_owned()),
+        item("27", "ensembles", None),
         heading("Evaluation"),
         item(
             "28",
@@ -93,7 +93,7 @@ pub(super) fn text(input: &ReportInput) -> String {
                 .to_owned(),
         ),
         item("29", "significance and uncertainty", uncertainty_text()),
-        item("30", "robustness", subgroups_text(input)),
+        item("30", "robustness", subgroups_text(input, &ATTRIBUTES)),
         item("31", "explanations of single answers", None),
         item("32", "evaluation on data of the same origin", results_text(input)),
         item("33", "evaluation on data from elsewhere", None),
