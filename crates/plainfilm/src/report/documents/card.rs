@@ -9,6 +9,7 @@ use crate::NOT_A_MEDICAL_DEVICE;
 use crate::dataset::Part;
 use crate::evaluate::{Estimate, Figure};
 use crate::report::ReportInput;
+use crate::report::wording::counted;
 use crate::train::FindingsFigures;
 
 pub(super) fn text(input: &ReportInput) -> String {
@@ -60,10 +61,10 @@ pub(super) fn text(input: &ReportInput) -> String {
         ));
     }
     text.push_str(&format!(
-        "\n## Settings\n\nplainfilm {}, seed {}, {} threads on {}.\n\n```toml\n{}```\n",
+        "\n## Settings\n\nplainfilm {}, seed {}, {} on {}.\n\n```toml\n{}```\n",
         input.run.version,
         input.run.seed,
-        input.run.threads,
+        counted(input.run.threads, "thread"),
         plain(&input.run.device),
         settings(&input.settings)
     ));

@@ -6,12 +6,13 @@ use super::{
     operation_text, results_text, split_text, subgroups_text, uncertainty_text,
 };
 use crate::report::ReportInput;
+use crate::report::wording::counted;
 
 pub(super) fn text(input: &ReportInput) -> String {
     let run = &input.run;
     let sources = match input.data.sources.len() {
         0 => "no source is stated for any film".to_owned(),
-        count => format!("{count} sources, listed in report.html"),
+        count => format!("{}, listed in report.html", counted(count, "source")),
     };
     let items = [
         heading("Title and abstract"),
@@ -41,8 +42,8 @@ pub(super) fn text(input: &ReportInput) -> String {
             "12",
             "missing data",
             format!(
-                "{} files were set aside, each with its reason in set_aside.csv; no value was filled in.",
-                input.data.set_aside.len()
+                "Set aside, each with its reason in set_aside.csv: {}; no value was filled in.",
+                counted(input.data.set_aside.len(), "file")
             ),
         ),
         item("13", "how images were acquired", None),
@@ -70,9 +71,9 @@ pub(super) fn text(input: &ReportInput) -> String {
             "25",
             "how training was done",
             format!(
-                "{} epochs; optimiser, rates, augmentation and seed ({}) in settings.toml; repeatable to the byte on \
+                "{}; optimiser, rates, augmentation and seed ({}) in settings.toml; repeatable to the byte on \
                  the same device and threads.",
-                input.history.len(),
+                counted(input.history.len(), "epoch"),
                 run.seed
             ),
         ),

@@ -5,6 +5,7 @@ use super::{
     results_text, split_text, subgroups_text, uncertainty_text,
 };
 use crate::report::ReportInput;
+use crate::report::wording::counted;
 
 pub(super) fn text(input: &ReportInput) -> String {
     let items = [
@@ -62,8 +63,8 @@ pub(super) fn text(input: &ReportInput) -> String {
             "11",
             "missing data",
             format!(
-                "{} files set aside, with reasons in set_aside.csv.",
-                input.data.set_aside.len()
+                "Set aside, with reasons in set_aside.csv: {}.",
+                counted(input.data.set_aside.len(), "file")
             ),
         ),
         item(
