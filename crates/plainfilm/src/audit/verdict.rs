@@ -148,9 +148,9 @@ pub(super) fn sentence(checks: &[Check], accuracy: Option<f64>) -> String {
         Some(accuracy) if accuracy >= HIGH => {
             format!("{} accuracy means little here", percent(accuracy))
         }
-        // That few are right is no shortcut, but those that are may be.
+        // Nobody would take this one for good: the sentence is about any network on these films.
         Some(accuracy) => format!(
-            "Even higher accuracy than the {} of this network would mean little here",
+            "High accuracy means little here (this network has {})",
             percent(accuracy)
         ),
     };
@@ -207,7 +207,7 @@ mod tests {
             (0.984, "98 % accuracy means little here: f."),
             (
                 0.11,
-                "Even higher accuracy than the 11 % of this network would mean little here: f.",
+                "High accuracy means little here (this network has 11 %): f.",
             ),
         ] {
             assert_eq!(sentence(&checks, Some(accuracy)), expected);
