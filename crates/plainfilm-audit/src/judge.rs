@@ -3,7 +3,7 @@
 use super::check::Judged;
 use super::learner::{FOLDS, Separation, Subjects};
 use super::settings::{AREA_FAILS, AREA_WARNS, ENOUGH_PATIENTS};
-use plainfilm_figures::Interval;
+use plainfilm_figures::{Interval, counted};
 
 /// Judges an area by the lower end of its interval, so that no set fails by luck. What would pass needs
 /// enough patients for the pass to mean something.
@@ -33,8 +33,9 @@ pub(super) fn too_few(subjects: &Subjects, labels: &[String]) -> String {
         .min_by_key(|(_, count)| **count)
         .map_or((0, 0), |(label, count)| (label, *count));
     format!(
-        "not enough films to tell: {} has {count} patients, and {FOLDS} are the least",
-        labels[label]
+        "not enough films to tell: {} has {}, and {FOLDS} are the least",
+        labels[label],
+        counted(count, "patient")
     )
 }
 

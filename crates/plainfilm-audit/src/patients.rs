@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::check::{Check, CheckId, CountTable, Detail, Remedy, Status};
 use super::judge::percent;
 use plainfilm_data::{Dataset, Part, PatientOrigin, Split, SplitMethod};
+use plainfilm_figures::counted;
 
 /// A share of test films above which the split fails.
 const FAILS: f64 = 0.05;
@@ -57,8 +58,10 @@ pub(super) fn check(dataset: &Dataset, splits: &[Split], fractions: [f64; 3]) ->
         });
     }
     let known = format!(
-        "{films} films of {patients} patients{}; a random split would put a film of the same patient \
+        "{} of {}{}; a random split would put a film of the same patient \
          in training for {} of the test films",
+        counted(films, "film"),
+        counted(patients, "patient"),
         match several.len() {
             0 => String::new(),
             1 => ", one of them under several labels".to_owned(),

@@ -122,6 +122,9 @@ impl Audit {
 /// The checks without which nothing is known about shortcuts.
 const ESSENTIAL: [CheckId; 2] = [CheckId::HeaderOnly, CheckId::BorderOnly];
 
+/// An accuracy that a reader may take for a good one.
+const HIGH: f64 = 0.75;
+
 /// The worst status, and a warning where an essential check could not be made.
 pub(super) fn verdict(checks: &[Check]) -> Status {
     let any = |status| checks.iter().any(|check| check.status == status);
@@ -140,9 +143,17 @@ pub(super) fn verdict(checks: &[Check]) -> Status {
 /// The sentence of a verdict: the one or two findings that matter most. An accuracy that it is about is
 /// named.
 pub(super) fn sentence(checks: &[Check], accuracy: Option<f64>) -> String {
-    let subject = accuracy.map_or("High accuracy".to_owned(), |accuracy| {
-        format!("{} accuracy", percent(accuracy))
-    });
+    let subject = match accuracy {
+        None => "High accuracy means little here".to_owned(),
+        Some(accuracy) if accuracy >= HIGH => {
+            format!("{} accuracy means little here", percent(accuracy))
+        }
+        // Nobody would take this one for good: the sentence is about any network on these films.
+        Some(accuracy) => format!(
+            "High accuracy means little here (this network has {})",
+            percent(accuracy)
+        ),
+    };
     let clauses = |status| -> Vec<&str> {
         checks
             .iter()
@@ -152,10 +163,7 @@ pub(super) fn sentence(checks: &[Check], accuracy: Option<f64>) -> String {
             .collect()
     };
     match verdict(checks) {
-        Status::Fail => format!(
-            "{subject} means little here: {}.",
-            clauses(Status::Fail).join(", and ")
-        ),
+        Status::Fail => format!("{subject}: {}.", clauses(Status::Fail).join(", and ")),
         Status::Warn => match clauses(Status::Warn).as_slice() {
             [] => "Not enough films to tell whether the label can be had without the lungs."
                 .to_owned(),
@@ -195,10 +203,15 @@ mod tests {
     #[test]
     fn the_sentence_names_the_accuracy_that_it_is_about() {
         let checks = [check(CheckId::HeaderOnly, Status::Fail, "f")];
-        assert_eq!(
-            sentence(&checks, Some(0.984)),
-            "98 % accuracy means little here: f."
-        );
+        for (accuracy, expected) in [
+            (0.984, "98 % accuracy means little here: f."),
+            (
+                0.11,
+                "High accuracy means little here (this network has 11 %): f.",
+            ),
+        ] {
+            assert_eq!(sentence(&checks, Some(accuracy)), expected);
+        }
     }
 
     #[test]

@@ -4,13 +4,15 @@ use rand::RngExt;
 use rayon::prelude::*;
 use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
-use super::{Estimate, Figure, Interval};
+use super::{Estimate, Figure, Interval, counted};
 use plainfilm_seed as seed;
 
 /// Draws of the bootstrap.
 pub const DRAWS: usize = 2000;
 /// With fewer patients than this, resamples say more about the few than about anybody else.
 pub const FEWEST_PATIENTS: usize = 10;
+/// Halves of the patients that are drawn for a difference.
+const HALVES: u64 = 5_000;
 /// Groups of the delete-a-group jackknife; at most 256, as a byte names them.
 const GROUPS: usize = 200;
 /// Films times rankings that one draw may look at; above, the jackknife takes over.
@@ -49,8 +51,8 @@ impl Resampling<'_> {
         let observed = (self.statistic)(&vec![1; self.patients]);
         if self.patients < FEWEST_PATIENTS {
             let why = format!(
-                "{} patients, and resampling needs {FEWEST_PATIENTS}",
-                self.patients
+                "{}, and resampling needs {FEWEST_PATIENTS}",
+                counted(self.patients, "patient")
             );
             return observed
                 .into_iter()
@@ -81,6 +83,34 @@ impl Resampling<'_> {
                     .into(),
                     Err(why) => Estimate::without_interval(Figure::from(observed[figure]), why),
                 }
+            })
+            .collect()
+    }
+
+    /// Each difference between two networks on the same films with its interval: typical values (Hartigan, J Am Stat
+    /// Assoc 1969), the middle 95 % of the means over random halves of the patients. Zero is left out just where the
+    /// test that swaps the networks' answers patient by patient finds a difference, so that networks that are equally
+    /// good are told apart in at most 1 of 20 cases, which the bootstrap does twice as often with some 60 patients.
+    /// With one film a patient that test of the accuracy is McNemar's exact one. Figures that are no means over patients
+    /// are replaced by their first-order part, by the jackknife; more than 200 patients are put into 200 groups. Where
+    /// that takes too long, the interval is that of [`Self::estimates`].
+    pub fn differences(&self) -> Vec<Estimate> {
+        if self.patients < FEWEST_PATIENTS || self.work > MOST_WORK {
+            return self.estimates();
+        }
+        let observed = (self.statistic)(&vec![1; self.patients]);
+        let left_out = self.left_out();
+        let halves: Vec<Vec<bool>> = (0..HALVES)
+            .map(|half| {
+                let mut random = seed::generator(SEED, "halves of patients", &[half]);
+                (0..left_out.len()).map(|_| random.random()).collect()
+            })
+            .collect();
+        (0..observed.len())
+            .into_par_iter()
+            .map(|figure| {
+                let column: Vec<f64> = left_out.iter().map(|row| row[figure]).collect();
+                typical(observed[figure], &column, &halves)
             })
             .collect()
     }
@@ -145,7 +175,7 @@ pub fn bca(value: f64, mut draws: Vec<f64>, left_out: &[f64]) -> Result<(f64, f6
     let up_to = draws.partition_point(|&draw| draw <= value);
     let rank = (below + up_to) as f64 / (2 * draws.len()) as f64;
     if draws.first() == draws.last() {
-        return Err("every resample gives the same figure: too few errors");
+        return Err("every resample gives the same figure");
     }
     if rank <= 0.0 || rank >= 1.0 {
         return Err("every resample lies on one side of the figure");
@@ -178,10 +208,55 @@ fn acceleration(left_out: &[f64]) -> f64 {
 }
 
 /// Between the two nearest of sorted values, linearly.
-fn percentile(sorted: &[f64], share: f64) -> f64 {
+pub(super) fn percentile(sorted: &[f64], share: f64) -> f64 {
     let place = share * (sorted.len() - 1) as f64;
     let (low, high) = (place.floor() as usize, place.ceil() as usize);
     sorted[low] + (sorted[high] - sorted[low]) * (place - low as f64)
+}
+
+/// The middle 95 % of means over halves of patients, from a figure and its values without each of them.
+fn typical(value: f64, left_out: &[f64], halves: &[Vec<bool>]) -> Estimate {
+    if !value.is_finite() || left_out.iter().any(|x| !x.is_finite()) {
+        return Estimate::without_interval(
+            Figure::from(value),
+            "not defined without some of the patients",
+        );
+    }
+    let count = left_out.len() as f64;
+    let mean = left_out.iter().sum::<f64>() / count;
+    // What each patient says the difference is.
+    let own: Vec<f64> = left_out
+        .iter()
+        .map(|without| value + (count - 1.0) * (mean - without))
+        .collect();
+    if own.iter().all(|own| (own - value).abs() < 1e-12) {
+        return Estimate::without_interval(
+            Figure::from(value),
+            "every patient says the same of the difference",
+        );
+    }
+    let mut means: Vec<f64> = halves
+        .iter()
+        .filter_map(|half| {
+            let taken = half.iter().filter(|is| **is).count();
+            let sum: f64 = own
+                .iter()
+                .zip(half)
+                .filter(|(_, is)| **is)
+                .map(|(own, _)| own)
+                .sum();
+            (taken > 0).then(|| sum / taken as f64)
+        })
+        .map(|mean| if mean.abs() < 1e-12 { 0.0 } else { mean })
+        .collect();
+    means.sort_by(f64::total_cmp);
+    Interval::new(
+        value,
+        percentile(&means, 0.025).min(value),
+        percentile(&means, 0.975).max(value),
+        "typical values: halves of patients",
+    )
+    .into()
 }
 
 /// Student's t about the figure, from its values without each group of patients.
@@ -199,7 +274,7 @@ fn grouped_jackknife(value: f64, left_out: &[f64]) -> Estimate {
     if error == 0.0 {
         return Estimate::without_interval(
             Figure::from(value),
-            "the figure is the same without any of the patients: too few errors",
+            "the figure is the same without any of the patients",
         );
     }
     let t = StudentsT::new(0.0, 1.0, groups - 1.0)

@@ -67,6 +67,15 @@ impl Estimate {
         })
     }
 
+    /// The figure with its interval where there is one, such as `97.0 % (95 to 99 %)`; `decimals` of the figure and of
+    /// the ends.
+    pub fn percent_with_ends(&self, decimals: usize, of_ends: usize) -> String {
+        match self.percent_ends(of_ends) {
+            ends if ends.is_empty() => self.percent(decimals),
+            ends => format!("{} ({ends})", self.percent(decimals)),
+        }
+    }
+
     /// The figure with its interval where there is one, such as `0.970 (0.951 to 0.990)`.
     pub fn number_with_ends(&self, decimals: usize) -> String {
         match self.number_ends(decimals) {
@@ -121,6 +130,9 @@ mod tests {
         assert_eq!(some.number_ends(2), "0.25 to 0.75");
         assert_eq!(some.number_with_ends(2), "0.50 (0.25 to 0.75)");
         assert_eq!(none.number_with_ends(1), "1.0");
+        assert_eq!(some.percent_with_ends(1, 0), "50.0 % (25 to 75 %)");
+        assert_eq!(none.percent_with_ends(1, 0), "100.0 %");
+        assert_eq!(Estimate::or_undefined(None).percent_with_ends(1, 1), "n/a");
         let back: Estimate = serde_json::from_str(&serde_json::to_string(&some).unwrap()).unwrap();
         assert_eq!(back, some);
         assert_eq!(Estimate::or_undefined(None).value, Figure::UNDEFINED);

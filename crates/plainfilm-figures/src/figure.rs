@@ -47,6 +47,12 @@ impl Figure {
     }
 }
 
+/// A number of things, such as `1 patient` or `62 films`.
+pub fn counted(count: usize, thing: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {thing}{plural}")
+}
+
 /// What people call a figure, from its name in `metrics.json`.
 pub fn figure_name(key: &str) -> String {
     match key {
@@ -96,6 +102,13 @@ mod tests {
             assert_eq!(serde_json::to_string(&figure).unwrap(), "null");
             assert_eq!(figure.to_string(), "n/a");
             assert_eq!(figure.percent(1), "n/a");
+        }
+    }
+
+    #[test]
+    fn one_is_no_plural() {
+        for (count, expected) in [(0, "0 patients"), (1, "1 patient"), (62, "62 patients")] {
+            assert_eq!(counted(count, "patient"), expected);
         }
     }
 

@@ -14,12 +14,14 @@ mod compare;
 mod confusion;
 mod curves;
 mod decide;
+mod decision;
 mod delong;
 mod effects;
 mod estimate;
 mod figure;
 mod findings;
 mod intervals;
+mod luck;
 mod metrics;
 mod operating;
 mod operation;
@@ -45,14 +47,16 @@ pub use curves::{
     PrecisionRecallCurve, RocCurve, auroc, average_precision, precision_recall_curve, roc_curve,
 };
 pub use decide::{decide, most_probable};
+pub use decision::{DecisionCurve, DecisionPoint, NetBenefit, at_prevalence, decision_curve};
 pub use delong::{AreaDifference, auroc_difference, auroc_interval};
 pub use effects::{
     cramers_v, odds_ratio, standardised_difference, standardised_difference_of_shares,
 };
 pub use estimate::Estimate;
-pub use figure::{Figure, figure_name};
+pub use figure::{Figure, counted, figure_name};
 pub use findings::{FindingsAverages, FindingsFilm, average_findings};
 pub use intervals::{Interval, mean_of_shares, wilson, wilson_by_patient};
+pub use luck::CalibrationLuck;
 pub use metrics::{LabelMetrics, PartMetrics, evaluate, positive_label};
 pub use metrics::{against_the_rest, ranked_labels, says_nothing_found};
 pub use operating::{

@@ -10,8 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::delong::{auroc_interval, mean_auroc_interval};
 use super::resampled::resample;
 use super::{
-    ConfusionMatrix, Estimate, FEWEST_PATIENTS, Figure, Interval, ScoredFilm, mean_of_shares,
-    patient_indices, wilson_by_patient,
+    CalibrationLuck, ConfusionMatrix, Estimate, FEWEST_PATIENTS, Figure, Interval, ScoredFilm,
+    counted, mean_of_shares, patient_indices, wilson_by_patient,
 };
 
 /// The figures of one part of a split, as `metrics.json` holds them, each with its 95 % interval.
@@ -44,8 +44,12 @@ pub struct PartMetrics {
     /// Expected calibration error of the most probable label's probability: films in
     /// [`super::CALIBRATION_BINS`] bins of equally many ([`super::equal_mass_bins`]); mean over films of
     /// |bin's accuracy - bin's mean probability| (Guo et al., ICML 2017; bins as in Nixon et al., CVPR
-    /// workshops 2019).
+    /// workshops 2019). Luck keeps it above 0 however good the probabilities are, so it has no interval: what stands
+    /// beside it is in `calibration`.
     pub ece: Estimate,
+    /// The calibration error without what luck adds to it, and what luck alone would make of it.
+    #[serde(default)]
+    pub calibration: CalibrationLuck,
     /// Cohen's kappa: agreement beyond chance.
     pub kappa: Estimate,
     /// Matthews' correlation coefficient, for any number of labels.
@@ -153,6 +157,7 @@ pub fn evaluate(labels: &[String], positive: usize, scored: &[ScoredFilm]) -> Pa
         mean_auroc_interval(ranked.clone(), &truths, scores, &patients)
     };
     let (resampled, auroc) = rayon::join(resampled, area);
+    let calibration = CalibrationLuck::of(scored);
     let per_label: Vec<(String, LabelMetrics)> = labels
         .par_iter()
         .zip(resampled.f1)
@@ -190,7 +195,8 @@ pub fn evaluate(labels: &[String], positive: usize, scored: &[ScoredFilm]) -> Pa
         auroc,
         auprc: resampled.auprc,
         brier: resampled.brier,
-        ece: resampled.ece,
+        ece: Estimate::without_interval(resampled.ece, &calibration.instead_of_an_interval()),
+        calibration,
         kappa: resampled.kappa,
         mcc: resampled.matthews,
         macro_f1: resampled.macro_f1,
@@ -281,10 +287,9 @@ fn not_shown(metrics: &PartMetrics) -> Vec<String> {
             sentences.push(format!("anything about “{name}”: no film has this label"));
         } else if (label.patients as usize) < FEWEST_PATIENTS {
             sentences.push(format!(
-                "how well “{name}” is found: its films show {} {}, and the sensitivity may be anything \
+                "how well “{name}” is found: its films show {}, and the sensitivity may be anything \
                  from {}",
-                label.patients,
-                if label.patients == 1 { "patient" } else { "patients" },
+                counted(label.patients as usize, "patient"),
                 label.sensitivity.percent_ends(0)
             ));
         }
@@ -413,7 +418,7 @@ mod tests {
         let json = serde_json::to_string(&metrics).unwrap();
         // Two films of the same name are two of one patient.
         for expected in [
-            r#"{"n":2,"patients":1,"loss":{"value":0.6931471805599453,"low":null,"high":null,"method":"none: 1 patients, and resampling needs 10"},"accuracy":{"value":1.0,"low":0.2065"#,
+            r#"{"n":2,"patients":1,"loss":{"value":0.6931471805599453,"low":null,"high":null,"method":"none: 1 patient, and resampling needs 10"},"accuracy":{"value":1.0,"low":0.2065"#,
             r#""auroc":{"value":null,"low":null,"high":null,"method":"none: not defined by these films"}"#,
             r#""confusion_matrix":[[2,0],[0,0]],"per_label":{"Zebra":{"sensitivity":{"value":1.0,"#,
             r#""support":2,"patients":1},"Ape":{"sensitivity":{"value":null,"#,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::calibrate::twelve_digits;
 use super::decide;
+use super::decision::{NetBenefit, net_benefit};
 use super::operating::{Band, PointFigures, choose_band, choose_threshold, coverage_curve};
 use super::{
     BrierParts, Calibration, CalibrationMethod, Coverage, Estimate, FEWEST_FILMS, Figure,
@@ -68,7 +69,7 @@ pub struct Operation {
 /// What an [`Operation`] does on films that chose nothing of it; part of `metrics.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OperationFigures {
-    /// Prevalence that the predictive values are stated at.
+    /// Prevalence that predictive values and net benefit are stated at.
     pub prevalence: f64,
     /// Where the prevalence comes from, in words.
     pub prevalence_from: String,
@@ -97,6 +98,9 @@ pub struct PointOnFilms {
     /// Its figures.
     #[serde(flatten)]
     pub figures: PointFigures,
+    /// What it is worth at the prevalence; none for a threshold that calls all films alike.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub net_benefit: Option<NetBenefit>,
 }
 
 /// Figures of probabilities before calibration.
@@ -108,6 +112,9 @@ pub struct Uncalibrated {
     pub brier: Estimate,
     /// As [`PartMetrics::ece`].
     pub ece: Estimate,
+    /// As [`PartMetrics::calibration`].
+    #[serde(default)]
+    pub calibration: super::CalibrationLuck,
 }
 
 /// Films with an answer, where some have none.
@@ -268,6 +275,7 @@ impl Operation {
                     rule,
                     threshold,
                     figures: PointFigures::of(scored, positive, threshold, prevalence),
+                    net_benefit: net_benefit(scored, positive, threshold, prevalence),
                 })
                 .collect();
         }
@@ -280,6 +288,7 @@ impl Operation {
                 loss: before.loss.clone(),
                 brier: before.brier.clone(),
                 ece: before.ece.clone(),
+                calibration: before.calibration.clone(),
             }),
             coverage: coverage_curve(scored, positive, self.threshold),
             answered: self.not_sure.map(|band| answered(scored, positive, band)),

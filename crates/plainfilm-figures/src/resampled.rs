@@ -14,7 +14,8 @@ use super::{
 pub(super) struct Resampled {
     pub loss: Estimate,
     pub brier: Estimate,
-    pub ece: Estimate,
+    /// Without an interval: draws of the same films are biased twice.
+    pub ece: Figure,
     pub kappa: Estimate,
     pub matthews: Estimate,
     pub macro_f1: Estimate,
@@ -330,7 +331,7 @@ pub(super) fn resample(
     Resampled {
         loss: next(),
         brier: next(),
-        ece: next(),
+        ece: next().value,
         kappa: next(),
         matthews: next(),
         macro_f1: next(),
@@ -386,7 +387,7 @@ pub(super) fn differences(
     let all = vec![1; patients.1];
     let [first, second] = [0, 1].map(|side| figures(&tables[side], &all));
     resampling
-        .estimates()
+        .differences()
         .into_iter()
         .enumerate()
         .map(|(figure, difference)| FigureDifference {

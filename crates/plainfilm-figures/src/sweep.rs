@@ -37,7 +37,6 @@ pub fn sweep(scored: &[ScoredFilm], label: usize, over: SweepOver) -> Vec<SweepP
     if scores.is_empty() || scores.iter().any(|score| score.is_nan()) {
         return Vec::new();
     }
-    let (patients, _) = patient_indices(scored);
     let thresholds: Vec<f64> = match over {
         SweepOver::Probabilities => (1..100).rev().map(|i| f64::from(i) / 100.0).collect(),
         SweepOver::Films => {
@@ -50,6 +49,12 @@ pub fn sweep(scored: &[ScoredFilm], label: usize, over: SweepOver) -> Vec<SweepP
             ranks.into_iter().map(|rank| scores[rank]).collect()
         }
     };
+    sweep_at(scored, label, &thresholds)
+}
+
+/// These thresholds with what they do to films; empty unless there are films with and without the label.
+pub(super) fn sweep_at(scored: &[ScoredFilm], label: usize, thresholds: &[f64]) -> Vec<SweepPoint> {
+    let (patients, _) = patient_indices(scored);
     let share = |keep: &dyn Fn(&ScoredFilm) -> bool, hit: &dyn Fn(&ScoredFilm) -> bool| {
         let counted: Vec<(usize, bool)> = scored
             .iter()
@@ -60,8 +65,8 @@ pub fn sweep(scored: &[ScoredFilm], label: usize, over: SweepOver) -> Vec<SweepP
         wilson_by_patient(&counted)
     };
     thresholds
-        .into_iter()
-        .filter_map(|threshold| {
+        .iter()
+        .filter_map(|&threshold| {
             let is_called = |film: &ScoredFilm| film.probabilities[label] >= threshold;
             let has_it = |film: &ScoredFilm| film.truth == label;
             Some(SweepPoint {

@@ -1,8 +1,10 @@
 //! Charts of what the test films' probabilities are worth.
 
 use super::ReportInput;
+use super::decision::decision_chart;
 use super::plot::chart::{Chart, Series};
 use super::plot::scale::Scale;
+use super::wording::calibration_text;
 use plainfilm_data::Part;
 use plainfilm_figures::{
     Estimate, Interval, ScoredFilm, SweepOver, SweepPoint, against_the_rest, auroc,
@@ -28,7 +30,7 @@ fn decimal(tick: f64) -> String {
 }
 
 /// An empty chart over probabilities or shares, 0 to 1 both ways.
-fn unit_chart(title: String) -> Chart {
+pub(super) fn unit_chart(title: String) -> Chart {
     Chart {
         title,
         description: String::new(),
@@ -58,7 +60,7 @@ fn thinned(points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
 }
 
 /// The area between upper points, left to right, and lower ones.
-fn between(upper: Vec<(f64, f64)>, mut lower: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
+pub(super) fn between(upper: Vec<(f64, f64)>, mut lower: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
     lower.reverse();
     upper.into_iter().chain(lower).collect()
 }
@@ -74,7 +76,7 @@ pub(super) fn charts(input: &ReportInput) -> Vec<(&'static str, Chart)> {
     if two {
         let points = sweep(&input.scored, input.positive, SweepOver::Probabilities);
         charts.push(("threshold_sweep", threshold_sweep(input, &points)));
-        charts.push(("decision_curve", decision_curve(input, &points)));
+        charts.push(("decision_curve", decision_chart(input)));
     }
     charts.push(("coverage_accuracy", coverage(input)));
     charts.push(("learning_curve", learning_curve(input)));
@@ -199,11 +201,13 @@ fn calibration(input: &ReportInput) -> Chart {
             bins.iter().map(|bin| (bin.said, bin.found.value)).collect(),
         )
     };
-    let ece = input.part(Part::Test).map(|test| test.ece.percent(1));
+    let error = input
+        .part(Part::Test)
+        .map(|test| calibration_text(test).join(", "));
     Chart {
         description: format!(
-            "what was said against what was found; calibration error {}",
-            ece.unwrap_or_default()
+            "what was said against what was found; {}",
+            error.unwrap_or_default()
         ),
         x_name: "probability said",
         y_name: "share found".to_owned(),
@@ -249,67 +253,6 @@ fn threshold_sweep(input: &ReportInput, points: &[SweepPoint]) -> Chart {
         }),
         height: 260.0,
         ..unit_chart(format!("Thresholds for “{}”", input.labels[input.positive]))
-    }
-}
-
-fn decision_curve(input: &ReportInput, points: &[SweepPoint]) -> Chart {
-    let with = input
-        .scored
-        .iter()
-        .filter(|film| film.truth == input.positive)
-        .count();
-    let own = with as f64 / input.scored.len() as f64;
-    let stated = input.operation_on_test.as_ref();
-    let prevalence = stated.map_or(own, |figures| figures.prevalence);
-    let ends = |end: fn(&Interval) -> f64| -> Vec<(f64, f64)> {
-        points
-            .iter()
-            .rev()
-            .map(|point| (point.threshold, end(&point.net_benefit(prevalence))))
-            .collect()
-    };
-    let all: Vec<(f64, f64)> = points
-        .iter()
-        .rev()
-        .map(|point| {
-            let odds = point.threshold / (1.0 - point.threshold);
-            (point.threshold, prevalence - (1.0 - prevalence) * odds)
-        })
-        .collect();
-    let top = (prevalence * 1.15).min(1.0);
-    let bottom = -0.05_f64.min(top / 4.0);
-    // What lies below the picture is a gap.
-    let shown = |points: Vec<(f64, f64)>| -> Vec<(f64, f64)> {
-        let gap = |(x, y)| (x, if y < bottom { f64::NAN } else { y });
-        points.into_iter().map(gap).collect()
-    };
-    let series = match points {
-        [] => Vec::new(),
-        _ => vec![
-            Series {
-                band: between(ends(|share| share.high), ends(|share| share.low)),
-                ..Series::line("by the network", shown(ends(|share| share.value)))
-            },
-            Series::line("call every film positive", shown(all)),
-            Series::line("call none", vec![(0.0, 0.0), (1.0, 0.0)]),
-        ],
-    };
-    Chart {
-        description: format!(
-            "net benefit at a prevalence of {:.1} %: findings found per film, less false alarms at \
-             the exchange rate of each threshold",
-            prevalence * 100.0
-        ),
-        x_name: "threshold: a finding is worth (1 − t) / t alarms",
-        y_name: "net benefit per film".to_owned(),
-        y: Scale::linear(bottom, top, 4, true),
-        y_tick: |tick| format!("{tick:.2}"),
-        series,
-        height: 260.0,
-        ..unit_chart(format!(
-            "Decision curve, prevalence {:.1} %",
-            prevalence * 100.0
-        ))
     }
 }
 

@@ -8,6 +8,7 @@
 mod audit;
 mod cautions;
 mod curves;
+mod decision;
 mod documents;
 mod error;
 mod evidence;

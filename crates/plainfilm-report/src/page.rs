@@ -7,7 +7,7 @@ use super::cautions::{Headline, headlines};
 use super::evidence::EvidenceView;
 use super::findings::FindingsView;
 use super::pictures::{Picture, base64_png};
-use super::sections::{FoldsView, OperationView, SubgroupsView};
+use super::sections::{FoldsView, OperationView, SubgroupsView, calibration_error};
 use super::wording::{counted, duration, thousands, work};
 use super::{ReportError, ReportInput, Severity, TestSample};
 use plainfilm_data::{Part, PatientOrigin};
@@ -226,8 +226,13 @@ fn figure_rows(input: &ReportInput) -> Vec<FigureRow> {
         ),
         row(
             "calibration error",
-            "gap between confidence and accuracy",
-            &|part| percent(&part.ece),
+            "gap between confidence and accuracy; luck alone keeps it above 0",
+            &|part| calibration_error(&part.ece, &part.calibration),
+        ),
+        row(
+            "calibration error without luck",
+            "root mean square, less what luck adds",
+            &|part| (part.calibration.debiased.percent(1), String::new()),
         ),
         row(
             "Cohen's kappa",

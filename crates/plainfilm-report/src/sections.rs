@@ -1,7 +1,7 @@
 //! What the page says in tables about operation, folds and subgroups.
 
 use super::ReportInput;
-use plainfilm_figures::{CalibrationMethod, Estimate, Figure, figure_name};
+use plainfilm_figures::{CalibrationLuck, CalibrationMethod, Estimate, Figure, figure_name};
 use plainfilm_train::FoldSummary;
 
 /// A figure and its interval, as two texts.
@@ -13,6 +13,11 @@ pub(super) fn percent(figure: &Estimate) -> Cell {
 
 pub(super) fn number(figure: &Estimate) -> Cell {
     (format!("{figure:.3}"), figure.number_ends(3))
+}
+
+/// The calibration error, and what it would be by luck alone.
+pub(super) fn calibration_error(error: &Estimate, luck: &CalibrationLuck) -> Cell {
+    (error.percent(1), luck.in_words())
 }
 
 /// How probabilities become answers.
@@ -29,6 +34,8 @@ pub(super) struct OperationView {
     pub points: Vec<(String, String, [Cell; 4])>,
     /// What the predictive values are stated at.
     pub prevalence: String,
+    /// What the threshold in force is worth; empty where that cannot be said.
+    pub worth: String,
     /// On films without an answer; empty where every film has one.
     pub not_sure: String,
 }
@@ -50,8 +57,8 @@ impl OperationView {
             (Some(before), Some(after)) => vec![
                 (
                     "calibration error",
-                    percent(&before.ece),
-                    percent(&after.ece),
+                    calibration_error(&before.ece, &before.calibration),
+                    calibration_error(&after.ece, &after.calibration),
                 ),
                 ("loss", number(&before.loss), number(&after.loss)),
                 ("Brier score", number(&before.brier), number(&after.brier)),
@@ -88,17 +95,15 @@ impl OperationView {
             .collect();
         let not_sure = match (&on_test.answered, own.and_then(|own| own.not_sure)) {
             (Some(answered), Some(band)) => format!(
-                "{} the answer is “not sure”. On the test films {} ({}) are answered, and {} ({}) of the answers are \
+                "{} the answer is “not sure”. On the test films {} are answered, and {} of the answers are \
                  right.",
                 if input.labels.len() == 2 {
                     format!("From {:.3} to {:.3}", band.low, band.high)
                 } else {
                     format!("Below {:.3}", band.high)
                 },
-                answered.coverage.percent(1),
-                answered.coverage.percent_ends(1),
-                answered.accuracy.percent(1),
-                answered.accuracy.percent_ends(1)
+                answered.coverage.percent_with_ends(1, 1),
+                answered.accuracy.percent_with_ends(1, 1)
             ),
             _ => String::new(),
         };
@@ -113,6 +118,14 @@ impl OperationView {
                 Figure::from(on_test.prevalence).percent(1),
                 on_test.prevalence_from
             ),
+            worth: on_test
+                .points
+                .first()
+                .and_then(|point| {
+                    let worth = point.net_benefit.as_ref()?;
+                    Some(worth.sentence(point.threshold, on_test.prevalence))
+                })
+                .unwrap_or_default(),
             not_sure,
         })
     }
@@ -241,15 +254,20 @@ pub(super) struct SubgroupsView<'a> {
     pub rows: Vec<SubgroupRow<'a>>,
     /// Gaps that luck does not explain.
     pub gaps: &'a [String],
+    /// Where there is none: what that says.
+    pub no_gap: Option<String>,
+    /// Groups that are left out.
+    pub skipped: &'a [String],
 }
 
 impl<'a> SubgroupsView<'a> {
     pub(super) fn of(input: &'a ReportInput) -> Option<Self> {
         let subgroups = &input.subgroups;
-        let first = subgroups.groups.first()?;
+        let sentence = subgroups.sentence()?;
+        let first = subgroups.groups.first();
         let columns = first
-            .figures
             .iter()
+            .flat_map(|group| &group.figures)
             .map(|(name, _)| figure_name(name))
             .collect();
         Some(Self {
@@ -275,6 +293,8 @@ impl<'a> SubgroupsView<'a> {
                 })
                 .collect(),
             gaps: &subgroups.gaps,
+            no_gap: subgroups.gaps.is_empty().then_some(sentence),
+            skipped: &subgroups.skipped,
         })
     }
 }

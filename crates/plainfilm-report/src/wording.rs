@@ -1,5 +1,25 @@
 //! Numbers as people write them.
 
+use plainfilm_figures::PartMetrics;
+
+/// The calibration error with what stands beside it, such as `calibration error 11.0 % (6.1 to 13.9 % if perfectly
+/// calibrated)` and `2.1 % without what luck adds (root mean square)`.
+pub(crate) fn calibration_text(part: &PartMetrics) -> Vec<String> {
+    let luck = &part.calibration;
+    let beside = match luck.in_words() {
+        words if words.is_empty() => words,
+        words => format!(" ({words})"),
+    };
+    let mut parts = vec![format!("calibration error {}{beside}", part.ece.percent(1))];
+    if luck.debiased.value().is_some() {
+        parts.push(format!(
+            "calibration error without what luck adds {} (root mean square)",
+            luck.debiased.percent(1)
+        ));
+    }
+    parts
+}
+
 /// `1 film`, `62 films`.
 pub(crate) fn films(count: usize) -> String {
     counted(count, "film")

@@ -3,7 +3,7 @@
 use plainfilm::NOT_A_MEDICAL_DEVICE;
 use plainfilm::audit::{Audit, AuditProgress, AuditSettings, Check, Status, audit};
 use plainfilm::dataset::{Dataset, DatasetOptions};
-use plainfilm::evaluate::Figure;
+use plainfilm::evaluate::{Figure, counted};
 use plainfilm::lungs::BundledLungs;
 use plainfilm::report::write_audit;
 
@@ -80,9 +80,9 @@ fn print(audit: &Audit, args: &AuditArgs, printer: &Printer) {
         .map(|check| row(check).to_vec())
         .collect();
     printer.data(&format!(
-        "{} films of {} patients: {}\n\n{}\n",
-        audit.films,
-        audit.patients,
+        "{} of {}: {}\n\n{}\n",
+        counted(audit.films, "film"),
+        counted(audit.patients, "patient"),
         audit.labels.join(", "),
         render(&header, &rows)
     ));

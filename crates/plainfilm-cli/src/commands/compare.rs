@@ -1,7 +1,7 @@
 //! `plainfilm compare`
 
 use plainfilm::NOT_A_MEDICAL_DEVICE;
-use plainfilm::evaluate::{Comparison, Comparisons, Figure, compare, read_predictions};
+use plainfilm::evaluate::{Comparison, Comparisons, Figure, compare, counted, read_predictions};
 
 use crate::args::{CompareArgs, TableFormat};
 use crate::exit::Exit;
@@ -18,7 +18,8 @@ pub fn run(args: &CompareArgs, printer: &Printer) -> anyhow::Result<Exit> {
     let found = compare(&networks)?;
     for (name, films) in found.left_out.iter().filter(|(_, films)| *films > 0) {
         printer.warning(&format!(
-            "{films} films of {name} were not scored by all, and are left out"
+            "not scored by all, and left out: {} of {name}",
+            counted(*films, "film")
         ));
     }
     if found.patients == found.films {
@@ -63,7 +64,11 @@ fn pair_text(found: &Comparisons, pair: &Comparison, printer: &Printer) -> Strin
             ]
         })
         .collect();
-    let header = format!("{} films, {} patients", found.films, found.patients);
+    let header = format!(
+        "{}, {}",
+        counted(found.films, "film"),
+        counted(found.patients, "patient")
+    );
     let columns = [
         (header.as_str(), Align::Left),
         ("A", Align::Right),
@@ -100,8 +105,8 @@ fn pair_text(found: &Comparisons, pair: &Comparison, printer: &Printer) -> Strin
     }
     let mcnemar = &pair.mcnemar;
     text.push_str(&format!(
-        "A is right more often on {} patients, B on {}, McNemar's test ({}): {}\n",
-        mcnemar.only_first,
+        "A is right more often on {}, B on {}, McNemar's test ({}): {}\n",
+        counted(mcnemar.only_first as usize, "patient"),
         mcnemar.only_second,
         mcnemar.method,
         p_value(&mcnemar.test)

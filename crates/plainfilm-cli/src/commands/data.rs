@@ -6,7 +6,7 @@ use indicatif::ProgressBar;
 use plainfilm::dataset::phantom::{self, PhantomSettings};
 use plainfilm::dataset::public::{self, FetchOptions, FetchProgress};
 use plainfilm::dataset::{Dataset, DatasetOptions, PatientOrigin};
-use plainfilm::evaluate::Presence;
+use plainfilm::evaluate::{Presence, counted};
 
 use crate::args::DataVerb;
 use crate::exit::Exit;
@@ -231,9 +231,9 @@ fn describe(dataset: &Dataset, printer: &Printer) -> Exit {
         }
     };
     printer.sentence(&format!(
-        "\n{} films of {} patients, {} of them under more than one label; {origin}",
-        dataset.films.len(),
-        everyone.len(),
+        "\n{} of {}, {} of them under more than one label; {origin}",
+        counted(dataset.films.len(), "film"),
+        counted(everyone.len(), "patient"),
         by_label - everyone.len().min(by_label),
     ));
     if dataset.synthetic {

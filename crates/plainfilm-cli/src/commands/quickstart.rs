@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use plainfilm::NOT_A_MEDICAL_DEVICE;
 use plainfilm::dataset::phantom::PhantomSettings;
 use plainfilm::dataset::{Dataset, DatasetOptions};
-use plainfilm::evaluate::{PartMetrics, evaluate};
+use plainfilm::evaluate::{PartMetrics, counted, evaluate};
 use plainfilm::model::Architecture;
 use plainfilm::predict::{Predictor, score_dataset};
 use plainfilm::train::{RunFolder, TrainDefaults, TrainSettings};
@@ -91,11 +91,10 @@ pub fn run(args: &QuickstartArgs, printer: &Printer) -> anyhow::Result<Exit> {
     let predictor = Predictor::new(&model_file(&run)?, &plainfilm::device::parse("cpu")?)?;
     let there = score_elsewhere(&predictor, &elsewhere)?;
     printer.sentence(&format!(
-        "{} films of {} patients: accuracy {} ({}), AUROC {}",
-        there.n,
-        there.patients,
-        there.accuracy.percent(1),
-        there.accuracy.percent_ends(1),
+        "{} of {}: accuracy {}, AUROC {}",
+        counted(there.n, "film"),
+        counted(there.patients, "patient"),
+        there.accuracy.percent_with_ends(1, 1),
         there.auroc.number_with_ends(4)
     ));
 

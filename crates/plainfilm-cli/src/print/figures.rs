@@ -1,6 +1,6 @@
 //! The figures of one part of a split.
 
-use plainfilm::evaluate::{Estimate, PartMetrics, classification_report};
+use plainfilm::evaluate::{Estimate, PartMetrics, classification_report, counted};
 
 use super::table::{Align, render, render_within};
 use crate::printer::Printer;
@@ -28,6 +28,11 @@ pub fn print_figures(part: &PartMetrics, printer: &Printer) {
     ]
     .map(|(name, estimate)| figure(name.to_owned(), estimate))
     .into();
+    let after = rows
+        .iter()
+        .position(|row| row[0] == "calibration error")
+        .map_or(rows.len(), |place| place + 1);
+    rows.splice(after..after, luck_rows(part));
     rows.extend(
         part.top_2_accuracy
             .iter()
@@ -47,7 +52,11 @@ pub fn print_figures(part: &PartMetrics, printer: &Printer) {
             rows.push(figure(format!("AUROC of {label}"), &figures.auroc));
         }
     }
-    let header = format!("{} films, {} patients", part.n, part.patients);
+    let header = format!(
+        "{}, {}",
+        counted(part.n, "film"),
+        counted(part.patients, "patient")
+    );
     let columns = [
         (header.as_str(), Align::Left),
         ("", Align::Right),
@@ -62,6 +71,29 @@ pub fn print_figures(part: &PartMetrics, printer: &Printer) {
         confusion_text(part),
     ));
     print_not_shown(part, printer);
+}
+
+/// What stands beside the calibration error, which luck alone keeps above 0.
+fn luck_rows(part: &PartMetrics) -> Vec<Vec<String>> {
+    let luck = &part.calibration;
+    let mut rows = Vec::new();
+    if let Some([low, high]) = luck.if_perfect {
+        rows.push(vec![
+            "  if perfectly calibrated".to_owned(),
+            String::new(),
+            format!("{low:.4} to {high:.4}"),
+            "labels drawn from the probabilities".to_owned(),
+        ]);
+    }
+    if luck.debiased.value().is_some() {
+        rows.push(vec![
+            "  without what luck adds".to_owned(),
+            luck.debiased.to_string(),
+            String::new(),
+            "root mean square, debiased".to_owned(),
+        ]);
+    }
+    rows
 }
 
 /// What these films are too few to show.

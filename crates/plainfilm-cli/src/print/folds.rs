@@ -1,6 +1,6 @@
 //! The folds of a cross-validation.
 
-use plainfilm::evaluate::figure_name;
+use plainfilm::evaluate::{counted, figure_name};
 use plainfilm::train::FoldSummary;
 
 use super::table::{Align, render};
@@ -28,7 +28,7 @@ pub fn print_folds(folds: &FoldSummary, printer: &Printer) {
             ]
         })
         .collect();
-    let header = format!("over {} folds", folds.accuracies.len());
+    let header = format!("over {}", counted(folds.accuracies.len(), "fold"));
     let columns = [
         (header.as_str(), Align::Left),
         ("mean", Align::Right),

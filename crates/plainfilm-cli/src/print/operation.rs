@@ -7,10 +7,7 @@ use crate::printer::Printer;
 
 /// What thresholds do, on stdout; nothing with more than two labels.
 pub fn print_operation(figures: &OperationFigures, printer: &Printer) {
-    let percent = |figure: &Estimate| match figure.percent_ends(0) {
-        ends if ends.is_empty() => figure.percent(1),
-        ends => format!("{} ({ends})", figure.percent(1)),
-    };
+    let percent = |figure: &Estimate| figure.percent_with_ends(1, 0);
     let rows: Vec<Vec<String>> = figures
         .points
         .iter()
@@ -42,6 +39,13 @@ pub fn print_operation(figures: &OperationFigures, printer: &Printer) {
             100.0 * figures.prevalence,
             figures.prevalence_from
         ));
+        let worth = figures.points.first().and_then(|point| {
+            let worth = point.net_benefit.as_ref()?;
+            Some(worth.sentence(point.threshold, figures.prevalence))
+        });
+        if let Some(worth) = worth {
+            printer.sentence(&worth);
+        }
     }
     if let Some(answered) = &figures.answered {
         printer.sentence(&format!(

@@ -1,7 +1,7 @@
 //! What came of a training: in short, or with every table.
 
 use plainfilm::NOT_A_MEDICAL_DEVICE;
-use plainfilm::evaluate::{Estimate, LabelMetrics, PartMetrics};
+use plainfilm::evaluate::{Estimate, LabelMetrics, PartMetrics, Subgroups, counted};
 use plainfilm::train::{FoldSummary, Outcome, RunFolder, RunMetrics};
 
 use super::figures::print_figures;
@@ -46,17 +46,15 @@ pub fn print_outcome(outcome: &Outcome, folder: &RunFolder, detail: Detail, prin
     }
     if let Some(other) = &metrics.ungrouped {
         printer.sentence(&format!(
-            "the same cross-validation without regard to patients: accuracy {} ({}), AUROC {} ({}); {} of {} test \
+            "the same cross-validation without regard to patients: accuracy {}, AUROC {}; {} of {} test \
              films show a patient who is in training",
-            other.test.accuracy.percent(1),
-            other.test.accuracy.percent_ends(1),
-            other.test.auroc,
-            other.test.auroc.number_ends(4),
+            other.test.accuracy.percent_with_ends(1, 1),
+            other.test.auroc.number_with_ends(4),
             other.test_films_with_patient_in_training,
             other.test.n
         ));
     }
-    print_gaps(&metrics.subgroups.gaps, verbose, printer);
+    print_gaps(&metrics.subgroups, verbose, printer);
     if let Some(audit) = &metrics.audit {
         if verbose {
             print_audit(audit, printer);
@@ -186,7 +184,11 @@ fn short_table(name: &str, part: &PartMetrics, metrics: &RunMetrics) -> String {
             }
         }
     }
-    let header = format!("{} {name} films of {} patients", part.n, part.patients);
+    let header = format!(
+        "{} of {}",
+        counted(part.n, &format!("{name} film")),
+        counted(part.patients, "patient")
+    );
     let columns = [
         (header.as_str(), Align::Left),
         ("", Align::Right),
@@ -235,7 +237,18 @@ fn print_last_epoch(metrics: &RunMetrics, printer: &Printer) {
 }
 
 /// Groups of films on which the network does not do as well as on the others.
-fn print_gaps(gaps: &[String], all: bool, printer: &Printer) {
+fn print_gaps(subgroups: &Subgroups, all: bool, printer: &Printer) {
+    let gaps = &subgroups.gaps;
+    if all {
+        if gaps.is_empty()
+            && let Some(sentence) = subgroups.sentence()
+        {
+            printer.sentence(&sentence);
+        }
+        for sentence in &subgroups.skipped {
+            printer.sentence(&format!("{sentence}."));
+        }
+    }
     let shown = if all { gaps.len() } else { gaps.len().min(1) };
     for gap in &gaps[..shown] {
         printer.warning(&format!("not the same for all: {gap}"));

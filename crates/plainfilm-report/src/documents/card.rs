@@ -2,10 +2,11 @@
 //! 2019).
 
 use super::{
-    BLANK, data_name, films_text, model_text, operation_text, plain, results_text, split_text,
-    subgroups_text,
+    ATTRIBUTES, BLANK, data_name, films_text, model_text, operation_text, plain, results_text,
+    split_text, subgroups_text,
 };
 use crate::ReportInput;
+use crate::wording::counted;
 use plainfilm_data::Part;
 use plainfilm_figures::{Estimate, Figure};
 use plainfilm_film::NOT_A_MEDICAL_DEVICE;
@@ -46,7 +47,7 @@ pub(super) fn text(input: &ReportInput) -> String {
         ("How the films came about, and what they leave out", None),
         ("From probability to answer", operation_text(input).map(|text| plain(&text))),
         ("Results", Some(results(input))),
-        ("Subgroups", subgroups_text(input).map(|text| plain(&text))),
+        ("Subgroups", subgroups_text(input, &ATTRIBUTES).map(|text| plain(&text))),
         (
             "How far to believe it",
             Some(plain(&input.audit.summary.sentence)),
@@ -60,10 +61,10 @@ pub(super) fn text(input: &ReportInput) -> String {
         ));
     }
     text.push_str(&format!(
-        "\n## Settings\n\nplainfilm {}, seed {}, {} threads on {}.\n\n```toml\n{}```\n",
+        "\n## Settings\n\nplainfilm {}, seed {}, {} on {}.\n\n```toml\n{}```\n",
         input.run.version,
         input.run.seed,
-        input.run.threads,
+        counted(input.run.threads, "thread"),
         plain(&input.run.device),
         settings(&input.settings)
     ));
@@ -96,7 +97,7 @@ fn results(input: &ReportInput) -> String {
         let cells: Vec<String> = figures
             .table_row()
             .iter()
-            .map(|figure| format!("{} ({})", figure.percent(1), figure.percent_ends(1)))
+            .map(|figure| figure.percent_with_ends(1, 1))
             .collect();
         text.push_str(&format!(
             "| {} | {} | {} |\n",

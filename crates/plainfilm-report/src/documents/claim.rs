@@ -2,16 +2,17 @@
 //! doi:10.1148/ryai.240300).
 
 use super::{
-    checklist, data_name, errors_text, films_text, heading, item, model_text, operation_text,
-    results_text, split_text, subgroups_text, uncertainty_text,
+    ATTRIBUTES, checklist, data_name, errors_text, films_text, heading, item, model_text,
+    operation_text, results_text, split_text, subgroups_text, uncertainty_text,
 };
 use crate::ReportInput;
+use crate::wording::counted;
 
 pub(super) fn text(input: &ReportInput) -> String {
     let run = &input.run;
     let sources = match input.data.sources.len() {
         0 => "no source is stated for any film".to_owned(),
-        count => format!("{count} sources, listed in report.html"),
+        count => format!("{}, listed in report.html", counted(count, "source")),
     };
     let items = [
         heading("Title and abstract"),
@@ -41,8 +42,8 @@ pub(super) fn text(input: &ReportInput) -> String {
             "12",
             "missing data",
             format!(
-                "{} files were set aside, each with its reason in set_aside.csv; no value was filled in.",
-                input.data.set_aside.len()
+                "Set aside, each with its reason in set_aside.csv: {}; no value was filled in.",
+                counted(input.data.set_aside.len(), "file")
             ),
         ),
         item("13", "how images were acquired", None),
@@ -70,9 +71,9 @@ pub(super) fn text(input: &ReportInput) -> String {
             "25",
             "how training was done",
             format!(
-                "{} epochs; optimiser, rates, augmentation and seed ({}) in settings.toml; repeatable to the byte on \
+                "{}; optimiser, rates, augmentation and seed ({}) in settings.toml; repeatable to the byte on \
                  the same device and threads.",
-                input.history.len(),
+                counted(input.history.len(), "epoch"),
                 run.seed
             ),
         ),
@@ -83,7 +84,7 @@ pub(super) fn text(input: &ReportInput) -> String {
                 format!("Weights: the epoch kept on validation films, {}. {operation}", kept(input))
             }),
         ),
-        item("27", "ensembles", "None.".to_owned()),
+        item("27", "ensembles", None),
         heading("Evaluation"),
         item(
             "28",
@@ -93,7 +94,7 @@ pub(super) fn text(input: &ReportInput) -> String {
                 .to_owned(),
         ),
         item("29", "significance and uncertainty", uncertainty_text()),
-        item("30", "robustness", subgroups_text(input)),
+        item("30", "robustness", subgroups_text(input, &ATTRIBUTES)),
         item("31", "explanations of single answers", None),
         item("32", "evaluation on data of the same origin", results_text(input)),
         item("33", "evaluation on data from elsewhere", None),

@@ -6,12 +6,15 @@ mod claim;
 mod tripod;
 
 use super::ReportInput;
-use super::wording::{counted, thousands};
+use super::wording::{calibration_text, counted, thousands};
 use plainfilm_data::{Part, PatientOrigin};
 use plainfilm_film::NOT_A_MEDICAL_DEVICE;
 
 /// What stands where only a person knows.
 const BLANK: &str = "**☐ to be filled in by a person**";
+
+/// What subgroups are made by.
+const ATTRIBUTES: [&str; 4] = ["sex", "age", "view", "source"];
 
 /// File names and texts.
 pub(super) fn all(input: &ReportInput) -> Vec<(&'static str, String)> {
@@ -147,29 +150,19 @@ fn data_name(input: &ReportInput) -> String {
 fn results_text(input: &ReportInput) -> Option<String> {
     let test = input.part(Part::Test).filter(|test| test.n > 0)?;
     let mut parts = vec![
+        format!("accuracy {}", test.accuracy.percent_with_ends(1, 1)),
         format!(
-            "accuracy {} ({})",
-            test.accuracy.percent(1),
-            test.accuracy.percent_ends(1)
+            "balanced accuracy {}",
+            test.balanced_accuracy.percent_with_ends(1, 1)
         ),
-        format!(
-            "balanced accuracy {} ({})",
-            test.balanced_accuracy.percent(1),
-            test.balanced_accuracy.percent_ends(1)
-        ),
-        format!("AUROC {:.3} ({})", test.auroc, test.auroc.number_ends(3)),
-        format!(
-            "Brier score {:.3} ({})",
-            test.brier,
-            test.brier.number_ends(3)
-        ),
-        format!("calibration error {}", test.ece.percent(1)),
+        format!("AUROC {}", test.auroc.number_with_ends(3)),
+        format!("Brier score {}", test.brier.number_with_ends(3)),
     ];
+    parts.extend(calibration_text(test));
     for (label, figures) in &test.per_label {
         parts.push(format!(
-            "sensitivity of {label} {} ({})",
-            figures.sensitivity.percent(1),
-            figures.sensitivity.percent_ends(1)
+            "sensitivity of {label} {}",
+            figures.sensitivity.percent_with_ends(1, 1)
         ));
     }
     Some(format!(
@@ -182,7 +175,7 @@ fn results_text(input: &ReportInput) -> Option<String> {
 
 fn uncertainty_text() -> String {
     "95 % intervals, films of one patient together: Wilson for shares, DeLong for AUROC, BCa bootstrap of patients for \
-     the rest; `plainfilm compare` tests networks against each other."
+     the rest; the calibration error is read beside the range that a perfectly calibrated network would have; `plainfilm compare` tests networks against each other."
         .replace('`', "")
 }
 
@@ -218,26 +211,27 @@ fn operation_text(input: &ReportInput) -> Option<String> {
     ))
 }
 
-fn subgroups_text(input: &ReportInput) -> Option<String> {
-    let subgroups = &input.subgroups;
-    if subgroups.groups.is_empty() {
-        return None;
+/// What groups by these attributes show; none where the films do not differ in them.
+fn subgroups_text(input: &ReportInput, attributes: &[&str]) -> Option<String> {
+    let subgroups = input.subgroups.only(attributes);
+    let sentence = subgroups.sentence()?;
+    let mut named: Vec<&str> = Vec::new();
+    for group in &subgroups.groups {
+        if !named.contains(&group.attribute.as_str()) {
+            named.push(&group.attribute);
+        }
     }
-    let mut attributes: Vec<&str> = subgroups
-        .groups
-        .iter()
-        .map(|group| group.attribute.as_str())
-        .collect();
-    attributes.dedup();
-    let gaps = if subgroups.gaps.is_empty() {
-        "no gap larger than luck explains".to_owned()
-    } else {
-        subgroups.gaps.join("; ")
+    let mut text = match named.as_slice() {
+        [] => sentence,
+        named => format!(
+            "Figures by {} are in report.html and metrics.json. {sentence}",
+            named.join(", ")
+        ),
     };
-    Some(format!(
-        "Figures by {} are in report.html and metrics.json: {gaps}.",
-        attributes.join(", ")
-    ))
+    for skipped in &subgroups.skipped {
+        text.push_str(&format!(" {skipped}."));
+    }
+    Some(text)
 }
 
 /// Test films that were called wrongly, in a sentence.
@@ -258,6 +252,7 @@ fn errors_text(input: &ReportInput) -> Option<String> {
 mod tests {
     use super::super::example::example;
     use super::*;
+    use plainfilm_figures::{evaluate, subgroups};
 
     #[test]
     fn what_the_run_knows_is_there_and_the_rest_is_visibly_blank() {
@@ -289,6 +284,53 @@ mod tests {
                 number.trim_end_matches(|c: char| c.is_ascii_lowercase()) == main.to_string()
             };
             assert!(tripod.iter().any(is_own), "{main} is missing");
+        }
+    }
+
+    #[test]
+    fn nothing_is_claimed_that_was_not_shown() {
+        let mut input = example();
+        for (index, film) in input.scored.iter_mut().enumerate() {
+            film.sex = Some(if index % 4 < 2 { "F" } else { "M" }.to_owned());
+        }
+        input.subgroups = subgroups(&input.labels, 0, &input.scored);
+        let sentence = input.subgroups.sentence().unwrap();
+        assert!(
+            sentence.starts_with("No gap was found, which does not"),
+            "{sentence}"
+        );
+        for (name, text) in all(&input) {
+            assert!(text.contains(&plain(&sentence)), "{name}: {text}");
+            assert!(!text.contains("luck explains"), "{name}");
+            // Hospitals are not sexes, and what nobody was asked is blank.
+            for line in text.lines().filter(|line| {
+                [
+                    "| 12d |",
+                    "| 23b |",
+                    "| 12f |",
+                    "| 24 | results of updating",
+                    "| 27 | ensembles",
+                ]
+                .iter()
+                .any(|begin| line.starts_with(begin))
+            }) {
+                assert!(line.contains(BLANK), "{name}: {line}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_figure_without_an_interval_has_no_empty_brackets() {
+        let mut input = example();
+        for film in &mut input.scored {
+            film.truth = 0;
+            film.patient = "one".to_owned();
+        }
+        let metrics = evaluate(&input.labels, 0, &input.scored);
+        input.metrics = vec![(Part::Test, metrics)];
+        for (name, text) in all(&input) {
+            assert!(text.contains("n/a"), "{name}");
+            assert!(!text.contains("()"), "{name}: {text}");
         }
     }
 

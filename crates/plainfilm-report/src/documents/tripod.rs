@@ -5,6 +5,7 @@ use super::{
     results_text, split_text, subgroups_text, uncertainty_text,
 };
 use crate::ReportInput;
+use crate::wording::counted;
 
 pub(super) fn text(input: &ReportInput) -> String {
     let items = [
@@ -62,8 +63,8 @@ pub(super) fn text(input: &ReportInput) -> String {
             "11",
             "missing data",
             format!(
-                "{} files set aside, with reasons in set_aside.csv.",
-                input.data.set_aside.len()
+                "Set aside, with reasons in set_aside.csv: {}.",
+                counted(input.data.set_aside.len(), "file")
             ),
         ),
         item(
@@ -84,7 +85,7 @@ pub(super) fn text(input: &ReportInput) -> String {
         item(
             "12d",
             "differences between clusters such as hospitals",
-            subgroups_text(input),
+            subgroups_text(input, &["source"]),
         ),
         item(
             "12e",
@@ -94,11 +95,7 @@ pub(super) fn text(input: &ReportInput) -> String {
                 uncertainty_text()
             ),
         ),
-        item(
-            "12f",
-            "changes to the model after judging it",
-            "None.".to_owned(),
-        ),
+        item("12f", "changes to the model after judging it", None),
         item(
             "12g",
             "how predictions were computed",
@@ -110,7 +107,7 @@ pub(super) fn text(input: &ReportInput) -> String {
             "As `balance` in settings.toml says; nothing unless it names a method."
                 .replace('`', ""),
         ),
-        item("14", "fairness", subgroups_text(input)),
+        item("14", "fairness", subgroups_text(input, &["sex", "age"])),
         item(
             "15",
             "what the model puts out, and its threshold",
@@ -157,8 +154,12 @@ pub(super) fn text(input: &ReportInput) -> String {
             "performance with intervals, also by subgroup",
             performance(input),
         ),
-        item("23b", "differences between clusters", subgroups_text(input)),
-        item("24", "results of updating", "Not updated.".to_owned()),
+        item(
+            "23b",
+            "differences between clusters",
+            subgroups_text(input, &["source"]),
+        ),
+        item("24", "results of updating", None),
         heading("Discussion"),
         item("25", "what the results mean, fairness included", None),
         item("26", "limits", Some(input.audit.summary.sentence.clone())),
