@@ -1,7 +1,5 @@
 //! A learning curve: what fewer training films would have reached.
 
-use serde::{Deserialize, Serialize};
-
 use super::error::TrainError;
 use super::folds::finished;
 use super::learning_point::LearningPoint;
@@ -9,8 +7,8 @@ use super::observer::TrainObserver;
 use super::run::Run;
 use super::run_folder::RunFolder;
 use super::settings::TrainSettings;
-use plainfilm_data::{Part, Split};
-use plainfilm_figures::{Estimate, PartMetrics, evaluate, positive_label};
+use plainfilm_data::Split;
+use plainfilm_figures::{evaluate, positive_label};
 
 /// Trains on each share of the training patients that the settings name, in a folder of its own, with the
 /// validation and test films of the split. A share that is finished is read.

@@ -54,10 +54,9 @@ pub use settings::{Balance, Selection, SplitSettings, TrainDefaults, TrainSettin
 pub use shard::Shard;
 
 use observer::Logged;
-use plainfilm_audit::{Audit, AuditSettings, Collector, conclude};
-use plainfilm_data::{Dataset, Part, SetAside, Split, SplitOptions};
+use plainfilm_audit::{AuditSettings, Collector, conclude};
+use plainfilm_data::{Dataset, SetAside, Split};
 use plainfilm_model::device;
-use plainfilm_model::networks::Network;
 use run::Run;
 
 /// How a training ended.

@@ -9,8 +9,8 @@ mod picture;
 pub(super) use picture::Sketch;
 use picture::{GRID, Region};
 
-use super::check::{Check, CheckId, Detail, Remedy, Status};
-use super::judge::{self};
+use super::check::{Check, CheckId, Detail, Judged, Remedy, Status};
+use super::judge;
 use super::learner::{OutOfFold, Separation, Subjects, Table, kernel};
 use super::settings::View;
 

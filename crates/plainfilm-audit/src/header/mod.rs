@@ -5,7 +5,7 @@ mod jpeg_quality;
 
 pub use facts::{FACTS, FileFacts};
 
-use super::check::{Check, CheckId, Detail, Remedy};
+use super::check::{Check, CheckId, Detail, Judged, Remedy};
 use super::judge::judge_area;
 use super::learner::forest::{self, ForestSettings};
 use super::learner::{Separation, Subjects, Table};

@@ -83,35 +83,3 @@ fn hidden(planner: &mut Planner) -> Result<(), ModelError> {
     let classes = planner.classes();
     planner.push(dense("head.output", HIDDEN, classes, Activation::Identity))
 }
-
-#[cfg(test)]
-mod tests {
-    use super::super::{Architecture, NetworkSettings};
-    use super::*;
-
-    #[test]
-    fn every_head_fits_every_network() {
-        for architecture in Architecture::all() {
-            for (head, expected) in [
-                (Head::Linear, vec!["head.output"]),
-                (Head::Mlp, vec!["head.hidden", "head.output"]),
-                (Head::Notebook, vec!["head.hidden", "head.output"]),
-            ] {
-                let settings = NetworkSettings {
-                    head,
-                    ..NetworkSettings::published(architecture, 5)
-                };
-                let plan = settings.plan().expect("published size");
-                let tensors: Vec<_> = plan.head.iter().flat_map(|l| l.layer.tensors()).collect();
-                let names: Vec<&str> = tensors
-                    .iter()
-                    .filter_map(|tensor| tensor.name.strip_suffix(".weight"))
-                    .collect();
-                assert_eq!(names, expected, "{architecture} {}", head.name());
-                let last = plan.head.last().expect("has layers");
-                assert_eq!(last.output, [5]);
-                assert_eq!(serde_json::to_value(head).ok(), Some(head.name().into()));
-            }
-        }
-    }
-}

@@ -15,11 +15,9 @@ use crate::run::Run;
 use crate::run_folder::RunFolder;
 use crate::run_metrics::RunMetrics;
 use job::own_jobs;
-use plainfilm_data::{Dataset, Part, Split, SplitMethod};
-use plainfilm_figures::{AcrossFolds, FoldFigures, across_folds, fold_figures, mean_and_deviation};
-use plainfilm_figures::{
-    PartMetrics, ScoredFilm, evaluate, positive_label, read_predictions, subgroups,
-};
+use plainfilm_data::{Dataset, Part, Split};
+use plainfilm_figures::{FoldFigures, across_folds, fold_figures, mean_and_deviation};
+use plainfilm_figures::{PartMetrics, ScoredFilm, evaluate, positive_label, subgroups};
 use plainfilm_model::bundle::ModelFile;
 
 /// Trains every fold in a folder of its own and pools the test films. A fold that is finished is read.

@@ -12,10 +12,7 @@ use crate::trainer::{Trained, Trainer};
 use plainfilm_audit::AuditSummary;
 use plainfilm_data::{Dataset, Part, Split};
 use plainfilm_figures::Presence;
-use plainfilm_figures::{
-    Estimate, FindingsAverages, FindingsFilm, Operation, PartMetrics, ScoredFilm, average_findings,
-    evaluate,
-};
+use plainfilm_figures::{FindingsFilm, Operation, ScoredFilm};
 use plainfilm_model::bundle::{ModelFile, ModelHeader, Precision, Threshold};
 use plainfilm_model::networks::Network;
 

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use crate::error::TrainError;
-use crate::findings;
 use crate::learning_point::LearningPoint;
 use crate::reporter::{FinishedRun, TestedNetwork};
 use crate::run_folder::RunFolder;
@@ -16,10 +15,7 @@ use plainfilm_figures::{
     CalibrationMethod, Operation, OperationFigures, OperationSettings, PartMetrics, ScoredFilm,
     ThresholdRule, evaluate, positive_label, subgroups,
 };
-use plainfilm_model::bundle::{
-    DatasetRecord, ModelFile, ModelHeader, Precision, SCHEMA_VERSION, Threshold,
-};
-use plainfilm_model::networks::{NamedTensor, Network};
+use plainfilm_model::bundle::{DatasetRecord, ModelHeader, SCHEMA_VERSION, Threshold};
 use plainfilm_model::weights::StartingWeights;
 
 /// What a network does on the films of a split.

@@ -3,27 +3,15 @@
 mod findings;
 pub(crate) mod judge;
 
-use std::collections::BTreeMap;
-
 use crate::error::TrainError;
-use crate::findings;
-use crate::learning_point::LearningPoint;
-use crate::reporter::{FinishedRun, TestedNetwork};
-use crate::run_folder::RunFolder;
-use crate::run_metrics::{LastEpoch, RunMetrics};
-use crate::settings::TrainSettings;
+use crate::reporter::TestedNetwork;
+use crate::run_metrics::RunMetrics;
 use crate::trainer::{Trained, Trainer};
-use plainfilm_audit::{Audit, AuditSummary};
-use plainfilm_data::{Dataset, Part, Split};
-use plainfilm_figures::{
-    CalibrationMethod, Operation, OperationFigures, OperationSettings, PartMetrics, ScoredFilm,
-    ThresholdRule, evaluate, positive_label, subgroups,
-};
-use plainfilm_model::bundle::{
-    DatasetRecord, ModelFile, ModelHeader, Precision, SCHEMA_VERSION, Threshold,
-};
+use judge::Judged;
+use plainfilm_data::Part;
+use plainfilm_figures::ScoredFilm;
+use plainfilm_model::bundle::{ModelFile, Precision};
 use plainfilm_model::networks::{NamedTensor, Network};
-use plainfilm_model::weights::StartingWeights;
 
 /// Evaluates the kept weights on every part and writes predictions, metrics, model and report.
 /// Returns the figures and the scored test films.
@@ -56,14 +44,14 @@ pub(crate) fn write(
         metrics,
         test,
         operation,
-    } = judge(
+    } = judge::judge(
         trainer,
         trained,
         &|part| scored_by(&network, part),
         last_test,
     )?;
     let model = ModelFile {
-        header: header(
+        header: judge::header(
             trainer.settings,
             dataset,
             trainer.split,
@@ -81,6 +69,6 @@ pub(crate) fn write(
         }],
         Some(_) => &[],
     };
-    report(trainer, trained, &metrics, &test, networks)?;
+    judge::report(trainer, trained, &metrics, &test, networks)?;
     Ok((metrics, test))
 }

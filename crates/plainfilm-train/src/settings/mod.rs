@@ -13,12 +13,11 @@ pub use defaults::TrainDefaults;
 pub use views::Views;
 
 use crate::augment::Augmentation;
-use crate::error::TrainError;
 use crate::optimiser::OptimiserSettings;
 use crate::schedule::Schedule;
 use crate::shard::Shard;
 use plainfilm_data::SplitMethod;
-use plainfilm_figures::{CalibrationMethod, OperationSettings, ThresholdRule};
+use plainfilm_figures::OperationSettings;
 use plainfilm_film::radiograph::Preprocessing;
 use plainfilm_model::device::Precision;
 use plainfilm_model::networks::{Architecture, Freeze, Head, NetworkSettings};

@@ -10,8 +10,8 @@ use zip::{CompressionMethod, ZipArchive};
 use super::super::error::{Problem, damaged, refused};
 use super::element::Element;
 use super::pickle::{self, MAX_BYTES};
-use super::pickle_objects::{Object, Objects, Value};
-use super::torch_objects::{self, Tensor};
+use super::pickle_objects::{Object, Objects, Tensor, Value};
+use super::torch_objects;
 use super::{Dialect, Entry, ReadTensor, WeightsFile, read_at};
 
 /// What every stream begins with, 0x1950a86a20f9469cfc6c, as its pickle's bytes.
