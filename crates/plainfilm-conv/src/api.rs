@@ -1,69 +1,16 @@
 //! The functions a model calls: they check shapes, choose between this crate's path and Burn's own
 //! operations, and wrap tensors.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use burn::backend::{Dispatch, DispatchDevice};
 use burn::tensor::ops::{ConvOptions, MaxPoolOptions, PadMode};
 use burn::tensor::{DType, Tensor, activation, module};
 
 use crate::extension::{AdamBackend, ConvBackend};
-use crate::fused::{Activation, BlockSettings, Precision};
+use crate::fused::{Activation, BlockSettings};
 use crate::geometry::{ConvGeometry, GeometryError};
-use crate::kernel::amx;
 use crate::max_pool::Windows;
 use crate::optimiser::AdamStep;
-
-static ENABLED: AtomicBool = AtomicBool::new(true);
-
-/// Turns the fast path on (as it is at the start) or off, for the whole process.
-///
-/// A graph keeps the path it was recorded with; call this between steps, not within one.
-pub fn set_enabled(enabled: bool) {
-    ENABLED.store(enabled, Ordering::Relaxed);
-}
-
-/// Whether the fast path is on.
-pub fn enabled() -> bool {
-    ENABLED.load(Ordering::Relaxed)
-}
-
-static HALF_PRECISION: AtomicBool = AtomicBool::new(false);
-
-/// The CPU cannot compute in the precision that was asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "expected a CPU with AMX for bfloat16 under Linux (Intel since Sapphire Rapids), found none\n\
-     hint: 32 bits run everywhere"
-)]
-pub struct PrecisionError;
-
-/// Sets the precision of convolutions, for the whole process; 32 bits at the start.
-///
-/// In bfloat16 the operands of convolutions of one group with at least eight channels are rounded, forward and for
-/// both gradients, and everything else stays in 32 bits: sums, batch normalisation, activations, and the weights
-/// themselves (Micikevicius et al. 2018). The exponent is that of a float, so losses need no scaling (Kalamkar et al.
-/// 2019). Call it between steps, not within one.
-///
-/// # Errors
-/// [`PrecisionError`] where bfloat16 is asked for and the CPU has no unit for it; nothing changes.
-pub fn set_precision(precision: Precision) -> Result<(), PrecisionError> {
-    let half = precision == Precision::BFloat16;
-    if half && !amx::available() {
-        return Err(PrecisionError);
-    }
-    HALF_PRECISION.store(half, Ordering::Relaxed);
-    Ok(())
-}
-
-/// The precision that was set.
-pub(crate) fn precision() -> Precision {
-    if HALF_PRECISION.load(Ordering::Relaxed) {
-        Precision::BFloat16
-    } else {
-        Precision::Float32
-    }
-}
+use crate::switches::enabled;
 
 /// True where every tensor is 32-bit on the flex backend and the fast path is on.
 pub(crate) fn fast<const D: usize>(

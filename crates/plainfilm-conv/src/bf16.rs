@@ -6,12 +6,23 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::buffer::{Scratch, at_least};
-use crate::forward::{CHUNK, Rows, Task};
 use crate::geometry::Shape;
 use crate::kernel::amx::pairs::{Product, products};
 use crate::kernel::amx::rounding::interleave;
-use crate::kernel::amx::{DEPTH, SIDE, bfloat16};
+use crate::kernel::amx::{self, DEPTH, SIDE, bfloat16};
 use crate::lattice::{Lattice, parts};
+use crate::switches::{self, Precision};
+use crate::tasks::{CHUNK, Rows, Task};
+
+/// Whether a convolution is to be computed in 16 bits: that precision is set, and the shape fits.
+pub(crate) fn applies(shape: &Shape) -> bool {
+    switches::precision() == Precision::BFloat16 && fits(shape)
+}
+
+/// Whether the CPU has AMX and the layer is wide enough for it.
+pub(crate) fn fits(shape: &Shape) -> bool {
+    amx::available() && HalfPrecision::fits(shape)
+}
 
 /// Packed weights, and where they read in a film.
 pub(crate) struct HalfPrecision {

@@ -9,12 +9,14 @@ use burn::backend::{BackendTensor, Dispatch, DispatchTensorKind};
 use burn::tensor::{Tensor, activation, module};
 use rayon::prelude::*;
 
-use crate::api::{self, conv_bias_act, fold_batch_norm, precision};
+use crate::api::{self, conv_bias_act, fold_batch_norm};
+use crate::extension::Channels;
 use crate::extension::{InferenceBackend, contiguous, values};
 use crate::fused::{Activation, BlockSettings, Normalisation, Prepared};
 use crate::geometry::{ConvGeometry, Shape};
 use crate::kernel::elementwise::Channel;
 use crate::share;
+use crate::switches::precision;
 
 /// Packed weights above this many bytes are made anew for every batch: many times the weights
 /// themselves are not kept.
@@ -329,7 +331,3 @@ pub fn side_by_side(first: Tensor<4>, second: Tensor<4>) -> Tensor<4> {
     }
     Tensor::cat(vec![first, second], 1)
 }
-
-/// The normalisation of every channel.
-#[derive(Clone, Debug)]
-pub struct Channels(pub(crate) Vec<Channel>);

@@ -62,21 +62,24 @@ mod lattice;
 mod matrix;
 mod max_pool;
 mod optimiser;
+mod output_gradient;
 mod pointwise;
 mod share;
+mod switches;
+mod tasks;
 mod winograd;
 
 pub use api::{
-    PrecisionError, adam_step, conv_bias_act, conv_bn_act, conv_bn_sum_act, conv2d, enabled,
-    fold_batch_norm, max_pool2d, set_enabled, set_precision,
+    adam_step, conv_bias_act, conv_bn_act, conv_bn_sum_act, conv2d, fold_batch_norm, max_pool2d,
 };
 pub use buffer::release_memory;
 pub use chain::{Chain, ChainCache, ChainLayer, infer_chain};
-pub use extension::{AdamBackend, ConvBackend, InferenceBackend};
-pub use fused::{Activation, BlockSettings, Precision, Prepared};
+pub use extension::{AdamBackend, Channels, ConvBackend, InferenceBackend};
+pub use fused::{Activation, BlockSettings, Prepared};
 pub use geometry::{ConvGeometry, GeometryError};
 pub use inference::{
-    BlockCache, Channels, InferenceBlock, Norm, film_by_film, infer_block, norm_act, side_by_side,
+    BlockCache, InferenceBlock, Norm, film_by_film, infer_block, norm_act, side_by_side,
 };
 pub use max_pool::Windows;
 pub use optimiser::AdamStep;
+pub use switches::{Precision, PrecisionError, enabled, set_enabled, set_precision};

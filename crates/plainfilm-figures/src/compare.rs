@@ -3,6 +3,7 @@
 use serde::Serialize;
 use statrs::distribution::{Binomial, ChiSquared, ContinuousCDF, DiscreteCDF};
 
+use super::figure_difference::FigureDifference;
 use super::predictions::Predictions;
 use super::resampled::differences;
 use super::{Estimate, Figure, ScoredFilm, against_the_rest, auroc_difference, patient_indices};
@@ -23,19 +24,6 @@ pub struct Comparison {
     pub auroc_test: Test,
     /// Whether one is right on more patients than the other (McNemar).
     pub mcnemar: McNemar,
-}
-
-/// One figure of two networks.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct FigureDifference {
-    /// As in `metrics.json`.
-    pub name: &'static str,
-    /// Of the first network.
-    pub first: Figure,
-    /// Of the second.
-    pub second: Figure,
-    /// First minus second.
-    pub difference: Estimate,
 }
 
 /// A test of no difference.

@@ -19,6 +19,7 @@ mod delong;
 mod effects;
 mod estimate;
 mod figure;
+mod figure_difference;
 mod findings;
 mod intervals;
 mod luck;
@@ -39,9 +40,7 @@ pub use bootstrap::{DRAWS, FEWEST_PATIENTS, bca};
 pub use calibrate::{Calibration, CalibrationMethod, FEWEST_FILMS};
 pub use calibration::{CALIBRATION_BINS, equal_mass_bins};
 pub use classification_report::classification_report;
-pub use compare::{
-    CompareError, Comparison, Comparisons, FigureDifference, McNemar, Test, compare, holm, mcnemar,
-};
+pub use compare::{CompareError, Comparison, Comparisons, McNemar, Test, compare, holm, mcnemar};
 pub use confusion::{ConfusionMatrix, LabelFigures};
 pub use curves::{
     PrecisionRecallCurve, RocCurve, auroc, average_precision, precision_recall_curve, roc_curve,

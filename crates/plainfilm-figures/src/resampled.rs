@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::bootstrap::{Resampling, Weights};
-use super::compare::FigureDifference;
+use super::figure_difference::FigureDifference;
 use super::order::ascending;
 use super::{
     CALIBRATION_BINS, ConfusionMatrix, Estimate, Figure, ScoredFilm, against_the_rest,

@@ -2,7 +2,7 @@
 
 use super::ReportInput;
 use super::decision::decision_chart;
-use super::plot::chart::{Chart, Series};
+use super::plot::chart::{Chart, Series, between, unit_chart};
 use super::plot::scale::Scale;
 use super::wording::calibration_text;
 use plainfilm_data::Part;
@@ -25,28 +25,6 @@ fn percent(tick: f64) -> String {
     format!("{:.0} %", tick * 100.0)
 }
 
-fn decimal(tick: f64) -> String {
-    format!("{tick:.1}")
-}
-
-/// An empty chart over probabilities or shares, 0 to 1 both ways.
-pub(super) fn unit_chart(title: String) -> Chart {
-    Chart {
-        title,
-        description: String::new(),
-        x_name: "",
-        y_name: String::new(),
-        x: Scale::linear(0.0, 1.0, 5, true),
-        y: Scale::linear(0.0, 1.0, 5, true),
-        x_tick: decimal,
-        y_tick: decimal,
-        series: Vec::new(),
-        mark: None,
-        diagonal: None,
-        height: 300.0,
-    }
-}
-
 /// Every n-th point, and the last.
 fn thinned(points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
     let step = points.len().div_ceil(MOST_POINTS);
@@ -57,12 +35,6 @@ fn thinned(points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
         .filter(|(index, _)| index % step.max(1) == 0 || *index == last)
         .map(|(_, point)| point)
         .collect()
-}
-
-/// The area between upper points, left to right, and lower ones.
-pub(super) fn between(upper: Vec<(f64, f64)>, mut lower: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
-    lower.reverse();
-    upper.into_iter().chain(lower).collect()
 }
 
 /// All charts that the test films give, with their file names; those that would be empty are left out.

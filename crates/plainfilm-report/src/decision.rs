@@ -1,8 +1,7 @@
 //! The decision curve: what answers are worth at a prevalence.
 
 use super::ReportInput;
-use super::curves::{between, unit_chart};
-use super::plot::chart::{Chart, Series};
+use super::plot::chart::{Chart, Series, between, unit_chart};
 use super::plot::scale::Scale;
 use plainfilm_figures::{DecisionPoint, decision_curve};
 

@@ -8,10 +8,10 @@
 use std::ops::Range;
 
 use crate::buffer::at_least;
-use crate::forward::{CHUNK, TILE_FLOATS};
 use crate::geometry::Shape;
 use crate::kernel::{OuterProduct, Panels, WIDEST, outer_products};
 use crate::lattice::{Lattice, parts};
+use crate::tasks::{CHUNK, TILE_FLOATS};
 
 /// How the input's gradient is computed: packed weights and where they read.
 pub(crate) struct InputGradient {

@@ -10,37 +10,16 @@ mod weight;
 
 use rayon::prelude::*;
 
-use crate::buffer::{Buffer, Scratch, at_least, with_scratch};
+use crate::bf16;
+use crate::buffer::{Buffer, Scratch, with_scratch};
 use crate::forward::Convolution;
 use crate::geometry::Shape;
 use crate::half;
 use crate::kernel::elementwise;
+use crate::output_gradient::OutputGradient;
 use crate::winograd;
 use input::InputGradient;
 use weight::WeightGradient;
-
-/// Where the gradient with respect to the convolution's output comes from.
-#[derive(Clone, Copy)]
-pub(crate) enum OutputGradient<'a> {
-    /// It lies in memory, `[films, channels, output plane]`.
-    Given(&'a [f32]),
-    /// It is computed, one film at a time: film number and `[channels, output plane]` to fill.
-    Rebuilt(&'a (dyn Fn(usize, &mut [f32]) + Sync)),
-}
-
-impl OutputGradient<'_> {
-    /// One film of `length` values, computed into `memory` if need be.
-    pub fn film<'a>(&'a self, film: usize, length: usize, memory: &'a mut Vec<f32>) -> &'a [f32] {
-        match self {
-            Self::Given(values) => &values[film * length..][..length],
-            Self::Rebuilt(write) => {
-                let memory = at_least(memory, length);
-                write(film, memory);
-                memory
-            }
-        }
-    }
-}
 
 /// Which gradients are wanted.
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +45,7 @@ pub(crate) fn backward(
 ) -> Gradients {
     let back = wanted.input.then(|| Convolution::transposed(weight, shape));
     let back = back.flatten();
-    let in_half = half::applies(shape);
+    let in_half = bf16::applies(shape);
     let by_tiles = wanted.weight && (in_half || winograd::weight_gradient_pays(shape));
     if back.is_none() && !by_tiles {
         return by_film(input, weight, gradient, shape, wanted);

@@ -6,11 +6,11 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::buffer::{Buffer, Scratch, at_least, with_scratch};
-use crate::forward::{TILE_FLOATS, group_of};
 use crate::geometry::Shape;
 use crate::kernel::{InnerProduct, WIDEST, inner_products};
 use crate::lattice::{Lattice, parts};
 use crate::matrix::MatMut;
+use crate::tasks::{TILE_FLOATS, group_of};
 
 /// Weights up to this many values may be summed by part of the batch.
 const MOST_PART_WEIGHTS: usize = 512 * 1024;

@@ -2,6 +2,7 @@
 //! films.
 
 mod half;
+pub(crate) mod packed;
 mod tensors;
 mod units;
 
@@ -12,15 +13,16 @@ use burn::backend::Dispatch;
 use burn::backend::flex::FlexTensor;
 use burn::tensor::Tensor;
 
-use crate::api::{self, precision};
-use crate::blocked::{self, Size};
-use crate::buffer::Buffer;
+use crate::api;
+use crate::blocked::Size;
 use crate::extension::InferenceBackend;
-use crate::fused::{Activation, Precision};
+use crate::fused::Activation;
 use crate::geometry::ConvGeometry;
-use crate::half as in_half;
 use crate::inference::{InferenceBlock, Norm, on_flex, same_memory};
 use crate::max_pool::Windows;
+use crate::switches::{Precision, precision};
+pub use packed::Chain;
+use packed::Kind;
 use tensors::float;
 
 /// A layer of a network that predicts.
@@ -175,39 +177,6 @@ impl Clone for ChainCache {
 impl fmt::Debug for ChainCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ChainCache")
-    }
-}
-
-/// Layers made ready to run together.
-pub struct Chain(Kind);
-
-enum Kind {
-    Blocked(blocked::Chain),
-    Half(in_half::Chain),
-}
-
-impl Chain {
-    /// The shape of the output for so many films: films, channels, height, width.
-    pub(crate) fn output(&self, films: usize) -> [usize; 4] {
-        match &self.0 {
-            Kind::Blocked(chain) => {
-                let Size {
-                    channels,
-                    height,
-                    width,
-                } = chain.output();
-                [films, channels, height, width]
-            }
-            Kind::Half(chain) => chain.output(films),
-        }
-    }
-
-    /// Films `[films, channels, height, width]` to maps of the same layout.
-    pub(crate) fn run(&self, values: &[f32], films: usize) -> Buffer {
-        match &self.0 {
-            Kind::Blocked(chain) => chain.run(values),
-            Kind::Half(chain) => chain.run(values, films),
-        }
     }
 }
 

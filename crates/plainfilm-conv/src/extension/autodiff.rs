@@ -12,11 +12,12 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Flex, TensorMetadata};
 
 use super::{ConvBackend, Values, bias_block, block, contiguous, pooled, shape_of, tensor, values};
-use crate::backward::{OutputGradient, Wanted, backward, bias_gradient};
+use crate::backward::{Wanted, backward, bias_gradient};
 use crate::buffer::Buffer;
 use crate::fused::{self, Activation, BlockSettings, PoolIndex, Saved};
 use crate::geometry::{ConvGeometry, Shape};
 use crate::max_pool::{self, Windows};
+use crate::output_gradient::OutputGradient;
 
 /// The backward step of a convolution, with and without bias.
 #[derive(Debug)]

@@ -11,13 +11,17 @@ use burn::backend::{Backend, Flex, TensorMetadata, backend_extension};
 use burn::tensor::{Bytes, DType};
 
 use crate::buffer::Buffer;
-use crate::chain::Chain;
+use crate::chain::packed::Chain;
 use crate::forward::convolve;
 use crate::fused::{self, Activation, BlockSettings, PoolIndex, Prepared, Saved};
 use crate::geometry::{ConvGeometry, Shape};
-use crate::inference::Channels;
+use crate::kernel::elementwise::Channel;
 use crate::max_pool::{self, Windows};
 use crate::optimiser::AdamStep;
+
+/// The normalisation of every channel.
+#[derive(Clone, Debug)]
+pub struct Channels(pub(crate) Vec<Channel>);
 
 /// The differentiable operations, on the flex backend.
 ///

@@ -9,13 +9,14 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::{BlockSettings, Curve};
-use crate::backward::{self, Gradients, OutputGradient, Wanted};
+use crate::backward::{self, Gradients, Wanted};
 use crate::buffer::Buffer;
 use crate::forward::Convolution;
 use crate::geometry::Shape;
 use crate::kernel::elementwise::{
     Channel, activate_pool, add_bias_activate, curved_gradient, scatter_pooled, sum_curved,
 };
+use crate::output_gradient::OutputGradient;
 
 /// Which of four values was the largest, a byte each; empty without a pool.
 #[derive(Clone, Debug)]

@@ -31,17 +31,6 @@ pub enum Activation {
     Relu6,
 }
 
-/// The precision of convolutions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Precision {
-    /// 32 bits throughout.
-    #[default]
-    Float32,
-    /// Inputs and weights of each convolution rounded to bfloat16 (8 bits of mantissa), sums in 32
-    /// bits; layers of fewer than eight input channels, or of several groups, stay in 32 bits.
-    BFloat16,
-}
-
 /// What a block does besides its tensors.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BlockSettings {

@@ -3,7 +3,8 @@
 
 use rayon::prelude::*;
 
-use super::{Activation, BlockSettings, Precision, pooled};
+use super::{Activation, BlockSettings, pooled};
+use crate::bf16;
 use crate::buffer::Buffer;
 use crate::depthwise::Depthwise;
 use crate::forward::Convolution;
@@ -11,6 +12,7 @@ use crate::geometry::Shape;
 use crate::kernel::elementwise::{Channel, activate_sum, bias_activate, bias_activate_pool};
 use crate::pointwise::Pointwise;
 use crate::share;
+use crate::switches::Precision;
 
 /// Batch normalisation with running statistics, one value per output channel each.
 #[derive(Clone, Copy)]
@@ -43,7 +45,7 @@ impl Engine {
     fn new(weight: &[f32], shape: &Shape, pool: bool, precision: Precision) -> Self {
         let step = if pool { 2 } else { 1 };
         let half = precision == Precision::BFloat16;
-        if half && Convolution::fits_half_precision(shape) {
+        if half && bf16::fits(shape) {
             Self::Any(Convolution::in_half_precision(weight, shape, step))
         } else if Pointwise::fits(shape) && !pool {
             Self::Pointwise(Pointwise::new(weight, shape))

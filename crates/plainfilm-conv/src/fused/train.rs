@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::statistics::Moments;
 use super::{Activation, BlockSettings, Curve, pooled, row_pair};
-use crate::backward::{self, OutputGradient, Wanted};
+use crate::backward::{self, Wanted};
 use crate::buffer::Buffer;
 use crate::forward::Convolution;
 use crate::geometry::Shape;
@@ -15,6 +15,7 @@ use crate::kernel::elementwise::{
     Channel, Correction, PooledSums, activate, activate_pool, activate_sum, gradient_sums,
     normalise_gradient, normalised_gradient, pooled_gradient_sums, scatter_pooled,
 };
+use crate::output_gradient::OutputGradient;
 
 /// What the backward pass needs again, shared so that a graph can be cloned.
 #[derive(Clone, Debug)]

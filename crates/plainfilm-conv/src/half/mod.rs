@@ -10,17 +10,7 @@ mod layer;
 mod maps;
 mod weight_gradient;
 
-use crate::api;
-use crate::forward::Convolution;
-use crate::fused::Precision;
-use crate::geometry::Shape;
-
 pub(crate) use chain::Chain;
 pub(crate) use layer::Layer;
 pub(crate) use maps::Maps;
 pub(crate) use weight_gradient::weight_gradient;
-
-/// Whether a convolution is to be computed in 16 bits: that precision is set, and the shape fits.
-pub(crate) fn applies(shape: &Shape) -> bool {
-    api::precision() == Precision::BFloat16 && Convolution::fits_half_precision(shape)
-}

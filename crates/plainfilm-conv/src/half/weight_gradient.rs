@@ -11,13 +11,13 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::maps::{floats_for, halves_mut, lines_of};
-use crate::backward::OutputGradient;
 use crate::buffer::{Buffer, at_least};
 use crate::geometry::Shape;
 use crate::kernel::amx::rounding::{round, turn};
 use crate::kernel::amx::sums::{BLOCK, Product, add_products};
 use crate::kernel::amx::{DEPTH, SIDE, TILE};
 use crate::lattice::{Lattice, parts};
+use crate::output_gradient::OutputGradient;
 
 /// Pixels that are summed at once: their planes stay in the first-level cache.
 const PIXELS: usize = 512;

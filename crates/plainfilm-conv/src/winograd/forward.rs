@@ -8,11 +8,11 @@ use super::lanes::{Kernels, LANES};
 use super::transform;
 use super::{MATRICES, TILE, tiles};
 use crate::buffer::{Buffer, Scratch, at_least, with_scratch};
-use crate::forward::{self, Rows, Task};
 use crate::geometry::Shape;
 use crate::kernel::{OuterProduct, WIDEST, outer_products, vectorised};
 use crate::matrix::MatMut;
 use crate::share;
+use crate::tasks::{self, Rows, Task};
 
 /// Rows of the weight in a panel.
 const HEIGHT: usize = 8;
@@ -125,7 +125,7 @@ impl<'a> Winograd<'a> {
         let [_, columns] = tiles(shape.output);
         let per_row = MATRICES * (shape.inputs + shape.outputs) * columns;
         let most = (JOB_FLOATS / per_row).max(GOOD_RUN.div_ceil(columns)) * TILE;
-        forward::tiles(shape, most, TILE)
+        tasks::tiles(shape, most, TILE)
     }
 
     /// Output channels of a task.

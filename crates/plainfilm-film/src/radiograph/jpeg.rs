@@ -12,8 +12,8 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use super::decode::{Header, Opened};
 use super::grey::{self, Grey};
+use super::opened::{Header, Opened};
 use super::{Format, Limits, RadiographError};
 
 pub(super) struct JpegSource<'a> {

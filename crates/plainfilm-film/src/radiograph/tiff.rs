@@ -10,9 +10,9 @@ use tiff::decoder::{BufferLayoutPreference, Decoder, DecodingResult};
 use tiff::tags::{PhotometricInterpretation, SampleFormat, Tag};
 use tiff::{ColorType, TiffError};
 
-use super::decode::{Header, Opened};
 use super::depth;
 use super::grey::{self, Grey};
+use super::opened::{Header, Opened};
 use super::{Format, Limits, RadiographError};
 
 /// Difference of blue or red from luma, in 8-bit steps, from which a pixel is coloured: with it red,

@@ -214,6 +214,34 @@ impl Chart {
     }
 }
 
+/// The area between upper points, left to right, and lower ones.
+pub(crate) fn between(upper: Vec<(f64, f64)>, mut lower: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
+    lower.reverse();
+    upper.into_iter().chain(lower).collect()
+}
+
+fn decimal(tick: f64) -> String {
+    format!("{tick:.1}")
+}
+
+/// An empty chart over probabilities or shares, 0 to 1 both ways.
+pub(crate) fn unit_chart(title: String) -> Chart {
+    Chart {
+        title,
+        description: String::new(),
+        x_name: "",
+        y_name: String::new(),
+        x: Scale::linear(0.0, 1.0, 5, true),
+        y: Scale::linear(0.0, 1.0, 5, true),
+        x_tick: decimal,
+        y_tick: decimal,
+        series: Vec::new(),
+        mark: None,
+        diagonal: None,
+        height: 300.0,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
