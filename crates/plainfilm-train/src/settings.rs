@@ -11,7 +11,7 @@ use super::error::TrainError;
 use super::folds::Shard;
 use super::precision_name;
 use super::schedule::Schedule;
-use plainfilm_data::SplitMethod;
+use plainfilm_data::{ColumnNames, SplitMethod, Uncertain};
 use plainfilm_figures::{CalibrationMethod, OperationSettings, ThresholdRule};
 use plainfilm_film::radiograph::Preprocessing;
 use plainfilm_model::device::Precision;
@@ -32,6 +32,12 @@ pub struct TrainSettings {
     /// Regular expression with one group that finds the patient in a file name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patient_pattern: Option<String>,
+    /// Which columns of a table tell path, label and so on, where they have other names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub columns: Option<ColumnNames>,
+    /// What a finding counts as that a table calls uncertain.
+    #[serde(default, skip_serializing_if = "Uncertain::is_default")]
+    pub uncertain: Uncertain,
     /// The network.
     pub model: Architecture,
     /// Which layers keep their weights. Read from `freeze_backbone` too, its name in runs from before
@@ -306,6 +312,8 @@ impl TrainSettings {
             labels: Vec::new(),
             findings: false,
             patient_pattern: None,
+            columns: None,
+            uncertain: Uncertain::Ignore,
             model,
             freeze: model.default_freeze(),
             head: Head::Published,

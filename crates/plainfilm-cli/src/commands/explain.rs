@@ -4,7 +4,7 @@ use std::path::Path;
 
 use plainfilm::NOT_A_MEDICAL_DEVICE;
 use plainfilm::bundle::{ModelFile, bundled};
-use plainfilm::dataset::{Dataset, DatasetOptions, Film, Part, Split};
+use plainfilm::dataset::{Dataset, Film, Part, Split};
 use plainfilm::explain::{
     CheckDepth, ExplainSettings, ExplainedFilm, Explainer, LungMask, MeanEvidence, Method,
     MethodCheck, Target, ToExplain, summarise,
@@ -23,6 +23,7 @@ use crate::inputs::{Input, expand, model_file, renames};
 use crate::maps::{MapWriter, Masks, read};
 use crate::print::explained::{ExplainedRecord, Explanations, MethodLungs};
 use crate::print::explained::{explained_csv, explained_text};
+use crate::print::notes::print_notes;
 use crate::printer::{Printer, Style};
 use crate::progress::counter;
 use crate::records::{Probabilities, Status};
@@ -65,7 +66,7 @@ pub fn run(args: &ExplainArgs, printer: &Printer) -> anyhow::Result<Exit> {
     let dataset = args
         .data
         .as_deref()
-        .map(|data| open_dataset(data, args, &explainer))
+        .map(|data| open_dataset(data, args, &explainer, printer))
         .transpose()?;
     let items: Vec<Item<'_>> = match &dataset {
         Some((dataset, indices)) => indices
@@ -190,11 +191,11 @@ fn open_dataset(
     data: &Path,
     args: &ExplainArgs,
     explainer: &Explainer,
+    printer: &Printer,
 ) -> anyhow::Result<(Dataset, Vec<usize>)> {
-    let (dataset, header) = (
-        Dataset::open(data, &DatasetOptions::default())?,
-        explainer.header(),
-    );
+    let dataset = Dataset::open(data, &args.reading.options())?;
+    print_notes(&dataset, printer);
+    let header = explainer.header();
     let renames = renames(&args.map)?;
     let dataset = if header.findings.is_empty() {
         dataset.with_labels(&header.labels, &renames)?
