@@ -35,7 +35,10 @@ pub(super) fn list_if_there(
         if !root.has_file(name) {
             continue;
         }
-        let table = read_table(root, name)?;
+        // A file that only has such a name says nothing about the films.
+        let Ok(table) = read_table(root, name) else {
+            continue;
+        };
         if let Some(mut reading) = known_tables::read(&table, options.uncertain) {
             reading
                 .notes

@@ -38,6 +38,7 @@ struct Counts {
     merged: usize,
     absolute: usize,
     relative: usize,
+    lost: usize,
     ages: usize,
     first_age: Option<(String, u64)>,
 }
@@ -116,7 +117,10 @@ impl<'a> Rows<'a> {
             label: label.clone(),
             reason,
         };
-        let found = self.finder.find(given).map_err(refuse)?;
+        let found = self.finder.find(given).map_err(|reason| {
+            self.counts.lost += usize::from(reason.starts_with("file not found"));
+            refuse(reason)
+        })?;
         let Some(label) = label.clone() else {
             self.counts.unlabelled += 1;
             return Err(refuse(match record.label.as_str() {
@@ -228,13 +232,13 @@ impl Counts {
         }
         if self.repeated > 0 {
             notes.push(format!(
-                "{} name a film again with the same label: each film is taken once",
+                "{} repeated a film with the same label: each film is taken once",
                 rows(self.repeated)
             ));
         }
         if self.merged > 0 {
             notes.push(format!(
-                "{} name a film again with other findings: it has those of all its rows",
+                "{} gave a film other findings: it has those of all its rows",
                 rows(self.merged)
             ));
         }
@@ -242,6 +246,12 @@ impl Counts {
             notes.push(format!(
                 "{} with an absolute path, read from where it points; the other paths are relative to {base}",
                 rows(self.absolute)
+            ));
+        }
+        if self.lost > 0 {
+            notes.push(format!(
+                "{} without a file where the path points; relative paths start at {base}",
+                rows(self.lost)
             ));
         }
         if let Some((text, row)) = self.first_age {
@@ -265,9 +275,9 @@ fn zero_is_nobody(records: &[(u64, Result<Record, String>)]) -> bool {
             counts
         },
     );
-    let one = |id: &&str| id.trim_start_matches('0') == "1" || **id == *"1.0";
+    let one = |id: &str| id.trim_start_matches('0') == "1" || id == "1.0";
     patients.iter().any(|(id, films)| is_zero(id) && *films > 1)
-        && !patients.keys().any(|id| one(&id))
+        && !patients.keys().any(|id| one(id))
 }
 
 fn is_zero(id: &str) -> bool {

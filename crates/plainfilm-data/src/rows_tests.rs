@@ -57,7 +57,7 @@ fn the_first_of_several_rows_won_in_silence() {
     );
     assert_eq!(
         dataset.notes,
-        ["1 row name a film again with the same label: each film is taken once"]
+        ["1 row repeated a film with the same label: each film is taken once"]
     );
 }
 
@@ -133,5 +133,15 @@ fn a_manifests_own_split_is_read() {
         ),
         "{:?}",
         dataset.notes
+    );
+}
+
+#[test]
+fn a_lost_film_says_where_paths_start() {
+    let dataset = opened("path,label,patient_id\na.png,x,1\nb.png,y,2\ngone.png,y,2\n");
+    let note = &dataset.notes[0];
+    assert!(
+        note.starts_with("1 row without a file where the path points; relative paths start at /"),
+        "{note}"
     );
 }

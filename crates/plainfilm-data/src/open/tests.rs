@@ -280,3 +280,11 @@ fn a_second_training_inside_the_data_took_the_first_for_a_label() {
     let found = crate::films_in_folder(folder.path()).unwrap();
     assert_eq!(found.films.len(), 2);
 }
+
+#[test]
+fn a_file_that_is_no_known_table_spoils_no_folder() {
+    let folder = folder(&["a/1.png", "b/2.png"]);
+    fs::write(folder.path().join("train.csv"), b"").unwrap();
+    fs::write(folder.path().join("metadata.csv"), "a,b\n1,2\n").unwrap();
+    assert_eq!(open(folder.path()).labels, ["a", "b"]);
+}
