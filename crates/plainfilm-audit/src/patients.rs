@@ -96,6 +96,7 @@ pub(super) fn check(dataset: &Dataset, splits: &[Split], fractions: [f64; 3]) ->
         SplitMethod::Sources => "the split by source".to_owned(),
         SplitMethod::Stratified => "the stratified split".to_owned(),
         SplitMethod::Random => "the random split".to_owned(),
+        SplitMethod::Folders => "the split of the data set's own folders".to_owned(),
         SplitMethod::File(path) => format!("the split of {}", path.display()),
     };
     let explanation = match status {

@@ -109,6 +109,10 @@ pub fn resolve(
     if args.patient_pattern.is_some() {
         settings.patient_pattern.clone_from(&args.patient_pattern);
     }
+    if args.reading.columns.is_some() {
+        settings.columns.clone_from(&args.reading.columns);
+    }
+    replace(&mut settings.uncertain, args.reading.uncertain);
     if let Some(labels) = &args.labels {
         settings.labels = labels.iter().map(|label| label.trim().to_owned()).collect();
     }

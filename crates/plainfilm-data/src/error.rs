@@ -20,7 +20,7 @@ pub enum DatasetError {
     },
     /// The path is none of the forms a data set can have.
     #[error(
-        "{} is not a data set: expected a folder, a .csv or .parquet manifest, or a .zip, found {found}",
+        "{} is not a data set: expected a folder, a .csv, .tsv or .parquet manifest, a COVIDx .txt list, or a .zip, found {found}",
         path.display()
     )]
     NotADataset {
@@ -31,9 +31,10 @@ pub enum DatasetError {
     },
     /// A manifest lacks a column that it must have.
     #[error(
-        "{manifest}: expected columns `path` and `label`, found no {}; columns found: {}",
+        "{manifest}: expected columns `path` and `label`, found no {}; columns found: {}{}",
         quoted(missing),
-        quoted(found)
+        quoted(found),
+        hint(Some("name them, as in --columns path=filename,label=class".to_owned()))
     )]
     MissingColumns {
         /// The manifest.
@@ -89,6 +90,34 @@ pub enum DatasetError {
     /// A label was asked for twice.
     #[error("the label `{0}` is asked for twice; expected each label once")]
     RepeatedLabel(String),
+    /// The films cannot be told apart: all have one label.
+    #[error(
+        "{}: expected films of at least two labels, found one: `{label}` ({films} films){}{}",
+        origin.display(),
+        others.as_ref().map(|names| format!("; folders without pictures: {}", quoted(names))).unwrap_or_default(),
+        hint(Some("give the folder that holds one folder for each label, or a manifest with a label for each film".into()))
+    )]
+    OneLabel {
+        /// The folder, manifest or archive.
+        origin: PathBuf,
+        /// The label.
+        label: String,
+        /// How many films have it.
+        films: usize,
+        /// Folders beside it that hold no pictures, if there are any.
+        others: Option<Vec<String>>,
+    },
+    /// Columns were named in no way that can be understood.
+    #[error("`{pair}`: {reason}, as in path=filename,label=class")]
+    ColumnNames {
+        /// The pair that is wrong.
+        pair: String,
+        /// What was expected.
+        reason: String,
+    },
+    /// Uncertain findings are to be taken for nothing that is known.
+    #[error("expected ignore, positive or negative, found `{0}`")]
+    Uncertain(String),
     /// There is nothing to use.
     #[error(
         "{}: no usable film found ({set_aside} set aside{}){}",
@@ -188,7 +217,7 @@ mod tests {
         };
         assert_eq!(
             error.to_string(),
-            "films.csv: expected columns `path` and `label`, found no `label`; columns found: `path`, `finding`"
+            "films.csv: expected columns `path` and `label`, found no `label`; columns found: `path`, `finding`\nhint: name them, as in --columns path=filename,label=class"
         );
         let error = DatasetError::UnknownLabel {
             asked: "covid".into(),

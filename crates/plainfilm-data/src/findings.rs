@@ -78,15 +78,11 @@ struct Cells {
 impl Cells {
     fn read(film: &Listed) -> Result<Self, String> {
         let mut present = names(&film.label);
-        let before = present.len();
+        // Beside others, "no finding" says that there are no more: CheXpert's films with a pacemaker and
+        // nothing else have it.
         present.retain(|name| !says_nothing_found(name));
-        if before > present.len() && !present.is_empty() {
-            return Err(format!(
-                "expected findings or none, found both in `{}`",
-                film.label
-            ));
-        }
-        let unknown = names(film.unknown.as_deref().unwrap_or_default());
+        let mut unknown = names(film.unknown.as_deref().unwrap_or_default());
+        unknown.retain(|name| !says_nothing_found(name));
         match unknown.iter().find(|name| present.contains(name)) {
             Some(both) => Err(format!("`{both}` is both a finding and unknown")),
             None => Ok(Self { present, unknown }),
@@ -147,32 +143,38 @@ mod tests {
             ("No Finding", ""),
             (" Effusion | Effusion", "Mass"),
             ("No Finding", "Mass"),
-            ("No Finding|Mass", ""),
+            ("No Finding|Support Devices", ""),
             ("Mass", "Mass"),
             ("No Finding", "Effusion|Mass"),
         ]);
         let resolved = resolve(&mut listing, None).unwrap();
-        assert_eq!(resolved.findings, ["Effusion", "Mass"]);
+        assert_eq!(resolved.findings, ["Effusion", "Mass", "Support Devices"]);
         let found: Vec<(usize, &[Presence])> = resolved
             .films
             .iter()
             .map(|(label, presence, _)| (*label, presence.as_slice()))
             .collect();
-        let expected: [(usize, &[Presence]); 4] = [
-            (0, &[Present, Present]),
-            (1, &[Absent, Absent]),
-            (0, &[Present, Unknown]),
-            (1, &[Absent, Unknown]),
+        let expected: [(usize, &[Presence]); 6] = [
+            (0, &[Present, Present, Absent]),
+            (1, &[Absent, Absent, Absent]),
+            (0, &[Present, Unknown, Absent]),
+            (1, &[Absent, Unknown, Absent]),
+            (0, &[Absent, Absent, Present]),
+            (1, &[Unknown, Unknown, Absent]),
         ];
         assert_eq!(found, expected);
         let reasons: Vec<&str> = listing.rejected.iter().map(|r| r.reason.as_str()).collect();
+        assert_eq!(reasons, ["`Mass` is both a finding and unknown"]);
+    }
+
+    #[test]
+    fn a_film_of_which_nothing_is_known_is_set_aside() {
+        let mut listing = listing(&[("Mass", ""), ("No Finding", "Mass")]);
+        let resolved = resolve(&mut listing, None).unwrap();
+        assert_eq!(resolved.films.len(), 1);
         assert_eq!(
-            reasons,
-            [
-                "expected findings or none, found both in `No Finding|Mass`",
-                "`Mass` is both a finding and unknown",
-                "nobody said which of the findings it shows",
-            ]
+            listing.rejected[0].reason,
+            "nobody said which of the findings it shows"
         );
     }
 

@@ -6,18 +6,22 @@
 //! notes, tables, hidden files and mask folders, is listed in
 //! [`Dataset::ignored`](super::Dataset::ignored) with the reason.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::listing::{Listed, Listing};
+use super::parts::Place;
 use super::root::Root;
-use super::{DatasetError, SetAside};
+use super::{DatasetError, DatasetOptions, SetAside, parts, runs};
 
 /// Extensions of files that are meant as films, whether or not the decoder knows the format.
 const PICTURE_EXTENSIONS: [&str; 20] = [
     "avif", "bmp", "dcm", "dib", "dicom", "gif", "heic", "j2k", "jfif", "jp2", "jpe", "jpeg",
     "jpg", "pgm", "png", "ppm", "tga", "tif", "tiff", "webp",
 ];
+
+/// Why a folder that could have been a label's is none.
+pub(super) const NO_PICTURES: &str = "a folder without pictures is not a label";
 
 /// Names without an extension that are never films.
 const TEXT_NAMES: [&str; 6] = [
@@ -56,26 +60,26 @@ fn is_film(root: &Root, path: &str) -> bool {
     }
 }
 
-/// Lists the films below `root`, with the name of the first folder as the label.
+/// Lists the films below `root`, with the name of the first folder as the label, or, where that
+/// names a part of a split (`train`, `test`), of the one inside it.
 ///
 /// A single folder that holds nothing but folders is entered, as archives often have one; a name
 /// in `wanted` is never entered, because it was asked for as a label.
-pub(super) fn list(
-    root: &Root,
-    wanted: Option<&[String]>,
-) -> Result<(Root, Listing), DatasetError> {
+pub(super) fn list(root: &Root, options: &DatasetOptions) -> Result<(Root, Listing), DatasetError> {
+    let wanted = options.labels.as_deref();
     let mut root = root.clone();
     loop {
         let mut listing = Listing::default();
         let files = root.files(&mut listing)?;
+        let files = runs::without(files, &mut listing);
         if let Some(name) = only_wrapper(&files, wanted) {
             root = root.join(&name);
-            if let Some(listing) = super::manifest::list_if_there(&root)? {
+            if let Some(listing) = super::manifest::list_if_there(&root, options)? {
                 return Ok((root, listing));
             }
             continue;
         }
-        label_files(&root, files, &mut listing)?;
+        label_files(&root, files, wanted, &mut listing);
         return Ok((root, listing));
     }
 }
@@ -123,8 +127,8 @@ pub struct FolderFilms {
 pub fn films_in_folder(folder: &Path) -> Result<FolderFilms, DatasetError> {
     let root = Root::Folder(folder.to_owned());
     let mut listing = Listing::default();
-    let films = root
-        .files(&mut listing)?
+    let files = root.files(&mut listing)?;
+    let films = runs::without(files, &mut listing)
         .into_iter()
         .filter(|path| is_film(&root, path))
         .map(|path| folder.join(path))
@@ -140,40 +144,55 @@ pub fn films_in_folder(folder: &Path) -> Result<FolderFilms, DatasetError> {
     Ok(FolderFilms { films, set_aside })
 }
 
-fn label_files(root: &Root, files: Vec<String>, listing: &mut Listing) -> Result<(), DatasetError> {
-    let mut films_in: BTreeMap<String, usize> = BTreeMap::new();
-    for path in files {
-        let film = is_film(root, &path);
-        let Some((label, _)) = path.split_once('/') else {
-            if film {
-                listing.reject(
-                    &path,
-                    None,
-                    "expected inside a label's folder, found beside them",
-                );
-            } else {
-                listing.ignore(&path, "not a picture");
-            }
-            continue;
-        };
-        let label = label.to_owned();
-        let films = films_in.entry(label.clone()).or_default();
-        if !film {
-            listing.ignore(&path, "not a picture");
-            continue;
-        }
-        *films += 1;
-        match root.locate(&path) {
-            Ok((location, _)) => listing.films.push(Listed::new(path, location, label)),
-            Err(reason) => listing.reject(&path, Some(&label), reason),
-        }
-    }
-    for (folder, films) in films_in {
-        if films == 0 {
-            listing.ignore(&folder, "a folder without pictures is not a label");
+fn label_files(root: &Root, files: Vec<String>, wanted: Option<&[String]>, listing: &mut Listing) {
+    let (films, others): (Vec<String>, Vec<String>) =
+        files.into_iter().partition(|path| is_film(root, path));
+    let places = parts::places(&films, wanted);
+    let mut with_films: BTreeSet<String> = BTreeSet::new();
+    for (path, place) in films.into_iter().zip(places) {
+        with_films.extend(folder_of(&path).map(str::to_owned));
+        match place {
+            Place::Beside => listing.reject(
+                &path,
+                None,
+                "expected inside a label's folder, found beside them",
+            ),
+            Place::Part(name) => listing.reject(
+                &path,
+                None,
+                format!(
+                    "expected in a label's folder inside `{name}`, which names a part of a split: ask for \
+                     it with --labels if it is a label"
+                ),
+            ),
+            Place::Label { label, part } => match root.locate(&path) {
+                Ok((location, _)) => listing.films.push(Listed {
+                    part,
+                    ..Listed::new(path, location, label)
+                }),
+                Err(reason) => listing.reject(&path, Some(&label), reason),
+            },
         }
     }
-    Ok(())
+    if let Some(note) = parts::note(&listing.films, "the folders") {
+        listing
+            .notes
+            .push(format!("labels are the folders inside; {note}"));
+    }
+    let mut without: BTreeSet<String> = BTreeSet::new();
+    for path in others {
+        let folder = folder_of(&path).filter(|folder| !with_films.contains(*folder));
+        without.extend(folder.map(str::to_owned));
+        listing.ignore(&path, "not a picture");
+    }
+    for folder in without {
+        listing.ignore(&folder, NO_PICTURES);
+    }
+}
+
+/// The folder right below the root that a path is in.
+fn folder_of(path: &str) -> Option<&str> {
+    path.split_once('/').map(|(folder, _)| folder)
 }
 
 #[cfg(test)]

@@ -17,25 +17,37 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 mod archive;
+mod cells;
+mod columns;
 mod error;
+mod finder;
 mod findings;
 mod folder;
+mod known_tables;
 mod labels;
 mod listing;
 mod manifest;
 mod near_duplicates;
 mod open;
+mod parts;
 mod patients;
+mod reading;
 mod relabel;
 mod root;
+mod rows;
+mod runs;
 mod source;
+mod spelling;
 mod split;
 mod table;
+mod text;
 mod walk;
 
+pub use columns::ColumnNames;
 pub use error::DatasetError;
 pub use findings::SEPARATOR;
 pub use folder::{FolderFilms, films_in_folder};
+pub use known_tables::Uncertain;
 pub use source::{FilmFiles, FilmSource, FilmSubset, FilmsInMemory, stream_films};
 pub use split::{Fold, Split, SplitMethod, SplitOptions, folds_by_patient};
 
@@ -59,7 +71,8 @@ pub enum Location {
 /// One labelled film.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Film {
-    /// Path relative to the data set's root, with `/` between parts; unique within the data set.
+    /// Path relative to the data set's root, with `/` between parts; unique within the data set. Of a
+    /// film elsewhere on disk, which a manifest may name, the path below the root of the disk.
     pub path: String,
     /// Where its bytes are.
     pub location: Location,
@@ -79,6 +92,8 @@ pub struct Film {
     pub age: Option<f32>,
     /// Where a picture of its lungs is, as the manifest has it.
     pub mask: Option<Location>,
+    /// The part of a split that the data set's own folders or manifest put it in.
+    pub part: Option<Part>,
 }
 
 impl Film {
@@ -127,6 +142,10 @@ pub struct DatasetOptions {
     /// A regular expression with one capture group that finds the patient in a file name (or else
     /// in the path), for films to which the manifest gives no `patient_id`.
     pub patient_pattern: Option<String>,
+    /// Which columns of a table tell path, label and so on, where they have other names.
+    pub columns: Option<ColumnNames>,
+    /// What a finding counts as that a table calls uncertain.
+    pub uncertain: Uncertain,
     /// Limits that a film's file must keep.
     pub limits: Limits,
 }
@@ -150,6 +169,9 @@ pub struct Dataset {
     /// folders, folders without pictures. Empty for a manifest, which alone says what the inputs
     /// are.
     pub ignored: Vec<SetAside>,
+    /// What a user should know of how it was read, in whole sentences: which known table it was taken for,
+    /// which columns were guessed, which labels are one in several spellings.
+    pub notes: Vec<String>,
     /// How patients were found.
     pub patients: PatientOrigin,
     /// Whether a generator drew the films: the manifest says so of at least one.

@@ -1,6 +1,6 @@
 //! What a folder, manifest or archive lists, before labels are chosen and patients found.
 
-use super::{Location, SetAside};
+use super::{Location, Part, SetAside};
 
 /// A film as its source lists it.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +17,8 @@ pub(super) struct Listed {
     pub age: Option<f32>,
     pub mask: Option<Location>,
     pub synthetic: bool,
+    /// The part that the folders or the manifest put it in.
+    pub part: Option<Part>,
 }
 
 impl Listed {
@@ -34,6 +36,7 @@ impl Listed {
             age: None,
             mask: None,
             synthetic: false,
+            part: None,
         }
     }
 }
@@ -56,6 +59,8 @@ pub(super) struct Listing {
     pub ignored: Vec<SetAside>,
     /// Whether a film may show several findings: labels are then lists.
     pub several: bool,
+    /// What the user should know of how it was read, in whole sentences.
+    pub notes: Vec<String>,
 }
 
 impl Listing {

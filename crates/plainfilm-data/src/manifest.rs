@@ -1,22 +1,21 @@
 //! A manifest: one row per film, with the columns `path` and `label`, and where known
-//! `patient_id`, `source`, `view`, `sex`, `age` (years), `synthetic` and `mask` (a picture of the
-//! film's lungs, white is lung). Other columns are not read.
+//! `patient_id`, `source`, `view`, `sex`, `age` (years), `synthetic`, `split` and `mask` (a picture of
+//! the film's lungs, white is lung). Other tables are read by [`columns`] and [`known_tables`] as if
+//! they were one; columns that tell nothing of these are not read.
 //!
 //! Where a label has several parts (`Effusion|Mass`), or there is a column `unknown` (findings of which
 //! nobody knows whether the film shows them, likewise), every film may show any number of findings.
 //!
 //! The manifest alone says what the films are: files beside it that it does not name are no
-//! inputs. Its paths are relative to its own folder and may not leave it. A row that cannot be used
-//! is set aside with its number.
+//! inputs. Its paths are relative to its own folder, which they may not leave, or, on disk, absolute. A
+//! row that cannot be used is set aside with its number.
 
-use std::collections::HashMap;
-
-use super::Location;
-use super::archive::clean_path;
-use super::listing::{Listed, Listing};
-use super::root::{Identity, Root};
-use super::table::{self, Row, Table};
-use super::{DatasetError, findings};
+use super::listing::Listing;
+use super::reading::Reading;
+use super::root::Root;
+use super::rows::Rows;
+use super::table::{self, Table};
+use super::{DatasetError, DatasetOptions, columns, findings, known_tables};
 
 /// Names under which a folder's or archive's manifest is looked for, first match first.
 pub(super) const NAMES: [&str; 2] = ["manifest.csv", "manifest.parquet"];
@@ -24,207 +23,97 @@ pub(super) const NAMES: [&str; 2] = ["manifest.csv", "manifest.parquet"];
 /// Largest manifest that is read, in bytes: some ten million rows.
 const MAX_BYTES: u64 = 1 << 30;
 
-/// Lists by the manifest in `root`, if there is one.
-pub(super) fn list_if_there(root: &Root) -> Result<Option<Listing>, DatasetError> {
-    NAMES
-        .iter()
-        .find(|name| root.has_file(name))
-        .map(|name| list(root, name))
-        .transpose()
+/// Lists by the manifest in `root`, else by a table that a known data set comes with, if there is one.
+pub(super) fn list_if_there(
+    root: &Root,
+    options: &DatasetOptions,
+) -> Result<Option<Listing>, DatasetError> {
+    if let Some(name) = NAMES.iter().find(|name| root.has_file(name)) {
+        return list(root, name, options).map(Some);
+    }
+    for name in known_tables::NAMES {
+        if !root.has_file(name) {
+            continue;
+        }
+        // A file that only has such a name says nothing about the films.
+        let Ok(table) = read_table(root, name) else {
+            continue;
+        };
+        if let Some(mut reading) = known_tables::read(&table, options.uncertain) {
+            reading
+                .notes
+                .insert(0, format!("films are those of {name}"));
+            return Ok(Some(list_reading(root, name, &table, reading)));
+        }
+    }
+    Ok(None)
 }
 
-/// Lists the films that the manifest `name` in `root` names.
-pub(super) fn list(root: &Root, name: &str) -> Result<Listing, DatasetError> {
-    let manifest = root.name_of(name);
-    let refuse = |reason: String| DatasetError::Manifest {
-        manifest: manifest.clone(),
-        reason,
+/// Lists the films that the table `name` in `root` names.
+pub(super) fn list(
+    root: &Root,
+    name: &str,
+    options: &DatasetOptions,
+) -> Result<Listing, DatasetError> {
+    if name.to_lowercase().ends_with(".txt") {
+        let bytes = root.read(name, MAX_BYTES)?;
+        let reading = known_tables::read_list(&bytes).map_err(|reason| DatasetError::Manifest {
+            manifest: root.name_of(name),
+            reason,
+        })?;
+        return Ok(rows_of(root, name, reading));
+    }
+    let table = read_table(root, name)?;
+    let own = ["path", "label"].map(|column| table.column(column));
+    let is_manifest = !matches!(own, [Ok(None), _] | [_, Ok(None)]);
+    let known = match options.columns.is_none() && !is_manifest {
+        true => known_tables::read(&table, options.uncertain),
+        false => None,
     };
+    let reading = match known {
+        Some(reading) => reading,
+        None => columns::read(&table, options.columns.as_ref(), &root.name_of(name))?,
+    };
+    Ok(list_reading(root, name, &table, reading))
+}
+
+fn read_table(root: &Root, name: &str) -> Result<Table, DatasetError> {
     let bytes = root.read(name, MAX_BYTES)?;
-    let parquet = name.to_lowercase().ends_with(".parquet");
-    let table = if parquet {
-        table::from_parquet(bytes).map_err(refuse)?
-    } else {
-        table::from_csv(&bytes).map_err(refuse)?
+    let table = match name.to_lowercase().ends_with(".parquet") {
+        true => table::from_parquet(bytes),
+        false => table::from_csv(&bytes),
     };
-    let columns = Columns::of(&table, &manifest)?;
-    let lists = |row: &Row| {
-        let cells = row.cells.as_ref().ok();
-        cells.is_some_and(|cells| cells[columns.label].contains(findings::SEPARATOR))
-    };
+    table.map_err(|reason| DatasetError::Manifest {
+        manifest: root.name_of(name),
+        reason,
+    })
+}
+
+fn list_reading(root: &Root, name: &str, table: &Table, mut reading: Reading) -> Listing {
+    if let Some(encoding) = table.encoding {
+        let note = format!("{name} is in {encoding}, not UTF-8: check that names are spelt right");
+        reading.notes.push(note);
+    }
+    rows_of(root, name, reading)
+}
+
+fn rows_of(root: &Root, name: &str, mut reading: Reading) -> Listing {
+    let lists = |label: &str| label.contains(findings::SEPARATOR);
+    let records = reading.records.iter().flat_map(|(_, record)| record);
     let mut listing = Listing {
-        several: columns.unknown.is_some() || table.rows.iter().any(lists),
+        several: reading.several || records.into_iter().any(|record| lists(&record.label)),
+        notes: std::mem::take(&mut reading.notes),
         ..Listing::default()
     };
+    for (path, reason) in std::mem::take(&mut reading.left_out) {
+        listing.ignore(&path, reason);
+    }
     if let Some(archive) = root.archive() {
         archive.report_refused_names(&mut listing);
     }
-    let mut seen = Seen::default();
-    for row in &table.rows {
-        if let Err(refusal) = take(row, &columns, root, &mut seen, &mut listing) {
-            let path = refusal
-                .path
-                .unwrap_or_else(|| format!("{name} row {}", row.number));
-            let reason = format!("row {}: {}", row.number, refusal.reason);
-            listing.reject(&path, refusal.label.as_deref(), reason);
-        }
-    }
-    Ok(listing)
-}
-
-/// Where each known column is.
-struct Columns {
-    path: usize,
-    label: usize,
-    unknown: Option<usize>,
-    patient_id: Option<usize>,
-    source: Option<usize>,
-    view: Option<usize>,
-    sex: Option<usize>,
-    age: Option<usize>,
-    synthetic: Option<usize>,
-    mask: Option<usize>,
-}
-
-impl Columns {
-    fn of(table: &Table, manifest: &str) -> Result<Self, DatasetError> {
-        let find = |name: &str| {
-            table.column(name).map_err(|reason| DatasetError::Manifest {
-                manifest: manifest.to_owned(),
-                reason,
-            })
-        };
-        let (path, label) = (find("path")?, find("label")?);
-        let (Some(path), Some(label)) = (path, label) else {
-            let missing = [("path", path), ("label", label)]
-                .into_iter()
-                .filter(|(_, index)| index.is_none())
-                .map(|(name, _)| name.to_owned())
-                .collect();
-            return Err(DatasetError::MissingColumns {
-                manifest: manifest.to_owned(),
-                missing,
-                found: table.columns.clone(),
-            });
-        };
-        Ok(Self {
-            path,
-            label,
-            unknown: find("unknown")?,
-            patient_id: find("patient_id")?,
-            source: find("source")?,
-            view: find("view")?,
-            sex: find("sex")?,
-            age: find("age")?,
-            synthetic: find("synthetic")?,
-            mask: find("mask")?,
-        })
-    }
-}
-
-/// What earlier rows took.
-#[derive(Default)]
-struct Seen {
-    paths: HashMap<String, u64>,
-    files: HashMap<Identity, String>,
-}
-
-/// Why a row is not used.
-struct Refusal {
-    path: Option<String>,
-    label: Option<String>,
-    reason: String,
-}
-
-fn take(
-    row: &Row,
-    columns: &Columns,
-    root: &Root,
-    seen: &mut Seen,
-    listing: &mut Listing,
-) -> Result<(), Refusal> {
-    let cells = row.cells.as_ref().map_err(|reason| Refusal {
-        path: None,
-        label: None,
-        reason: reason.clone(),
-    })?;
-    let label = cells[columns.label].clone();
-    let given = &cells[columns.path];
-    let refuse = |reason: String| Refusal {
-        path: (!given.is_empty()).then(|| given.clone()),
-        label: (!label.is_empty()).then(|| label.clone()),
-        reason,
-    };
-    let path = clean_path(given).map_err(refuse)?;
-    if label.is_empty() {
-        return Err(refuse("expected a label, found none".into()));
-    }
-    let optional = |column: Option<usize>| column.and_then(|column| known(&cells[column]));
-    let age = optional(columns.age)
-        .map(|text| years(&text))
-        .transpose()
-        .map_err(refuse)?;
-    let mask = optional(columns.mask)
-        .map(|text| mask(&text, root))
-        .transpose()
-        .map_err(refuse)?;
-    if let Some(first) = seen.paths.get(&path) {
-        return Err(refuse(format!("the same path as row {first}")));
-    }
-    let (location, identity) = root.locate(&path).map_err(refuse)?;
-    if let Some(same) = seen.files.get(&identity) {
-        return Err(refuse(format!(
-            "the same file as {same}, reached through a link"
-        )));
-    }
-    seen.paths.insert(path.clone(), row.number);
-    seen.files.insert(identity, path.clone());
-    listing.films.push(Listed {
-        unknown: optional(columns.unknown),
-        patient_id: optional(columns.patient_id),
-        source: optional(columns.source),
-        view: optional(columns.view),
-        sex: optional(columns.sex),
-        age,
-        mask,
-        synthetic: optional(columns.synthetic)
-            .is_some_and(|text| ["true", "1", "yes"].contains(&text.to_lowercase().as_str())),
-        ..Listed::new(path, location, label)
-    });
-    Ok(())
-}
-
-/// Where a film's mask is. Films may share one, as the two of a pair that was taken at once do.
-fn mask(given: &str, root: &Root) -> Result<Location, String> {
-    let named = |reason: String| format!("its lung mask {given}: {reason}");
-    let path = clean_path(given).map_err(named)?;
-    let (location, _) = root.locate(&path).map_err(named)?;
-    Ok(location)
-}
-
-/// A cell's text unless it says that the value is missing.
-fn known(cell: &str) -> Option<String> {
-    const MISSING: [&str; 7] = ["", "na", "n/a", "nan", "none", "null", "unknown"];
-    (!MISSING.contains(&cell.to_lowercase().as_str())).then(|| cell.to_owned())
-}
-
-/// An age in years: a number, or DICOM's age string (`045Y`, `006M`, `003W`, `010D`).
-fn years(text: &str) -> Result<f32, String> {
-    let expected = || format!("expected an age of 0 to 150 years, found `{text}`");
-    let (number, per_year) = match text.to_uppercase().chars().last() {
-        Some('Y') => (&text[..text.len() - 1], 1.0),
-        Some('M') => (&text[..text.len() - 1], 12.0),
-        Some('W') => (&text[..text.len() - 1], 365.25 / 7.0),
-        Some('D') => (&text[..text.len() - 1], 365.25),
-        _ => (text, 1.0),
-    };
-    let years: f32 = number.trim().parse().map_err(|_| expected())?;
-    let years = years / per_year;
-    if (0.0..=150.0).contains(&years) {
-        Ok(years)
-    } else {
-        Err(expected())
-    }
+    let rows = Rows::new(root, name, &reading);
+    rows.take_all(reading.records, &mut listing);
+    listing
 }
 
 #[cfg(test)]
@@ -232,6 +121,8 @@ mod tests {
     use super::*;
     use std::fs;
     use std::path::Path;
+
+    use crate::Location;
 
     /// A folder with `x/a.png` and `x/b.png`, and a manifest of `text`.
     fn listed(text: &str) -> (tempfile::TempDir, Result<Listing, DatasetError>) {
@@ -241,7 +132,12 @@ mod tests {
             fs::write(folder.path().join(name), name).unwrap();
         }
         fs::write(folder.path().join("manifest.csv"), text).unwrap();
-        let listing = list(&Root::Folder(folder.path().into()), "manifest.csv");
+        let options = DatasetOptions::default();
+        let listing = list(
+            &Root::Folder(folder.path().into()),
+            "manifest.csv",
+            &options,
+        );
         (folder, listing)
     }
 
@@ -273,15 +169,13 @@ mod tests {
         let cases = [
             ("missing.png,x,", "row 2: file not found"),
             ("x,x,", "row 2: expected a file, found a folder"),
-            ("/etc/passwd,x,", "found an absolute one"),
             ("C:\\films\\a.png,x,", "found an absolute one"),
             ("../a.png,x,", "found `..`"),
             ("x/../../a.png,x,", "found `..`"),
             (",x,", "expected a path, found none"),
             ("x/a.png,,", "expected a label, found none"),
-            ("x/a.png,x,old", "found `old`"),
-            ("x/a.png,x,-3", "found `-3`"),
-            ("x/a.png,x,411", "found `411`"),
+            ("x/a.png,nan,", "expected a label, found `nan`"),
+            ("x/a.png,#N/A,", "expected a label, found `#N/A`"),
         ];
         for (row, expected) in cases {
             let (_folder, listing) = listed(&format!("path,label,age\n{row}\nx/b.png,x,5\n"));
@@ -307,26 +201,19 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_taken_once() {
-        let (_folder, listing) = listed("path,label\nx/a.png,x\n./x/a.png,y\n");
-        let listing = listing.unwrap();
-        assert_eq!(listing.films.len(), 1);
-        assert_eq!(listing.rejected[0].reason, "row 3: the same path as row 2");
-    }
-
-    #[test]
     fn a_missing_column_is_one_error_that_lists_those_there_are() {
-        let (_folder, listing) = listed("file,finding\nx/a.png,x\n");
+        let (_folder, listing) = listed("films,state\nx/a.png,x\n");
         let text = listing.unwrap_err().to_string();
         assert!(text.contains("found no `path`, `label`"), "{text}");
-        assert!(text.contains("columns found: `file`, `finding`"), "{text}");
+        assert!(text.contains("columns found: `films`, `state`"), "{text}");
+        assert!(text.contains("hint: name them, as in --columns"), "{text}");
     }
 
     #[test]
     fn a_manifest_that_is_gone_is_an_error() {
         let root = Root::Folder(Path::new("no such folder").into());
         assert!(matches!(
-            list(&root, "manifest.csv"),
+            list(&root, "manifest.csv", &DatasetOptions::default()),
             Err(DatasetError::Manifest { .. })
         ));
     }

@@ -1,5 +1,6 @@
 //! CSV and Parquet files as one plain table of text cells.
 
+use super::text;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 
@@ -9,6 +10,8 @@ pub(super) struct Table {
     /// Column names as the file has them.
     pub columns: Vec<String>,
     pub rows: Vec<Row>,
+    /// What its text was in, where that is not UTF-8.
+    pub encoding: Option<&'static str>,
 }
 
 /// One row of a table.
@@ -38,33 +41,28 @@ impl Table {
     }
 }
 
-fn normalised(column: &str) -> String {
+pub(super) fn normalised(column: &str) -> String {
     column.trim().to_lowercase().replace([' ', '-'], "_")
 }
 
-/// Reads CSV with a header row: a byte-order mark is skipped, the separator (`,`, `;` or tab) is
-/// the one that the header has most of, quotes are as in RFC 4180, line ends are LF or CRLF. The
-/// error is one line.
+/// Reads CSV with a header row: in any encoding that [`text::decode`] knows, the separator (`,`, `;` or
+/// tab) is the one that the header has most of, quotes are as in RFC 4180, line ends are LF or CRLF.
+/// The error is one line.
 pub(super) fn from_csv(bytes: &[u8]) -> Result<Table, String> {
-    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-        return Err("expected CSV in UTF-8, found UTF-16\nhint: save it as \"CSV UTF-8\"".into());
-    }
-    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+    let read = text::decode(bytes);
+    let bytes = read.text.as_bytes();
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
         .delimiter(separator(bytes))
         .from_reader(bytes);
-    let mut records = reader.byte_records();
+    let mut records = reader.records();
     let header = match records.next() {
         Some(Ok(header)) => header,
         Some(Err(error)) => return Err(error.to_string()),
         None => return Err("expected a header row, found an empty file".into()),
     };
-    let columns: Vec<String> = header
-        .iter()
-        .map(|cell| String::from_utf8_lossy(cell).trim().to_owned())
-        .collect();
+    let columns: Vec<String> = header.iter().map(|cell| cell.trim().to_owned()).collect();
     let mut rows = Vec::new();
     for (index, record) in records.enumerate() {
         let record = record.map_err(|error| error.to_string())?;
@@ -76,10 +74,14 @@ pub(super) fn from_csv(bytes: &[u8]) -> Result<Table, String> {
             cells: cells_of(&record, columns.len()),
         });
     }
-    Ok(Table { columns, rows })
+    Ok(Table {
+        columns,
+        rows,
+        encoding: read.encoding,
+    })
 }
 
-fn cells_of(record: &csv::ByteRecord, columns: usize) -> Result<Vec<String>, String> {
+fn cells_of(record: &csv::StringRecord, columns: usize) -> Result<Vec<String>, String> {
     // Spreadsheets pad short and long rows with empty cells.
     let extra = record.iter().skip(columns).any(|cell| !cell.is_empty());
     if record.len() < columns.min(2) || extra {
@@ -90,15 +92,11 @@ fn cells_of(record: &csv::ByteRecord, columns: usize) -> Result<Vec<String>, Str
     }
     (0..columns)
         .map(|column| {
-            let cell = record.get(column).unwrap_or_default();
-            std::str::from_utf8(cell)
-                .map(|text| text.trim().to_owned())
-                .map_err(|_| {
-                    format!(
-                        "expected text in UTF-8, found `{}`",
-                        String::from_utf8_lossy(cell)
-                    )
-                })
+            let cell = record.get(column).unwrap_or_default().trim();
+            match cell.contains(char::REPLACEMENT_CHARACTER) {
+                true => Err(format!("expected text in UTF-8, found `{cell}`")),
+                false => Ok(cell.to_owned()),
+            }
         })
         .collect()
 }
@@ -155,7 +153,11 @@ pub(super) fn from_parquet(bytes: Vec<u8>) -> Result<Table, String> {
             cells: Ok(cells),
         });
     }
-    Ok(Table { columns, rows })
+    Ok(Table {
+        columns,
+        rows,
+        encoding: None,
+    })
 }
 
 /// A value as text. Columns that are never asked for may hold anything: what has no plain text
@@ -191,7 +193,12 @@ mod tests {
 
     #[test]
     fn csv_is_read_in_every_usual_form() {
-        let cases: [&[u8]; 7] = [
+        let utf_16: Vec<u8> = "\u{feff}path,Label\na.png,x\n"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        let cases: [&[u8]; 8] = [
+            &utf_16,
             b"path,Label\na.png,x\n",
             b"\xef\xbb\xbfpath,Label\r\na.png,x\r\n",
             b"path;Label\na.png;x",
@@ -213,7 +220,8 @@ mod tests {
     #[test]
     fn a_bad_row_is_named_by_its_line_and_spoils_no_other() {
         let table =
-            from_csv(b"path,label\na.png,x\n\xff.png,x\nb.png\nc.png,x,y\nd.png,x\n").unwrap();
+            from_csv(b"path,label\n\xc3\xa9.png,x\n\xff.png,x\nb.png\nc.png,x,y\nd.png,x\n")
+                .unwrap();
         let bad: Vec<u64> = table
             .rows
             .iter()
@@ -222,6 +230,16 @@ mod tests {
             .collect();
         assert_eq!(bad, [3, 4, 5]);
         assert_eq!(table.rows.len(), 5);
+    }
+
+    #[test]
+    fn a_table_in_latin_1_was_refused_row_by_row() {
+        let table = from_csv(b"path,label\na.png,Pneumopathie aigu\xeb\n").unwrap();
+        assert_eq!(table.encoding, Some("windows-1252"));
+        assert_eq!(
+            table.rows[0].cells,
+            Ok(vec!["a.png".to_owned(), "Pneumopathie aiguë".to_owned()])
+        );
     }
 
     #[test]
@@ -236,7 +254,6 @@ mod tests {
     #[test]
     fn what_is_no_table_is_an_error() {
         assert!(from_csv(b"").unwrap_err().contains("empty file"));
-        assert!(from_csv(b"\xff\xfep\0").unwrap_err().contains("UTF-16"));
         assert!(from_parquet(b"PAR1 no PAR1".to_vec()).is_err());
         assert!(from_parquet(Vec::new()).is_err());
     }

@@ -119,6 +119,7 @@ mod tests {
             sex: None,
             age: None,
             mask: None,
+            part: None,
         }
     }
 

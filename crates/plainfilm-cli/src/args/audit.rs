@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::TableFormat;
+use super::reading::ReadingArgs;
 
 /// Find out what a label can be told from, other than the lungs.
 #[derive(Debug, Args)]
@@ -30,13 +31,15 @@ pub struct AuditArgs {
     /// How training will divide the films: as --split of `train`
     #[arg(
         long,
-        value_name = "grouped|sources|stratified|random|FILE",
+        value_name = "grouped|sources|stratified|random|folders|FILE",
         default_value = "grouped"
     )]
     pub split: String,
     /// Regular expression with one group that finds the patient in a file's name
     #[arg(long, value_name = "REGEX")]
     pub patient_pattern: Option<String>,
+    #[command(flatten)]
+    pub reading: ReadingArgs,
     /// Seed of every random draw
     #[arg(long, value_name = "N", default_value_t = crate::settings::DEFAULT_SEED)]
     pub seed: u64,

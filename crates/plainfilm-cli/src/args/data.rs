@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::reading::ReadingArgs;
+
 /// Data sets.
 #[derive(Debug, Args)]
 pub struct DataArgs {
@@ -45,6 +47,8 @@ pub enum DataVerb {
         /// Regular expression with one group that finds the patient in a file's name
         #[arg(long, value_name = "REGEX")]
         patient_pattern: Option<String>,
+        #[command(flatten)]
+        reading: ReadingArgs,
     },
     /// Draw synthetic chest films with labels `opacity` and `clear`
     Phantoms {

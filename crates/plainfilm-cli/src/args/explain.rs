@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::predict::PredictFormat;
+use super::reading::ReadingArgs;
 
 /// Show where a network looked.
 #[derive(Debug, Args)]
@@ -30,6 +31,8 @@ pub struct ExplainArgs {
         requires = "data"
     )]
     pub map: Vec<String>,
+    #[command(flatten)]
+    pub reading: ReadingArgs,
     /// Folder for pictures, maps and explain.json
     #[arg(long, value_name = "DIR", default_value = "explanations")]
     pub output: PathBuf,

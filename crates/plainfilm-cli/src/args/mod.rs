@@ -5,6 +5,7 @@ mod data;
 pub mod explain;
 pub mod predict;
 pub mod preprocessing;
+pub mod reading;
 pub mod train;
 mod weights;
 

@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 use plainfilm::device::Precision;
 
 use super::TableFormat;
+use super::reading::ReadingArgs;
 
 /// Score films.
 #[derive(Debug, Args)]
@@ -61,6 +62,8 @@ pub struct EvaluateArgs {
     /// Rename the data's labels to the model's
     #[arg(long, value_name = "FROM=TO,…", value_delimiter = ',')]
     pub map: Vec<String>,
+    #[command(flatten)]
+    pub reading: ReadingArgs,
     /// Share of patients with the finding among those to come, for predictive values [default: that of the
     /// films]
     #[arg(long, value_name = "X", value_parser = share)]

@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::predict::PrecisionArg;
 use super::preprocessing::PreprocessingArgs;
+use super::reading::ReadingArgs;
 
 /// Train a network and write its run folder.
 #[derive(Debug, Args)]
@@ -92,11 +93,11 @@ pub struct TrainArgs {
     #[arg(long, value_enum, help_heading = "Training")]
     pub head: Option<HeadArg>,
 
-    /// Division into train, validation and test: by patient, whole sources left out, by label alone or at
-    /// random (both share patients), or a split.csv [default: grouped]
+    /// Division into train, validation and test: by patient, whole sources left out, by label alone at
+    /// random (both share patients), as the data's own folders train, val and test divide it, or a split.csv [default: grouped]
     #[arg(
         long,
-        value_name = "grouped|sources|stratified|random|FILE",
+        value_name = "grouped|sources|stratified|random|folders|FILE",
         help_heading = "Split"
     )]
     pub split: Option<String>,
@@ -127,6 +128,8 @@ pub struct TrainArgs {
     /// Regular expression with one group that finds the patient in a file's name
     #[arg(long, value_name = "REGEX", help_heading = "Split")]
     pub patient_pattern: Option<String>,
+    #[command(flatten)]
+    pub reading: ReadingArgs,
 
     /// How probabilities are corrected, fitted on the validation films: none, temperature, or (two labels)
     /// platt [default: temperature]

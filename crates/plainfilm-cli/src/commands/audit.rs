@@ -9,6 +9,7 @@ use plainfilm::report::write_audit;
 
 use crate::args::{AuditArgs, TableFormat};
 use crate::exit::Exit;
+use crate::print::notes::print_notes;
 use crate::print::set_aside::print_set_aside;
 use crate::print::table::{Align, render};
 use crate::print::verdict::verdict_word;
@@ -35,9 +36,10 @@ pub fn run(args: &AuditArgs, printer: &Printer) -> anyhow::Result<Exit> {
             .as_ref()
             .map(|labels| labels.iter().map(|label| label.trim().to_owned()).collect()),
         patient_pattern: args.patient_pattern.clone(),
-        ..DatasetOptions::default()
+        ..args.reading.options()
     };
     let dataset = Dataset::open(&args.data, &options)?;
+    print_notes(&dataset, printer);
     let bar = counter(printer, "looking", dataset.films.len() as u64);
     let result = audit(&dataset, &settings, &BundledLungs, &|at| match at {
         AuditProgress::Films { done, .. } => bar.set_position(done as u64),

@@ -10,6 +10,7 @@ use plainfilm::evaluate::{Presence, counted};
 
 use crate::args::DataVerb;
 use crate::exit::Exit;
+use crate::print::notes::print_notes;
 use crate::print::set_aside::{print_names, print_set_aside};
 use crate::print::table::{Align, render};
 use crate::printer::{Printer, Style};
@@ -36,11 +37,12 @@ pub fn run(verb: DataVerb, printer: &Printer) -> anyhow::Result<Exit> {
             data,
             labels,
             patient_pattern,
+            reading,
         } => {
             let options = DatasetOptions {
                 labels,
                 patient_pattern,
-                ..DatasetOptions::default()
+                ..reading.options()
             };
             Ok(describe(&Dataset::open(&data, &options)?, printer))
         }
@@ -199,6 +201,7 @@ fn findings_text(dataset: &Dataset) -> String {
 }
 
 fn describe(dataset: &Dataset, printer: &Printer) -> Exit {
+    print_notes(dataset, printer);
     let header = [
         ("label", Align::Left),
         ("films", Align::Right),

@@ -1,7 +1,7 @@
 //! `plainfilm evaluate`
 
 use plainfilm::NOT_A_MEDICAL_DEVICE;
-use plainfilm::dataset::{Dataset, DatasetOptions, Split};
+use plainfilm::dataset::{Dataset, Split};
 use plainfilm::evaluate::{
     Operation, OperationFigures, PartMetrics, Subgroups, evaluate, subgroups,
 };
@@ -14,6 +14,7 @@ use crate::exit::Exit;
 use crate::inputs::{model_file, renames};
 use crate::print::figures::print_figures;
 use crate::print::findings::print_findings;
+use crate::print::notes::print_notes;
 use crate::print::operation::print_operation;
 use crate::print::set_aside::print_set_aside;
 use crate::printer::{Printer, Style};
@@ -46,8 +47,9 @@ pub fn run(args: &EvaluateArgs, printer: &Printer) -> anyhow::Result<Exit> {
     if !header.findings.is_empty() {
         return of_findings(args, &predictor, printer);
     }
-    let dataset = Dataset::open(&args.data, &DatasetOptions::default())?
-        .with_labels(&header.labels, &renames(&args.map)?)?;
+    let dataset = Dataset::open(&args.data, &args.reading.options())?;
+    print_notes(&dataset, printer);
+    let dataset = dataset.with_labels(&header.labels, &renames(&args.map)?)?;
     let bar = counter(printer, "scoring", dataset.films.len() as u64);
     let scored = score_dataset(&predictor, &dataset, &|done, _| {
         bar.set_position(done as u64)
@@ -112,8 +114,9 @@ fn of_findings(
     printer: &Printer,
 ) -> anyhow::Result<Exit> {
     let header = predictor.header();
-    let dataset = Dataset::open(&args.data, &DatasetOptions::default())?
-        .with_findings(&header.labels, &renames(&args.map)?)?;
+    let dataset = Dataset::open(&args.data, &args.reading.options())?;
+    print_notes(&dataset, printer);
+    let dataset = dataset.with_findings(&header.labels, &renames(&args.map)?)?;
     let bar = counter(printer, "scoring", dataset.films.len() as u64);
     let scored = score_findings(predictor, &dataset, &|done, _| {
         bar.set_position(done as u64)

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use plainfilm::NOT_A_MEDICAL_DEVICE;
 use plainfilm::bundle::{ModelFile, bundled};
-use plainfilm::dataset::{Dataset, DatasetOptions, FilmSource, Part, Split, stream_films};
+use plainfilm::dataset::{Dataset, FilmSource, Part, Split, stream_films};
 use plainfilm::explain::{
     CheckDepth, ExplainSettings, ExplainedFilm, Explainer, FilmExplanation, FilmToExplain,
     LungMask, MeanEvidence, Method, MethodCheck, Target, summarise,
@@ -24,6 +24,7 @@ use crate::inputs::{expand, model_file, renames};
 use crate::maps::{FilmMaps, MapWriter, Masks};
 use crate::print::explained::{ExplainedRecord, Explanations, MethodLungs};
 use crate::print::explained::{explained_csv, explained_text};
+use crate::print::notes::print_notes;
 use crate::printer::{Printer, Style};
 use crate::progress::counter;
 use crate::records::{Probabilities, Status};
@@ -58,7 +59,7 @@ pub fn run(args: &ExplainArgs, printer: &Printer) -> anyhow::Result<Exit> {
     let dataset = args
         .data
         .as_deref()
-        .map(|data| open_dataset(data, args, &explainer))
+        .map(|data| open_dataset(data, args, &explainer, printer))
         .transpose()?;
     let files = expand(&args.inputs)?;
     let films: &dyn FilmSource = match &dataset {
@@ -167,11 +168,15 @@ fn methods(names: &[String]) -> anyhow::Result<Vec<Method>> {
 }
 
 /// The films of a data set to explain, with the model's labels.
-fn open_dataset(data: &Path, args: &ExplainArgs, explainer: &Explainer) -> anyhow::Result<Dataset> {
-    let (dataset, header) = (
-        Dataset::open(data, &DatasetOptions::default())?,
-        explainer.header(),
-    );
+fn open_dataset(
+    data: &Path,
+    args: &ExplainArgs,
+    explainer: &Explainer,
+    printer: &Printer,
+) -> anyhow::Result<Dataset> {
+    let dataset = Dataset::open(data, &args.reading.options())?;
+    print_notes(&dataset, printer);
+    let header = explainer.header();
     let renames = renames(&args.map)?;
     let mut dataset = if header.findings.is_empty() {
         dataset.with_labels(&header.labels, &renames)?

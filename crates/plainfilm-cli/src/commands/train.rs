@@ -14,6 +14,7 @@ use plainfilm::weights::{ImportOptions, StartingWeights};
 use crate::args::{MergeArgs, TrainArgs};
 use crate::exit::{Exit, UsageError};
 use crate::interrupt;
+use crate::print::notes::print_notes;
 use crate::print::outcome::{Detail, print_outcome};
 use crate::print::training::describe;
 use crate::printer::{Printer, Style};
@@ -110,9 +111,13 @@ pub fn train(
         &DatasetOptions {
             labels: (!settings.labels.is_empty()).then(|| settings.labels.clone()),
             patient_pattern: settings.patient_pattern.clone(),
+            columns: settings.columns.clone(),
+            uncertain: settings.uncertain,
             ..DatasetOptions::default()
         },
     )?;
+    print_notes(&dataset, printer);
+    dataset.expect_two_labels()?;
     settings.labels = dataset.outputs().to_vec();
     settings.findings = !dataset.findings.is_empty();
     if let Some(weights) = with.weights {

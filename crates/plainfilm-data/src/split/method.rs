@@ -25,6 +25,9 @@ pub enum SplitMethod {
     /// `train_test_split` and `KFold(shuffle=True)` do by default. Patients are shared between
     /// parts; results on such a split overstate how well a network does on new patients.
     Random,
+    /// As the data set's own folders (`train`, `val`, `test`) or its manifest's column `split` divide it.
+    /// Nobody promises that patients are not shared between parts.
+    Folders,
     /// As a file written by [`Split::write_csv`](super::Split::write_csv) says.
     File(PathBuf),
 }
@@ -44,6 +47,7 @@ impl From<String> for SplitMethod {
             "sources" => Self::Sources,
             "stratified" => Self::Stratified,
             "random" => Self::Random,
+            "folders" => Self::Folders,
             _ => Self::File(text.into()),
         }
     }
@@ -58,7 +62,7 @@ impl From<SplitMethod> for String {
 impl FromStr for SplitMethod {
     type Err = std::convert::Infallible;
 
-    /// `grouped`, `sources`, `stratified`, `random`, or else the path of a file.
+    /// `grouped`, `sources`, `stratified`, `random`, `folders`, or else the path of a file.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Ok(text.to_owned().into())
     }
@@ -71,6 +75,7 @@ impl fmt::Display for SplitMethod {
             Self::Sources => out.write_str("sources"),
             Self::Stratified => out.write_str("stratified"),
             Self::Random => out.write_str("random"),
+            Self::Folders => out.write_str("folders"),
             Self::File(path) => write!(out, "{}", path.display()),
         }
     }

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use super::{Dataset, DatasetError, Part, PatientOrigin};
 
 mod file;
+mod given;
 mod grouped;
 mod method;
 mod random;
@@ -87,6 +88,7 @@ impl Split {
                 random::parts(films.len(), &options.fractions, options.seed)
             }
             SplitMethod::Sources => films.parts_by_source(options)?,
+            SplitMethod::Folders => given::parts(dataset, &films, options)?,
             SplitMethod::Grouped | SplitMethod::Stratified => {
                 check_fractions(&options.fractions)?;
                 let unit = films.unit(&options.method)?;
@@ -143,6 +145,13 @@ impl Split {
                     "expected `grouped`, `sources`, `stratified` or `random` for folds, found the file {}",
                     path.display()
                 )));
+            }
+            SplitMethod::Folders => {
+                return Err(DatasetError::SplitSettings(
+                    "expected `grouped`, `sources`, `stratified` or `random` for folds, found `folders`, which \
+                     divide the films once"
+                        .into(),
+                ));
             }
             SplitMethod::Grouped | SplitMethod::Sources | SplitMethod::Stratified => {
                 let fractions = vec![1.0 / folds as f64; folds];
@@ -235,6 +244,7 @@ impl Split {
             SplitMethod::Sources => "whole sources left out".to_owned(),
             SplitMethod::Stratified => "stratified by label, patients ignored".to_owned(),
             SplitMethod::Random => "random".to_owned(),
+            SplitMethod::Folders => "as the data set's own folders divide it".to_owned(),
             SplitMethod::File(path) => format!("from {}", path.display()),
         };
         let seed = match self.method {

@@ -27,6 +27,7 @@ fn dataset(films: &[(usize, usize)]) -> Dataset {
             sex: None,
             age: None,
             mask: None,
+            part: None,
         })
         .collect();
     films.sort_by(|a, b| a.path.cmp(&b.path));
@@ -37,6 +38,7 @@ fn dataset(films: &[(usize, usize)]) -> Dataset {
         films,
         set_aside: Vec::new(),
         ignored: Vec::new(),
+        notes: Vec::new(),
         patients: PatientOrigin::Manifest,
         synthetic: false,
         limits: Limits::default(),

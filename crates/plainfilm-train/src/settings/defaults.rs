@@ -6,7 +6,7 @@ use super::{Balance, Selection, SplitSettings, TrainSettings, Views};
 use crate::augment::Augmentation;
 use crate::optimiser::{OptimiserKind, OptimiserSettings};
 use crate::schedule::Schedule;
-use plainfilm_data::SplitMethod;
+use plainfilm_data::{SplitMethod, Uncertain};
 use plainfilm_figures::{CalibrationMethod, OperationSettings};
 use plainfilm_film::radiograph::{Field, Preprocessing};
 use plainfilm_model::device::Precision;
@@ -51,6 +51,8 @@ impl TrainSettings {
             labels: Vec::new(),
             findings: false,
             patient_pattern: None,
+            columns: None,
+            uncertain: Uncertain::Ignore,
             model,
             freeze: model.default_freeze(),
             head: Head::Published,

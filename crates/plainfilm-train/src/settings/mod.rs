@@ -16,7 +16,7 @@ use crate::augment::Augmentation;
 use crate::optimiser::OptimiserSettings;
 use crate::schedule::Schedule;
 use crate::shard::Shard;
-use plainfilm_data::SplitMethod;
+use plainfilm_data::{ColumnNames, SplitMethod, Uncertain};
 use plainfilm_figures::OperationSettings;
 use plainfilm_film::radiograph::Preprocessing;
 use plainfilm_model::device::Precision;
@@ -37,6 +37,12 @@ pub struct TrainSettings {
     /// Regular expression with one group that finds the patient in a file name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patient_pattern: Option<String>,
+    /// Which columns of a table tell path, label and so on, where they have other names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub columns: Option<ColumnNames>,
+    /// What a finding counts as that a table calls uncertain.
+    #[serde(default, skip_serializing_if = "Uncertain::is_default")]
+    pub uncertain: Uncertain,
     /// The network.
     pub model: Architecture,
     /// Which layers keep their weights. Read from `freeze_backbone` too, its name in runs from before

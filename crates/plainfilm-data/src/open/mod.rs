@@ -12,7 +12,7 @@ use super::listing::{Listed, Listing};
 use super::root::{Root, read_file};
 use super::{
     Dataset, DatasetError, DatasetOptions, Film, Location, SetAside, findings, folder, labels,
-    manifest, patients,
+    manifest, patients, spelling,
 };
 use plainfilm_figures::Presence;
 use plainfilm_film::radiograph::{Limits, Radiograph, decode, without_name};
@@ -73,7 +73,8 @@ impl Dataset {
     /// wrong with single films is in [`Dataset::set_aside`].
     pub fn open(data: &Path, options: &DatasetOptions) -> Result<Self, DatasetError> {
         let wanted = options.labels.as_deref();
-        let (root, mut listing) = list(data, wanted, &options.limits)?;
+        let (root, mut listing) = list(data, options)?;
+        spelling::unify(&mut listing, wanted);
         if listing.films.is_empty() {
             return Err(no_films(data, &listing));
         }
@@ -130,15 +131,40 @@ impl Dataset {
                     sex: film.sex,
                     age: film.age,
                     mask: film.mask,
+                    part: film.part,
                 })
                 .collect(),
             labels,
             findings,
             set_aside: sorted(set_aside),
             ignored: sorted(listing.ignored),
+            notes: listing.notes,
             patients,
             limits: options.limits,
             archive,
+        })
+    }
+
+    /// Whether a network can learn to tell its films apart.
+    ///
+    /// # Errors
+    ///
+    /// When all films have the same label.
+    pub fn expect_two_labels(&self) -> Result<(), DatasetError> {
+        let [label] = self.labels.as_slice() else {
+            return Ok(());
+        };
+        let others: Vec<String> = self
+            .ignored
+            .iter()
+            .filter(|ignored| ignored.reason == folder::NO_PICTURES)
+            .map(|ignored| ignored.path.clone())
+            .collect();
+        Err(DatasetError::OneLabel {
+            origin: self.origin.clone(),
+            label: label.clone(),
+            films: self.films.len(),
+            others: (!others.is_empty()).then_some(others),
         })
     }
 
@@ -262,18 +288,14 @@ impl Dataset {
     }
 }
 
-fn list(
-    data: &Path,
-    wanted: Option<&[String]>,
-    limits: &Limits,
-) -> Result<(Root, Listing), DatasetError> {
+fn list(data: &Path, options: &DatasetOptions) -> Result<(Root, Listing), DatasetError> {
     let metadata = fs::metadata(data).map_err(|source| DatasetError::Io {
         action: "open",
         path: data.to_owned(),
         source,
     })?;
     if metadata.is_dir() {
-        return list_folder(Root::Folder(data.to_owned()), wanted);
+        return list_folder(Root::Folder(data.to_owned()), options);
     }
     let not_a_dataset = |found: &str| DatasetError::NotADataset {
         path: data.to_owned(),
@@ -284,7 +306,7 @@ fn list(
     }
     let extension = data.extension().and_then(|extension| extension.to_str());
     match extension.unwrap_or_default().to_lowercase().as_str() {
-        "csv" | "tsv" | "parquet" => {
+        "csv" | "tsv" | "txt" | "parquet" => {
             let name = data
                 .file_name()
                 .and_then(|name| name.to_str())
@@ -294,25 +316,25 @@ fn list(
                 _ => Path::new("."),
             };
             let root = Root::Folder(folder.to_owned());
-            let listing = manifest::list(&root, name)?;
+            let listing = manifest::list(&root, name, options)?;
             Ok((root, listing))
         }
         "zip" => {
             let root = Root::Archive {
-                archive: Arc::new(Archive::open(data, limits.max_file_bytes)?),
+                archive: Arc::new(Archive::open(data, options.limits.max_file_bytes)?),
                 prefix: String::new(),
             };
-            list_folder(root, wanted)
+            list_folder(root, options)
         }
         "" => Err(not_a_dataset("a file without an extension")),
         extension => Err(not_a_dataset(&format!("a .{extension} file"))),
     }
 }
 
-fn list_folder(root: Root, wanted: Option<&[String]>) -> Result<(Root, Listing), DatasetError> {
-    match manifest::list_if_there(&root)? {
+fn list_folder(root: Root, options: &DatasetOptions) -> Result<(Root, Listing), DatasetError> {
+    match manifest::list_if_there(&root, options)? {
         Some(listing) => Ok((root, listing)),
-        None => folder::list(&root, wanted),
+        None => folder::list(&root, options),
     }
 }
 
@@ -348,217 +370,4 @@ fn sorted(mut list: Vec<SetAside>) -> Vec<SetAside> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::io::Write;
-
-    /// Files with their own path as content, in a fresh folder.
-    fn folder(files: &[&str]) -> tempfile::TempDir {
-        let folder = tempfile::tempdir().unwrap();
-        for file in files {
-            let path = folder.path().join(file);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, file).unwrap();
-        }
-        folder
-    }
-
-    fn open(data: &Path) -> Dataset {
-        Dataset::open(data, &DatasetOptions::default()).unwrap()
-    }
-
-    fn paths(dataset: &Dataset) -> Vec<&str> {
-        dataset
-            .films
-            .iter()
-            .map(|film| film.path.as_str())
-            .collect()
-    }
-
-    fn names(list: &[SetAside]) -> Vec<&str> {
-        list.iter().map(|entry| entry.path.as_str()).collect()
-    }
-
-    fn zip_of(folder: &Path, prefix: &str) -> tempfile::NamedTempFile {
-        let file = tempfile::Builder::new().suffix(".zip").tempfile().unwrap();
-        let mut writer = zip::ZipWriter::new(file.reopen().unwrap());
-        for entry in walkdir::WalkDir::new(folder).sort_by_file_name() {
-            let entry = entry.unwrap();
-            if entry.file_type().is_file() {
-                let name = entry.path().strip_prefix(folder).unwrap().to_str().unwrap();
-                writer
-                    .start_file(
-                        format!("{prefix}{name}"),
-                        zip::write::SimpleFileOptions::default(),
-                    )
-                    .unwrap();
-                writer.write_all(&fs::read(entry.path()).unwrap()).unwrap();
-            }
-        }
-        writer.finish().unwrap();
-        file
-    }
-
-    #[test]
-    fn one_sub_folder_per_label() {
-        let folder = folder(&[
-            "b/2.PNG",
-            "a/nested/1.jpg",
-            "a/no_extension",
-            "a/notes.txt",
-            "a/.DS_Store",
-            "a/masks/1.png",
-            "empty_of_pictures/x.csv",
-            "lung_masks/1.png",
-            "stray.png",
-            "README.md",
-        ]);
-        // A picture under another name is a film still.
-        fs::write(folder.path().join("b/renamed.dat"), b"\x89PNG\r\n\x1a\n").unwrap();
-        let dataset = open(folder.path());
-        assert_eq!(dataset.labels, ["a", "b"]);
-        assert_eq!(
-            paths(&dataset),
-            [
-                "a/nested/1.jpg",
-                "a/no_extension",
-                "b/2.PNG",
-                "b/renamed.dat"
-            ]
-        );
-        assert_eq!(names(&dataset.set_aside), ["stray.png"]);
-        assert_eq!(
-            names(&dataset.ignored),
-            [
-                "README.md",
-                "a/.DS_Store",
-                "a/masks",
-                "a/notes.txt",
-                "empty_of_pictures",
-                "empty_of_pictures/x.csv",
-                "lung_masks"
-            ]
-        );
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn links_are_followed_once_and_cycles_are_cut() {
-        use std::os::unix::fs::symlink;
-        let folder = folder(&["a/1.png", "b/2.png"]);
-        let at = |name: &str| folder.path().join(name);
-        symlink(folder.path(), at("a/back")).unwrap();
-        symlink(at("a/1.png"), at("a/0.png")).unwrap();
-        symlink(at("b"), at("a/b_again")).unwrap();
-        symlink("nowhere.png", at("b/broken.png")).unwrap();
-        fs::hard_link(at("b/2.png"), at("b/3.png")).unwrap();
-        let dataset = open(folder.path());
-        assert_eq!(paths(&dataset), ["a/1.png", "b/2.png"]);
-        assert_eq!(
-            names(&dataset.set_aside),
-            [
-                "a/0.png",
-                "a/b_again/2.png",
-                "a/b_again/3.png",
-                "a/b_again/broken.png",
-                "a/back",
-                "b/3.png",
-                "b/broken.png"
-            ]
-        );
-    }
-
-    #[test]
-    fn a_manifest_rules_over_folders() {
-        let folder = folder(&["a/1.png", "a/2.png", "other/3.png"]);
-        let text = "path,label,patient_id\na/1.png,y,p\na/2.png,x,q\ngone.png,x,q\n";
-        fs::write(folder.path().join("manifest.csv"), text).unwrap();
-        for data in [folder.path().to_owned(), folder.path().join("manifest.csv")] {
-            let dataset = open(&data);
-            assert_eq!(dataset.labels, ["x", "y"]);
-            assert_eq!(paths(&dataset), ["a/1.png", "a/2.png"]);
-            assert_eq!(dataset.films[0].label, 1);
-            assert_eq!(names(&dataset.set_aside), ["gone.png"]);
-        }
-        // A loss under a label that nobody asked for is no loss.
-        let options = DatasetOptions {
-            labels: Some(vec!["y".into()]),
-            ..DatasetOptions::default()
-        };
-        let dataset = Dataset::open(folder.path(), &options).unwrap();
-        assert_eq!((dataset.films.len(), dataset.set_aside.len()), (1, 0));
-    }
-
-    #[test]
-    fn a_zip_is_what_it_was_made_of() {
-        let folder = folder(&["a/1.png", "a/2.png", "b/3.png", "a/notes.txt"]);
-        for manifest in [false, true] {
-            if manifest {
-                let text = "path,label\na/1.png,x\nb/3.png,y\n";
-                fs::write(folder.path().join("manifest.csv"), text).unwrap();
-            }
-            let from_folder = open(folder.path());
-            for prefix in ["", "films-main/"] {
-                let file = zip_of(folder.path(), prefix);
-                let from_zip = open(file.path());
-                assert_eq!(paths(&from_zip), paths(&from_folder));
-                assert_eq!(from_zip.labels, from_folder.labels);
-                assert_eq!(from_zip.fingerprint(), from_folder.fingerprint());
-                for (a, b) in from_zip.films.iter().zip(&from_folder.films) {
-                    assert_eq!(from_zip.read(a).unwrap(), from_folder.read(b).unwrap());
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn the_fingerprint_tells_path_label_and_size() {
-        let first = folder(&["a/1.png", "b/2.png"]);
-        let same = folder(&["b/2.png", "a/1.png"]);
-        assert_eq!(
-            open(first.path()).fingerprint(),
-            open(same.path()).fingerprint()
-        );
-        let longer = folder(&["a/1.png", "b/2.png"]);
-        fs::write(longer.path().join("a/1.png"), "more").unwrap();
-        let renamed = folder(&["a/1.png", "b/3.png"]);
-        for other in [longer, renamed] {
-            assert_ne!(
-                open(first.path()).fingerprint(),
-                open(other.path()).fingerprint()
-            );
-        }
-    }
-
-    #[test]
-    fn what_is_no_data_set_is_an_error_with_a_hint() {
-        let folder = folder(&["notes.txt", "stray.png", "sub/notes.txt"]);
-        let error = |path: &Path| {
-            Dataset::open(path, &DatasetOptions::default())
-                .unwrap_err()
-                .to_string()
-        };
-        assert!(error(&folder.path().join("gone")).contains("cannot open"));
-        assert!(error(&folder.path().join("stray.png")).contains("found a .png file"));
-        let text = error(folder.path());
-        assert!(
-            text.contains("1 set aside, the first because: stray.png"),
-            "{text}"
-        );
-        let text = error(&folder.path().join("sub"));
-        assert!(text.contains("hint: expected one sub-folder"), "{text}");
-    }
-
-    #[test]
-    fn films_that_are_gone_or_too_large_are_errors() {
-        let folder = folder(&["a/1.png", "a/2.png"]);
-        let mut options = DatasetOptions::default();
-        options.limits.max_file_bytes = 100;
-        let dataset = Dataset::open(folder.path(), &options).unwrap();
-        fs::remove_file(folder.path().join("a/1.png")).unwrap();
-        fs::write(folder.path().join("a/2.png"), [0; 101]).unwrap();
-        let reason = |index: usize| dataset.read(&dataset.films[index]).unwrap_err().to_string();
-        assert_eq!(reason(0), "a/1.png: file not found");
-        assert_eq!(reason(1), "a/2.png: expected at most 100 bytes, found 101");
-    }
-}
+mod tests;
