@@ -3,7 +3,7 @@
 //! ```text
 //! bench-elsewhere lungs DATA MASKS OUT.safetensors [EPOCHS]  # train it, Dice on held-out patients
 //! bench-elsewhere sheet DATA LABEL OUT.png                   # 48 films with lungs and box, to look at
-//! bench-elsewhere shifted DATA OUT.png                       # films as the made-up hospitals give them
+//! bench-elsewhere shifted DATA OUT.png                       # films as the simulated hospitals give them
 //! bench-elsewhere transfer DATA RECIPES.toml [--weights FILE] [NAME…]  # leave one group of sources out
 //! ```
 //!

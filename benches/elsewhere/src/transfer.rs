@@ -1,5 +1,5 @@
 //! Leaves one group of the Covid-19 films' sources out, and shows a recipe's network those films, and
-//! healthy films of patients it has not seen, as made-up hospitals give them.
+//! healthy films of patients it has not seen, as simulated hospitals give them.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;

@@ -63,7 +63,7 @@ impl AuditSummary {
     pub fn of_any_finding() -> Self {
         Self {
             verdict: Status::NotChecked,
-            sentence: "The audit asks what any finding can be told from: see the run's own report."
+            sentence: "The audit asks what predicts any finding besides the lungs: see the run's own report."
                 .to_owned(),
             after_preprocessing: None,
         }

@@ -38,7 +38,7 @@ impl NetBenefit {
         };
         format!(
             "Net benefit at a prevalence of {:.1} %, where {threshold:.3} is a probability of {:.3}: {:+.3}{ends} findings \
-             per film; {:+.3} when every film is called positive, 0 when none is.",
+             per film; {:+.3} when every film is classified as positive, 0 when none is.",
             100.0 * prevalence,
             self.threshold,
             self.by_network.value().unwrap_or(0.0),
@@ -50,7 +50,7 @@ impl NetBenefit {
 /// A point of a decision curve.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DecisionPoint {
-    /// Probability at the prevalence from which on films are called positive.
+    /// Probability at the prevalence from which on films are classified as positive.
     pub threshold: f64,
     /// Net benefit of the network.
     pub by_network: Interval,

@@ -1,4 +1,4 @@
-//! From which probability on a film is called positive: chosen on validation films, judged on others.
+//! From which probability on a film is classified as positive: chosen on validation films, judged on others.
 
 use std::fmt;
 use std::str::FromStr;
@@ -96,13 +96,13 @@ impl<'de> Deserialize<'de> for ThresholdRule {
 /// One threshold's figures on films that it was chosen on, or on others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PointFigures {
-    /// Share of the films with the finding that are called positive.
+    /// Share of the films with the finding that are classified as positive.
     pub sensitivity: Estimate,
     /// Share of the films without it that are not.
     pub specificity: Estimate,
-    /// Chance that a film called positive has the finding, at the prevalence that is stated.
+    /// Chance that a film classified as positive has the finding, at the prevalence that is stated.
     pub ppv: Estimate,
-    /// Chance that a film not called positive does not have it.
+    /// Chance that a film not classified as positive does not have it.
     pub npv: Estimate,
 }
 
@@ -199,7 +199,7 @@ fn predictive(wrong: &Interval, right: &Interval, odds: f64) -> Estimate {
     .into()
 }
 
-/// The threshold that a rule chooses on films, a film being called positive from it on; none unless there
+/// The threshold that a rule chooses on films, a film being classified as positive from it on; none unless there
 /// are films with and without the finding. Of thresholds that are as good as one another, the one nearest
 /// to 0.5 is taken. `prevalence` (that of the films if none) weighs the costs of [`ThresholdRule::Cost`].
 pub fn choose_threshold(
@@ -481,7 +481,7 @@ mod tests {
         let none = PointFigures::of(&scored, 0, 0.499, 0.5);
         assert_eq!(none.ppv.value(), Some(1.0));
         assert!(none.ppv.ends().unwrap().0 < 0.999, "{:?}", none.ppv);
-        // Nobody called positive.
+        // Nobody classified as positive.
         assert_eq!(PointFigures::of(&scored, 0, 0.99, 0.5).ppv.value(), None);
     }
 

@@ -44,7 +44,7 @@ fn is_zero(value: &f64) -> bool {
 pub struct OperatingPoint {
     /// The rule.
     pub rule: ThresholdRule,
-    /// Films are called positive from this probability on.
+    /// Films are classified as positive from this probability on.
     pub threshold: f64,
     /// On the films that it was chosen on: new films will do worse.
     pub validation: PointFigures,
@@ -93,7 +93,7 @@ pub struct OperationFigures {
 pub struct PointOnFilms {
     /// `in force`, or a rule.
     pub rule: String,
-    /// Films are called positive from this probability on.
+    /// Films are classified as positive from this probability on.
     pub threshold: f64,
     /// Its figures.
     #[serde(flatten)]

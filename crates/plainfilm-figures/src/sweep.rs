@@ -8,7 +8,7 @@ const POINTS: usize = 60;
 /// One threshold on films of two labels, or of one label against the rest.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SweepPoint {
-    /// Films are called positive from this probability on.
+    /// Films are classified as positive from this probability on.
     pub threshold: f64,
     /// Share of films with the label that are called so.
     pub sensitivity: Interval,

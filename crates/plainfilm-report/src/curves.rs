@@ -215,7 +215,7 @@ fn threshold_sweep(input: &ReportInput, points: &[SweepPoint]) -> Chart {
     };
     Chart {
         description: "sensitivity and specificity at every threshold".to_owned(),
-        x_name: "called positive from this probability on",
+        x_name: "classified as positive from this probability on",
         y_name: "share of films".to_owned(),
         y_tick: percent,
         series,

@@ -27,7 +27,7 @@ pub struct Recipe {
 const RECIPES: [Recipe; 6] = [
     Recipe {
         name: "default",
-        about: "our best for films from elsewhere: EfficientNet-Lite0 on the lungs alone, many made-up scanners",
+        about: "our best for films from elsewhere: EfficientNet-Lite0 on the lungs alone, many simulated scanners",
         source: "ours, for some hundred films",
         needs_weights: true,
         text: include_str!("../recipes/default.toml"),

@@ -18,6 +18,76 @@
 //! | [`train`], [`recipe`] | fits a network as a recipe or a person says | `plainfilm-train` |
 //! | [`report`] | shows a result to people | `plainfilm-report` |
 //! | [`workflows`] | joins the layers: a training to its report | here |
+//!
+//! # Score a film
+//!
+//! ```
+//! use plainfilm::bundle::bundled;
+//! use plainfilm::dataset::FilmFiles;
+//! use plainfilm::lungs::BundledLungs;
+//! use plainfilm::predict::{Predictor, Scorer, score};
+//!
+//! let predictor = Predictor::new(&bundled()?, &plainfilm::device::parse("cpu")?)?;
+//! let films = FilmFiles(vec![Ok("film.png".into())]);
+//! score(&films, &predictor, &BundledLungs, &mut |film, result| {
+//!     match result {
+//!         Ok(probabilities) => println!("{film}: {:?} {probabilities:?}", predictor.labels()),
+//!         Err(reason) => println!("{film} is set aside: {reason}"),
+//!     }
+//!     std::ops::ControlFlow::Continue(())
+//! })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Train, with a report at the end
+//!
+//! ```no_run
+//! use plainfilm::dataset::{Dataset, DatasetOptions};
+//! use plainfilm::model::Architecture;
+//! use plainfilm::train::{RunFolder, Silent, TrainDefaults, TrainSettings, train};
+//!
+//! let dataset = Dataset::open("films".as_ref(), &DatasetOptions::default())?;
+//! let mut settings = TrainSettings::defaults(TrainDefaults {
+//!     data: "films".into(),
+//!     model: Architecture::DarkCovidNet,
+//!     seed: 42,
+//!     threads: 2,
+//! });
+//! settings.labels.clone_from(&dataset.labels);
+//! let folder = RunFolder::at("runs/first".as_ref());
+//! let outcome = train(dataset, &settings, &folder, None, &false.into(), &mut Silent)?;
+//! println!("{:?}", outcome.metrics.test.map(|test| test.accuracy));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Judge scores, whoever made them
+//!
+//! ```
+//! use plainfilm::evaluate::{ScoredFilm, evaluate};
+//!
+//! let labels = ["Covid-19", "No findings"].map(str::to_owned);
+//! let films: Vec<ScoredFilm> = [(0, 0.9), (0, 0.4), (1, 0.2), (1, 0.1)]
+//!     .into_iter()
+//!     .enumerate()
+//!     .map(|(film, (truth, p))| ScoredFilm::alone(film.to_string(), truth, vec![p, 1.0 - p]))
+//!     .collect();
+//! let figures = evaluate(&labels, 0, &films);
+//! assert_eq!(figures.accuracy.value(), Some(0.75));
+//! assert_eq!(figures.auroc.value(), Some(1.0));
+//! ```
+//!
+//! # Ask what tells the label without the lungs
+//!
+//! ```no_run
+//! use plainfilm::audit::{AuditSettings, audit};
+//! use plainfilm::dataset::{Dataset, DatasetOptions};
+//! use plainfilm::lungs::BundledLungs;
+//!
+//! let dataset = Dataset::open("films".as_ref(), &DatasetOptions::default())?;
+//! let (found, set_aside) = audit(&dataset, &AuditSettings::default(), &BundledLungs, &|_| {})?;
+//! println!("{:?}: {} ({} set aside)", found.verdict, found.sentence, set_aside.len());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod workflows;
 

@@ -7,7 +7,7 @@ use clap::Args;
 use super::TableFormat;
 use super::reading::ReadingArgs;
 
-/// Find out what a label can be told from, other than the lungs.
+/// Find out what predicts the label besides the lungs.
 #[derive(Debug, Args)]
 pub struct AuditArgs {
     /// Films: a folder with a sub-folder per label, a manifest (CSV or Parquet), or a zip of either

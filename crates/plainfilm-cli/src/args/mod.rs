@@ -63,7 +63,7 @@ pub enum Verb {
     Quickstart(QuickstartArgs),
     /// List, fetch, verify or describe data sets, or draw synthetic films
     Data(DataArgs),
-    /// Find out what a label can be told from, other than the lungs, and what leaks between the parts
+    /// Find out what predicts the label besides the lungs, and what leaks between the parts
     Audit(AuditArgs),
     /// Train a network on a folder, a manifest or a zip of films, and write its report
     Train(Box<TrainArgs>),

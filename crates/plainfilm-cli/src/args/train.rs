@@ -135,7 +135,7 @@ pub struct TrainArgs {
     /// platt [default: temperature]
     #[arg(long, value_name = "METHOD", help_heading = "Operation")]
     pub calibration: Option<String>,
-    /// From which probability on a film is called positive (two labels): a number, or chosen on the
+    /// From which probability on a film is classified as positive (two labels): a number, or chosen on the
     /// validation films by youden, sensitivity=X, specificity=X or cost=MISS:ALARM [default: 0.5]
     #[arg(long, value_name = "RULE", help_heading = "Operation")]
     pub threshold: Option<String>,

@@ -13,7 +13,7 @@ use plainfilm_film::radiograph::Preprocessing;
 /// The layout of [`ModelHeader`] that this program reads and writes.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// The operating point: above which probability of the positive label a film is called positive.
+/// The operating point: above which probability of the positive label a film is classified as positive.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Threshold {
     /// A probability, 0 to 1.

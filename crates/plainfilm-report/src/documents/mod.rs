@@ -243,7 +243,7 @@ fn errors_text(input: &ReportInput) -> Option<String> {
         .filter(|film| !film.is_correct())
         .count();
     Some(format!(
-        "{wrong} of {} test films were called wrongly; predictions.csv lists all, report.html shows the surest errors.",
+        "{wrong} of {} test films were called wrongly; predictions.csv lists all, report.html shows the most confident errors.",
         test.n
     ))
 }
