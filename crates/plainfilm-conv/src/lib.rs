@@ -38,6 +38,20 @@
 //! 16 bits and the weight's gradient.
 //! Threads work on (film, tile of rows) pairs through rayon's current pool.
 //!
+//! # Where to look
+//! Each layer uses only those above it:
+//!
+//! | question | files |
+//! |---|---|
+//! | what shapes are there, and what memory is taken? | `geometry`, `matrix`, `buffer`, `share`, `switches` |
+//! | how does the CPU multiply and add? | `kernel` |
+//! | how is a film laid out, and its output cut into tasks? | `lattice`, `tasks` |
+//! | how is one layer computed, forward and backward? | `forward`, `winograd`, `bf16`, `depthwise`, `pointwise`, `max_pool`, `backward`, `output_gradient` |
+//! | what happens to its output while it is warm? | `fused` |
+//! | how do many layers run at once? | `blocked`, `half`, `chain` |
+//! | how does Burn reach all that? | `extension` |
+//! | what does a model call? | `api`, `inference`, `chain`, `optimiser` |
+//!
 //! # Unsafe code
 //! Kernels read and write through pointers, after one check of bounds for the whole call. `.ci/sanitize` runs
 //! this crate's tests under AddressSanitizer, where every access is checked, the masked ones of AVX-512
