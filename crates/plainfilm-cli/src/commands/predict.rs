@@ -3,11 +3,12 @@
 use std::ops::ControlFlow;
 
 use plainfilm::NOT_A_MEDICAL_DEVICE;
+use plainfilm::audit::quality::{Defect, examine};
 use plainfilm::bundle::bundled;
 use plainfilm::dataset::{FilmFiles, FilmSource, stream_films};
 use plainfilm::explain::{ExplainSettings, Explainer, FilmToExplain, Method, Target};
 use plainfilm::lungs::BundledLungs;
-use plainfilm::predict::Predictor;
+use plainfilm::predict::{FilmScore, Predictor};
 use serde::Serialize;
 
 use crate::args::PredictArgs;
@@ -36,9 +37,34 @@ pub struct Prediction {
     probabilities: Option<Probabilities>,
     threshold: Option<f64>,
     reason: Option<String>,
+    /// What makes the film other than the frontal chest films that networks are trained on.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    doubts: Vec<Defect>,
     /// With `--explain`.
     #[serde(flatten)]
     maps: Option<FilmMaps>,
+}
+
+impl Prediction {
+    /// What makes the film doubtful, in words; empty where nothing does.
+    fn doubts_text(&self) -> String {
+        let names: Vec<String> = self
+            .doubts
+            .iter()
+            .map(|defect| defect.name().replace('_', " "))
+            .collect();
+        match names.is_empty() {
+            true => String::new(),
+            false => format!("looks {}", names.join(", ")),
+        }
+    }
+
+    /// The reason and the doubts in one field.
+    fn remark(&self) -> String {
+        let parts = [self.reason.clone().unwrap_or_default(), self.doubts_text()];
+        let said: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        said.join("; ")
+    }
 }
 
 /// Scores films and prints one result for each.
@@ -118,6 +144,17 @@ fn print_scores(
             audit.sentence
         ));
     }
+    let doubtful = predictions
+        .iter()
+        .filter(|one| !one.doubts.is_empty())
+        .count();
+    if doubtful > 0 {
+        printer.warning(&format!(
+            "{doubtful} of {} films look other than the frontal chest films that networks are trained \
+             on: their labels may mean nothing",
+            predictions.len() - set_aside
+        ));
+    }
     printer.line(&predictor.operation_text());
     printer.line(&printer.styled(Style::Dim, &footer(predictor, name, &predictions)));
     Ok(Exit::after(set_aside))
@@ -151,19 +188,28 @@ fn score(
     match maps {
         None => {
             plainfilm::predict::score(films, predictor, &BundledLungs, &mut |index, scored| {
-                tell(index, scored.map(|probabilities| (probabilities, None)))
+                tell(index, scored.map(|score| (score, None)))
             })?
         }
         Some(writer) => stream_films(
             films,
-            |_, film| Ok(FilmToExplain { film, lungs: None }),
+            |_, film| Ok((examine(&film), FilmToExplain { film, lungs: None })),
             |indices, readable| {
+                let (doubts, readable): (Vec<_>, Vec<_>) = readable.into_iter().unzip();
                 let explained = writer.explain(films, indices, readable, Target::Predicted)?;
                 Ok::<_, anyhow::Error>(
                     explained
                         .into_iter()
-                        .map(|film| {
-                            film.map(|(film, maps)| (film.explained.probabilities, Some(maps)))
+                        .zip(doubts)
+                        .map(|(film, doubts)| {
+                            film.map(|(film, maps)| {
+                                let probabilities = film.explained.probabilities;
+                                let score = FilmScore {
+                                    probabilities,
+                                    doubts,
+                                };
+                                (score, Some(maps))
+                            })
                         })
                         .collect(),
                 )
@@ -175,39 +221,37 @@ fn score(
     Ok(predictions)
 }
 
-/// Probabilities of a film, with its maps where they were asked for; or why there are none.
-type Scored = Result<(Vec<f64>, Option<FilmMaps>), String>;
+/// The score of a film, with its maps where they were asked for; or why there is none.
+type Scored = Result<(FilmScore, Option<FilmMaps>), String>;
 
 fn prediction(predictor: &Predictor, path: String, scored: Scored) -> Prediction {
     let header = predictor.header();
-    match scored {
-        Err(reason) => Prediction {
-            path,
-            status: Status::SetAside,
-            label: None,
-            probabilities: None,
-            threshold: None,
-            reason: Some(reason),
-            maps: None,
-        },
-        Ok((values, maps)) if predictor.is_not_sure(&values) => Prediction {
-            path,
-            status: Status::Scored,
-            label: None,
-            probabilities: Some(Probabilities::new(&header.labels, values)),
-            threshold: threshold(predictor),
-            reason: Some(NOT_SURE.to_owned()),
-            maps,
-        },
-        Ok((values, maps)) => Prediction {
-            path,
-            status: Status::Scored,
-            label: Some(predictor.answer(&values)),
-            probabilities: Some(Probabilities::new(&header.labels, values)),
-            threshold: threshold(predictor),
-            reason: None,
-            maps,
-        },
+    let (score, maps) = match scored {
+        Ok(scored) => scored,
+        Err(reason) => {
+            return Prediction {
+                path,
+                status: Status::SetAside,
+                label: None,
+                probabilities: None,
+                threshold: None,
+                reason: Some(reason),
+                doubts: Vec::new(),
+                maps: None,
+            };
+        }
+    };
+    let values = score.probabilities;
+    let is_not_sure = predictor.is_not_sure(&values);
+    Prediction {
+        path,
+        status: Status::Scored,
+        label: (!is_not_sure).then(|| predictor.answer(&values)),
+        probabilities: Some(Probabilities::new(&header.labels, values)),
+        threshold: threshold(predictor),
+        reason: is_not_sure.then(|| NOT_SURE.to_owned()),
+        doubts: score.doubts.iter().map(|found| found.defect).collect(),
+        maps,
     }
 }
 
@@ -255,7 +299,7 @@ fn csv_line(predictor: &Predictor, prediction: &Prediction) -> String {
             .threshold
             .map_or(String::new(), |t| t.to_string()),
     );
-    row.push(prediction.reason.clone().unwrap_or_default());
+    row.push(prediction.remark());
     csv_text(row.into_iter())
 }
 
@@ -286,7 +330,7 @@ fn table(predictor: &Predictor, predictions: &[Prediction]) -> String {
                     row.extend(probabilities.values().map(|p| format!("{p:.3}")));
                     let first = prediction.maps.as_ref().and_then(|maps| maps.maps.first());
                     row.extend(first.map(|map| lung_cell(map.lungs.as_ref())));
-                    row.push(String::new());
+                    row.push(prediction.doubts_text());
                 }
                 None => {
                     row.push("(set aside)".to_owned());

@@ -151,7 +151,7 @@ fn compare_finds_a_network_equal_to_itself_and_names_what_does_not_fit() {
         let difference = figure["difference"]["value"].as_f64();
         assert!(difference.is_none_or(|d| d.abs() < 1e-6), "{figure}");
     }
-    assert!(stderr(&output).contains("were not scored by all"));
+    assert!(stderr(&output).contains("not scored by all"));
     let table = plainfilm(&["compare", text(&run), text(&again)]);
     assert!(stdout(&table).contains("McNemar's test (exact): p = 1.000"));
     let refused = plainfilm(&["compare", text(&run), text(&films)]);

@@ -70,7 +70,7 @@ fn score_films<F>(
     score(dataset, predictor, &BundledLungs, &mut |index, result| {
         let film = &dataset.films[index];
         match result {
-            Ok(probabilities) => scored.films.push(scored_film(film, probabilities)),
+            Ok(score) => scored.films.push(scored_film(film, score.probabilities)),
             Err(reason) => scored.set_aside.push(SetAside {
                 path: film.path.clone(),
                 reason,

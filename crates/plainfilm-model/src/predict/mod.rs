@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 pub use data_set::{ScoredDataset, score_dataset, score_findings};
 pub use link::Link;
-pub use scorer::{ScoreError, Scorer, score};
+pub use scorer::{FilmScore, ScoreError, Scorer, score};
 
 use crate::bundle::{BundleError, ModelFile, ModelHeader};
 use crate::networks::Network;

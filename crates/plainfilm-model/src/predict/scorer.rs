@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use plainfilm_audit::quality::{Finding, examine};
 use plainfilm_data::{FilmSource, stream_films};
 use plainfilm_film::radiograph::{LungFinder, Plane, Preprocessing};
 
@@ -39,8 +40,18 @@ pub trait Scorer {
     fn probabilities(&self, planes: &[Plane]) -> Result<Vec<Vec<f64>>, ScoreError>;
 }
 
-/// The one way from films to probabilities: decodes, preprocesses and scores some films at a time, in
-/// order, and tells `each` of every film's probabilities or of the one line that says why it has none.
+/// What is said of a film.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FilmScore {
+    /// One probability (`0..=1`) a label, in the scorer's order.
+    pub probabilities: Vec<f64>,
+    /// What makes the film other than the frontal chest films that scorers are made for; empty where
+    /// nothing does.
+    pub doubts: Vec<Finding>,
+}
+
+/// The one way from films to probabilities: decodes, examines, preprocesses and scores some films at a
+/// time, in order, and tells `each` of every film's score or of the one line that says why it has none.
 /// `each` can stop it. `lungs` finds lungs for a preprocessing that asks for them.
 ///
 /// # Errors
@@ -50,15 +61,24 @@ pub fn score(
     films: &dyn FilmSource,
     scorer: &dyn Scorer,
     lungs: &dyn LungFinder,
-    each: &mut dyn FnMut(usize, Result<Vec<f64>, String>) -> ControlFlow<()>,
+    each: &mut dyn FnMut(usize, Result<FilmScore, String>) -> ControlFlow<()>,
 ) -> Result<(), ScoreError> {
     let preprocessing = scorer.preprocessing();
     stream_films(
         films,
-        |_, film| Ok(preprocessing.plane(&film, lungs)),
-        |_, planes| {
-            let rows = scorer.probabilities(&planes)?;
-            Ok(rows.into_iter().map(Ok).collect())
+        |_, film| Ok((preprocessing.plane(&film, lungs), examine(&film))),
+        |_, prepared| {
+            let (planes, doubts): (Vec<Plane>, Vec<_>) = prepared.into_iter().unzip();
+            let rows = scorer.probabilities(&planes)?.into_iter();
+            Ok(rows
+                .zip(doubts)
+                .map(|(probabilities, doubts)| {
+                    Ok(FilmScore {
+                        probabilities,
+                        doubts,
+                    })
+                })
+                .collect())
         },
         each,
     )
@@ -124,7 +144,7 @@ mod tests {
         ]);
         let mut told = Vec::new();
         score(&films, &scorer, &NoLungs, &mut |index, result| {
-            told.push((index, result.ok()));
+            told.push((index, result.ok().map(|score| score.probabilities)));
             ControlFlow::Continue(())
         })
         .unwrap();
