@@ -5,7 +5,7 @@ use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use plainfilm::bundle::ModelFile;
+use plainfilm::bundle::{ModelFile, bundled};
 use plainfilm::dataset::{FilmFiles, FolderFilms, SetAside, films_in_folder};
 use plainfilm::train::RunFolder;
 
@@ -102,12 +102,15 @@ pub fn renames(pairs: &[String]) -> Result<BTreeMap<String, String>, UsageError>
         .collect()
 }
 
-/// The model at a path: a model file, or the one in a run folder.
+/// The model at a path: a model file, the one in a run folder, or `bundled` where no file has that name.
 ///
 /// # Errors
 ///
 /// When there is none, or it cannot be read.
 pub fn model_file(path: &Path) -> anyhow::Result<ModelFile> {
+    if path == Path::new("bundled") && !path.exists() {
+        return Ok(bundled()?);
+    }
     Ok(ModelFile::load(&model_path(path))?)
 }
 

@@ -74,7 +74,7 @@ pub fn resolve(
     replace(&mut settings.batch, args.batch);
     replace(&mut settings.seed, args.seed);
     replace(&mut settings.label_smoothing, args.label_smoothing);
-    replace(&mut settings.threads, args.threads);
+    replace(&mut settings.threads, args.threads.map(sensible_threads));
     replace(&mut settings.device, args.device.clone());
     replace(&mut settings.precision, args.precision.map(Into::into));
     replace(&mut settings.optimiser.learning_rate, args.learning_rate);
@@ -211,14 +211,20 @@ pub fn available_threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Sets the number of threads for everything that follows in this process.
+/// As many threads as were asked for, but no more than help: four for each core, which is where more
+/// only tie the machine up.
+pub fn sensible_threads(asked: usize) -> usize {
+    asked.min(4 * available_threads().max(16))
+}
+
+/// Sets the number of threads for everything that follows in this process, [sensibly](sensible_threads).
 ///
 /// # Errors
 ///
 /// When the threads cannot be started.
 pub fn use_threads(threads: usize) -> anyhow::Result<()> {
     rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
+        .num_threads(sensible_threads(threads))
         .build_global()
         .with_context(|| format!("{threads} threads cannot be started"))
 }
@@ -357,6 +363,14 @@ mod tests {
 
     use super::*;
     use crate::args::{Cli, Verb};
+
+    #[test]
+    fn threads_beyond_reason_are_not_started() {
+        let most = 4 * available_threads().max(16);
+        for (asked, used) in [(1, 1), (3, 3), (most, most), (5000, most.min(5000))] {
+            assert_eq!(sensible_threads(asked), used, "{asked}");
+        }
+    }
 
     fn train(arguments: &[&str]) -> anyhow::Result<TrainSettings> {
         let line = ["plainfilm", "train", "films"].iter().chain(arguments);

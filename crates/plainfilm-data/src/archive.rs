@@ -10,7 +10,7 @@ use std::sync::Arc;
 use zip::read::ZipFileEntry;
 use zip::{CompressionMethod, ZipArchive};
 
-use super::folder::is_left_out;
+use super::left_out::is_left_out;
 use super::listing::Listing;
 use super::{DatasetError, Location};
 

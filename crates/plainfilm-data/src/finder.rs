@@ -6,8 +6,9 @@ use std::path::Path;
 
 use super::Location;
 use super::archive::clean_path;
+use super::identity::{Identity, file_identity};
 use super::listing::Listing;
-use super::root::{Identity, Root, file_identity};
+use super::root::Root;
 use super::runs;
 
 /// A file that a table names.

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 use super::cells::{is_missing, known, years};
 use super::finder::Finder;
 use super::findings::SEPARATOR;
+use super::identity::Identity;
 use super::listing::{Listed, Listing};
 use super::reading::{Reading, Record};
-use super::root::{Identity, Root};
+use super::root::Root;
 use super::{Location, parts, spelling};
 
 /// Takes the rows of one table.

@@ -6,9 +6,9 @@ use std::path::Path;
 use walkdir::WalkDir;
 
 use super::DatasetError;
-use super::folder::is_left_out;
+use super::identity::{Identity, file_identity};
+use super::left_out::is_left_out;
 use super::listing::Listing;
-use super::root::{Identity, file_identity};
 
 /// All regular files below `root` as relative paths, sorted.
 ///

@@ -89,6 +89,12 @@ pub enum TrainError {
         /// Fingerprint now.
         found: String,
     },
+    /// Another training writes into the same folder.
+    #[error("{} is being trained into by another program\nhint: name another --run, or wait for it to end", path.display())]
+    Busy {
+        /// The folder.
+        path: PathBuf,
+    },
     /// Shards cannot be put together.
     #[error("shards cannot be merged: {problem}")]
     Merge {

@@ -94,6 +94,7 @@ pub fn train(
     device::parse_with_precision(&settings.device, settings.precision)?;
     // Settings come first: from here on a killed run can be resumed, and before it nothing is lost.
     folder.create()?;
+    let _claim = folder.claim()?;
     folder.write_settings(settings)?;
     folder.create_for_training()?;
     folder.log(&format!(

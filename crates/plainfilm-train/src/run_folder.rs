@@ -54,6 +54,28 @@ impl RunFolder {
         Ok(())
     }
 
+    /// Claims the folder for this process until what is returned is dropped, or the process ends, however it
+    /// ends. The claim lies on `log.txt`, which no write replaces.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainError::Busy`] when another process has claimed it. A file system that knows no locks claims
+    /// nothing.
+    pub(super) fn claim(&self) -> Result<std::fs::File, TrainError> {
+        let path = self.root.join("log.txt");
+        let file = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .map_err(|cause| TrainError::File { path, cause })?;
+        match file.try_lock() {
+            Err(std::fs::TryLockError::WouldBlock) => Err(TrainError::Busy {
+                path: self.root.clone(),
+            }),
+            Ok(()) | Err(std::fs::TryLockError::Error(_)) => Ok(file),
+        }
+    }
+
     /// Adds a line to `log.txt`, with the time. A log that cannot be written stops nothing.
     pub fn log(&self, line: &str) {
         let path = self.root.join("log.txt");
@@ -360,4 +382,20 @@ fn remove_unfinished(folder: &Path) -> std::io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_claimed_once_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunFolder::at(folder.path());
+        let claim = run.claim().unwrap();
+        let refused = run.claim().unwrap_err();
+        assert!(matches!(refused, TrainError::Busy { .. }), "{refused}");
+        drop(claim);
+        assert!(run.claim().is_ok());
+    }
 }

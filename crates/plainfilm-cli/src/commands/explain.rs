@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use plainfilm::NOT_A_MEDICAL_DEVICE;
-use plainfilm::bundle::{ModelFile, bundled};
+use plainfilm::bundle::ModelFile;
 use plainfilm::dataset::{Dataset, FilmSource, Part, Split, stream_films};
 use plainfilm::explain::{
     CheckDepth, ExplainSettings, ExplainedFilm, Explainer, FilmExplanation, FilmToExplain,
@@ -142,10 +142,11 @@ pub fn run(args: &ExplainArgs, printer: &Printer) -> anyhow::Result<Exit> {
 
 /// The model that an argument names, and how messages call it.
 fn model(argument: &str) -> anyhow::Result<(ModelFile, String)> {
-    if argument == "bundled" && !Path::new(argument).exists() {
-        return Ok((bundled()?, "the bundled model".to_owned()));
-    }
-    Ok((model_file(Path::new(argument))?, argument.to_owned()))
+    let name = match argument == "bundled" && !Path::new(argument).exists() {
+        true => "the bundled model".to_owned(),
+        false => argument.to_owned(),
+    };
+    Ok((model_file(Path::new(argument))?, name))
 }
 
 /// Methods by name, each once; `all` is all of them.

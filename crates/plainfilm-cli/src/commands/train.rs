@@ -56,8 +56,12 @@ pub fn run(args: &TrainArgs, printer: &Printer) -> anyhow::Result<Exit> {
         logs,
         detail: Detail::of_verbose(args.verbose),
     };
-    let outcome = train(settings, with, &folder, printer)?;
-    Ok(Exit::after(outcome.set_aside.len()))
+    let outcome = train(settings, with, &folder, printer);
+    if outcome.is_err() {
+        // A start that failed before it wrote anything leaves nothing, and this removes no more than that.
+        let _ = std::fs::remove_dir(folder.root());
+    }
+    Ok(Exit::after(outcome?.set_aside.len()))
 }
 
 /// Puts shards together.
@@ -194,17 +198,37 @@ fn start_from(
 fn new_folder(named: Option<&Path>, settings: &TrainSettings) -> anyhow::Result<RunFolder> {
     let path = match named {
         Some(path) => path.to_owned(),
-        None => unused_name(settings.recipe.as_deref().unwrap_or(settings.model.name())),
+        None => unused_name(settings.recipe.as_deref().unwrap_or(settings.model.name()))?,
     };
     refuse_used(&path)?;
     Ok(RunFolder::at(&path))
 }
 
+/// Files of a run that has reached nothing yet: a new run may write over them.
+const BEFORE_A_CHECKPOINT: [&str; 6] = [
+    "settings.toml",
+    "log.txt",
+    "set_aside.csv",
+    "split.csv",
+    "audit.json",
+    "history.csv",
+];
+
+/// Whether a file or folder of a run holds something that took work.
+fn counts(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default();
+    if name == "checkpoints" {
+        let mut inside = path.read_dir().into_iter().flatten().flatten();
+        return inside.any(|entry| !is_unfinished(&entry.path()));
+    }
+    !is_unfinished(path) && !BEFORE_A_CHECKPOINT.iter().any(|known| name == *known)
+}
+
 /// Refuses a folder that holds something.
 fn refuse_used(path: &Path) -> anyhow::Result<()> {
-    // A run that was killed before it wrote its settings left nothing that counts.
+    // A run that ended before its first checkpoint left nothing that counts.
     let is_used = path.read_dir().is_ok_and(|mut entries| {
-        entries.any(|entry| entry.is_ok_and(|entry| !is_unfinished(&entry.path())))
+        entries.any(|entry| entry.is_ok_and(|entry| counts(&entry.path())))
     });
     if is_used {
         return Err(UsageError(format!(
@@ -216,12 +240,52 @@ fn refuse_used(path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// `runs/<time>-<name>`, with a number where two runs begin within a second.
-fn unused_name(name: &str) -> PathBuf {
+/// `runs/<time>-<name>`, with a number where two runs begin within a second. The folder is made here: whoever
+/// makes it has it.
+fn unused_name(name: &str) -> anyhow::Result<PathBuf> {
+    let runs = Path::new("runs");
+    std::fs::create_dir_all(runs).context("runs: cannot make the folder")?;
     let now = jiff::ZonedDateTime::now().strftime("%Y%m%d-%H%M%S");
-    let first = PathBuf::from("runs").join(format!("{now}-{name}"));
-    std::iter::once(first.clone())
-        .chain((2..).map(|number| first.with_file_name(format!("{now}-{name}-{number}"))))
-        .find(|path| !path.exists())
-        .unwrap_or(first)
+    for number in 1.. {
+        let suffix = match number {
+            1 => String::new(),
+            number => format!("-{number}"),
+        };
+        let path = runs.join(format!("{now}-{name}{suffix}"));
+        match std::fs::create_dir(&path) {
+            Ok(()) => return Ok(path),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => {
+                return Err(error)
+                    .with_context(|| format!("{}: cannot make the folder", path.display()));
+            }
+        }
+    }
+    unreachable!("there are more numbers than folders")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_reached_nothing_can_be_used_again() {
+        let cases: [(&[&str], bool); 6] = [
+            (&[], true),
+            (&["settings.toml", "log.txt", "split.csv"], true),
+            (&["settings.toml", "checkpoints/.plainfilm-1.part"], true),
+            (&["settings.toml", "checkpoints/last.safetensors"], false),
+            (&["settings.toml", "fold-1/metrics.json"], false),
+            (&["notes.txt"], false),
+        ];
+        for (files, expected) in cases {
+            let folder = tempfile::tempdir().unwrap();
+            for file in files {
+                let path = folder.path().join(file);
+                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                std::fs::write(path, "x").unwrap();
+            }
+            assert_eq!(refuse_used(folder.path()).is_ok(), expected, "{files:?}");
+        }
+    }
 }

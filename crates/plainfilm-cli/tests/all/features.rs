@@ -233,3 +233,17 @@ fn both_the_last_and_the_best_epoch_are_tested_where_that_is_asked_for() {
         "the report does not say which epoch is right"
     );
 }
+
+#[test]
+fn a_cache_that_cannot_be_written_stops_no_training() {
+    let scratch = Scratch::with_films(24);
+    // A file stands where the cache's folder would be made.
+    std::fs::write(scratch.path("cache"), "x").unwrap();
+    let output = finished(on_features(&scratch, "run", "cache", &[]));
+    assert!(
+        stderr(&output).contains("no feature cache"),
+        "{}",
+        stderr(&output)
+    );
+    assert!(scratch.path("run").join("metrics.json").exists());
+}

@@ -11,6 +11,7 @@ use ureq::Agent;
 use crate::download::{self, Checksum, Outcome, Request};
 use plainfilm_film::files::atomic_write;
 
+use super::picture::{decodes, file_error};
 use super::verify::{LockEntry, Origin, read_lock, write_lock};
 use super::{LOCK_FILE, PublicDataError, PublicDataset, PublicFilm, SetAside};
 
@@ -293,23 +294,6 @@ fn settle(
     })
 }
 
-/// Whether a file is a whole picture; the reason if not.
-pub(super) fn decodes(path: &Path) -> Result<(), String> {
-    let mut limits = image::Limits::default();
-    limits.max_image_width = Some(16_384);
-    limits.max_image_height = Some(16_384);
-    let mut reader = image::ImageReader::open(path)
-        .and_then(image::ImageReader::with_guessed_format)
-        .map_err(|error| error.to_string())?;
-    reader.limits(limits);
-    match reader.decode() {
-        Ok(_) => Ok(()),
-        Err(error) => Err(format!(
-            "expected a picture, found a file that does not decode: {error}"
-        )),
-    }
-}
-
 /// `base/path`, the path percent-encoded (RFC 3986, unreserved characters stay).
 fn address(base: &str, path: &str) -> String {
     let mut address = format!("{}/", base.trim_end_matches('/'));
@@ -415,11 +399,4 @@ fn manifest_text(films: &[&PublicFilm]) -> Vec<u8> {
         .expect(never);
     }
     rows.into_inner().expect(never)
-}
-
-pub(super) fn file_error(path: &Path, source: std::io::Error) -> PublicDataError {
-    PublicDataError::File {
-        path: path.to_path_buf(),
-        source,
-    }
 }

@@ -5,6 +5,7 @@
 //! a file is written.
 
 mod fetch;
+mod picture;
 #[cfg(test)]
 mod tests;
 mod verify;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::download;
 use plainfilm_film::files::atomic_write;
 
-use super::fetch::{decodes, file_error};
+use super::picture::{decodes, file_error};
 use super::{LOCK_FILE, PublicDataError, PublicDataset, SetAside};
 
 /// Where a checksum in the lock file came from.

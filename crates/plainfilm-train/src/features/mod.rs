@@ -80,7 +80,7 @@ impl<'a> Features<'a> {
     ///
     /// # Errors
     ///
-    /// When no layer is frozen, or the cache's folder cannot be made.
+    /// When no layer is frozen.
     pub fn new(
         films: &'a LoadedFilms,
         settings: &'a TrainSettings,
@@ -94,14 +94,14 @@ impl<'a> Features<'a> {
             .map_shape(layers)
             .filter(|_| layers > 0)
             .ok_or_else(|| settings.no_frozen_layer())?;
-        let store = cache
-            .map(|cache| {
-                Store::open(cache).map_err(|cause| TrainError::File {
-                    path: cache.folder.clone(),
-                    cause,
+        // Features are kept to save time: where they cannot be, the training takes it.
+        let store = cache.and_then(|cache| {
+            Store::open(cache)
+                .inspect_err(|cause| {
+                    tracing::warn!("no feature cache: {}: {cause}", cache.folder.display());
                 })
-            })
-            .transpose()?;
+                .ok()
+        });
         // Views that nothing augments would all be the film itself.
         let views = if settings.augmentation.is_none() {
             1

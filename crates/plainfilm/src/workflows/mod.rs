@@ -3,3 +3,10 @@
 mod run_heat_maps;
 mod run_report;
 pub mod training;
+
+use plainfilm_train::TrainError;
+
+/// An error of what shows a run, as training ends with it.
+fn cannot_show(error: impl std::error::Error + Send + Sync + 'static) -> TrainError {
+    TrainError::Reporter(Box::new(error))
+}

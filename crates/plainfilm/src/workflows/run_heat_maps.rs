@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use rand::seq::SliceRandom;
 use serde::Serialize;
 
-use super::training::cannot_show;
+use super::cannot_show;
 use plainfilm_data::{Dataset, Film, FilmSubset, Part, stream_films};
 use plainfilm_explain::{
     CheckDepth, ExplainSettings, ExplainedFilm, Explainer, FilmExplanation, FilmToExplain,

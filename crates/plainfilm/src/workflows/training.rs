@@ -3,6 +3,7 @@
 
 use std::sync::atomic::AtomicBool;
 
+use super::cannot_show;
 use super::run_heat_maps::evidence_section;
 use super::run_report::report_input;
 use plainfilm_data::Dataset;
@@ -54,9 +55,4 @@ impl Reporter for PageWriter {
         plainfilm_report::write(run.folder.root(), &input).map_err(cannot_show)?;
         Ok(())
     }
-}
-
-/// An error of what shows a run, as training ends with it.
-pub(super) fn cannot_show(error: impl std::error::Error + Send + Sync + 'static) -> TrainError {
-    TrainError::Reporter(Box::new(error))
 }
