@@ -29,6 +29,7 @@ mod run;
 mod run_folder;
 mod run_metrics;
 mod schedule;
+mod scoring;
 mod settings;
 mod shard;
 mod trainer;

@@ -115,6 +115,12 @@ impl FindingsLoss {
     }
 }
 
+/// What is minimised.
+pub(super) enum Loss {
+    Labels(CrossEntropy),
+    Findings(FindingsLoss),
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

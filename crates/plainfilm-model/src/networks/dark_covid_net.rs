@@ -12,8 +12,9 @@
 
 use super::activation::Activation;
 use super::error::ModelError;
-use super::layer_plan::{ConvPlan, DensePlan, Initialisation, LayerPlan};
+use super::layer_plan::{ConvPlan, DensePlan, LayerPlan};
 use super::plan::Planner;
+use super::tensor_plan::Initialisation;
 
 /// One row of the paper's table: convolutions as (kernel, outputs), then perhaps a max-pooling.
 struct Stage {

@@ -16,8 +16,9 @@
 use super::activation::Activation;
 use super::error::ModelError;
 use super::head_layouts;
-use super::layer_plan::{ConvPlan, GrowthPlan, Initialisation, LayerPlan, NormConstants, NormPlan};
+use super::layer_plan::{ConvPlan, GrowthPlan, LayerPlan, NormConstants, NormPlan};
 use super::plan::Planner;
+use super::tensor_plan::Initialisation;
 
 /// Layers of the dense blocks (table 1 of the paper, DenseNet-121).
 const BLOCKS: [usize; 4] = [6, 12, 24, 16];

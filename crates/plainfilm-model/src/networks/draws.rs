@@ -4,7 +4,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use sha2::{Digest, Sha256};
 
-use super::layer_plan::{Start, TensorPlan};
+use super::tensor_plan::{Start, TensorPlan};
 
 /// A generator that depends on the seed and the purpose alone.
 fn generator(seed: u64, purpose: &str, name: &str) -> ChaCha8Rng {

@@ -16,8 +16,9 @@ use super::activation::Activation;
 use super::efficient_net::{Block, DROPOUT, FIRST, LAST, blocks};
 use super::error::ModelError;
 use super::head_layouts;
-use super::layer_plan::{ConvPlan, GatePlan, Initialisation, LayerPlan, Library, NormConstants};
+use super::layer_plan::{ConvPlan, GatePlan, LayerPlan, Library, NormConstants};
 use super::plan::Planner;
+use super::tensor_plan::Initialisation;
 
 /// Channels that enter a block, in units of those that its gate squeezes to.
 const SQUEEZE: usize = 4;

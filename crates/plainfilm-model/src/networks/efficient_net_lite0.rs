@@ -18,8 +18,9 @@ use super::activation::Activation;
 use super::efficient_net::{Block, DROPOUT, FIRST, LAST, blocks};
 use super::error::ModelError;
 use super::head_layouts;
-use super::layer_plan::{ConvPlan, Initialisation, LayerPlan, NormConstants, same_padding};
+use super::layer_plan::{ConvPlan, LayerPlan, NormConstants, same_padding};
 use super::plan::Planner;
+use super::tensor_plan::Initialisation;
 
 /// Lays the backbone out.
 pub(crate) fn features(planner: &mut Planner) -> Result<(), ModelError> {

@@ -3,8 +3,9 @@
 
 use super::activation::Activation;
 use super::error::ModelError;
-use super::layer_plan::{DensePlan, Initialisation, LayerPlan};
+use super::layer_plan::{DensePlan, LayerPlan};
 use super::plan::Planner;
+use super::tensor_plan::Initialisation;
 
 /// Side of the squares that the notebook's head averages over.
 const AVERAGED: usize = 4;

@@ -1,39 +1,7 @@
-//! The layers that a plan is made of, with their tensors, and how those start.
+//! The layers that a plan is made of.
 
 use super::activation::Activation;
-
-/// How the tensors of a layer start, named after the library whose rule it is.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Initialisation {
-    /// PyTorch's default for convolutions and linear layers (Kaiming uniform with a = √5):
-    /// weights and biases uniform in ±1/√fan_in.
-    PyTorch,
-    /// torchvision's convolutions in VGG, ResNet and MobileNetV2 (Kaiming normal by fan-out):
-    /// weights normal with deviation √(2/fan_out), biases 0.
-    TorchvisionVgg,
-    /// torchvision's convolutions in DenseNet (Kaiming normal by fan-in): weights normal with
-    /// deviation √(2/fan_in), biases 0.
-    TorchvisionDenseNet,
-    /// torchvision's linear layer in DenseNet: weights as PyTorch's default, biases 0.
-    TorchvisionDenseNetLinear,
-    /// torchvision's linear layer in MobileNetV2: weights normal with deviation 0.01, biases 0.
-    TorchvisionMobileNetLinear,
-    /// torchvision's linear layer in EfficientNet: weights uniform in ±1/√fan_out, biases 0.
-    TorchvisionEfficientNetLinear,
-    /// Keras' default (Glorot uniform): weights uniform in ±√(6/(fan_in + fan_out)), biases 0.
-    Keras,
-}
-
-/// How one tensor starts.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Start {
-    /// Every element the same.
-    Constant(f32),
-    /// Uniform in ±bound.
-    Uniform(f64),
-    /// Normal around 0 with this deviation.
-    Normal(f64),
-}
+use super::tensor_plan::{Initialisation, TensorPlan};
 
 /// The constants of a batch norm, which published weights were fitted with.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -82,28 +50,6 @@ impl Library {
             Self::Torchvision => [kernel / 2; 2],
             Self::Keras => same_padding(side, kernel, stride),
         }
-    }
-}
-
-/// One tensor of a network: the order of [`Plan::tensors`](super::plan::Plan::tensors) is the order in which modules hold them.
-#[derive(Debug, Clone, PartialEq)]
-pub struct TensorPlan {
-    /// Name in the state dict.
-    pub name: String,
-    /// Its axes, outermost first.
-    pub shape: Vec<usize>,
-    /// How its values start.
-    pub start: Start,
-    /// A parameter, in distinction to a running statistic.
-    pub parameter: bool,
-    /// A parameter that training changes.
-    pub trainable: bool,
-}
-
-impl TensorPlan {
-    /// Number of its values.
-    pub fn elements(&self) -> usize {
-        self.shape.iter().product()
     }
 }
 
@@ -408,150 +354,12 @@ impl ConvPlan {
             gate.trainable = false;
         }
     }
-
-    /// Weight, bias, the norm's, then the gate's.
-    pub fn tensors(&self) -> Vec<TensorPlan> {
-        let mut tensors = self.own_tensors();
-        tensors.extend(self.norm_tensors());
-        tensors.extend(self.gate.iter().flat_map(GatePlan::tensors));
-        tensors
-    }
-
-    /// The norm's weight, bias and running statistics; none where it has no norm.
-    pub fn norm_tensors(&self) -> Vec<TensorPlan> {
-        self.norm.as_deref().map_or_else(Vec::new, |norm| {
-            norm_tensors(norm, self.outputs, self.trainable)
-        })
-    }
-
-    /// Weight and bias.
-    pub fn own_tensors(&self) -> Vec<TensorPlan> {
-        let [outputs, inputs, height, width] = self.weight();
-        // As PyTorch counts them: the fan-out of a grouped convolution is that of all groups.
-        let (fan_in, fan_out) = (inputs * height * width, outputs * height * width);
-        let tensor = |part, shape, start| TensorPlan {
-            name: format!("{}.{part}", self.name),
-            shape,
-            start,
-            parameter: true,
-            trainable: self.trainable,
-        };
-        let mut tensors = vec![tensor(
-            "weight",
-            self.weight().to_vec(),
-            self.initialisation.weight(fan_in, fan_out),
-        )];
-        if self.bias {
-            tensors.push(tensor(
-                "bias",
-                vec![outputs],
-                self.initialisation.bias(fan_in),
-            ));
-        }
-        tensors
-    }
-}
-
-impl GatePlan {
-    /// Weights and biases of both layers, which torchvision has as 1x1 convolutions.
-    pub fn tensors(&self) -> Vec<TensorPlan> {
-        let layer = |part, shape| ConvPlan {
-            bias: true,
-            trainable: self.trainable,
-            ..ConvPlan::plain(
-                format!("{}.{part}", self.name),
-                shape,
-                1,
-                self.initialisation,
-            )
-        };
-        let mut tensors = layer("fc1", [self.channels, self.squeezed]).tensors();
-        tensors.extend(layer("fc2", [self.squeezed, self.channels]).tensors());
-        tensors
-    }
-}
-
-impl NormPlan {
-    /// Weight, bias and running statistics.
-    pub fn tensors(&self) -> Vec<TensorPlan> {
-        norm_tensors(&self.name, self.channels, self.trainable)
-    }
 }
 
 impl ResidualPlan {
     /// The body's, then the shortcut's.
     pub fn convolutions(&self) -> impl Iterator<Item = &ConvPlan> {
         self.body.iter().chain(&self.shortcut)
-    }
-}
-
-/// Weight, bias and running statistics of a batch norm.
-fn norm_tensors(norm: &str, channels: usize, trainable: bool) -> Vec<TensorPlan> {
-    [
-        ("weight", 1.0, true),
-        ("bias", 0.0, true),
-        ("running_mean", 0.0, false),
-        ("running_var", 1.0, false),
-    ]
-    .into_iter()
-    .map(|(part, value, parameter)| TensorPlan {
-        name: format!("{norm}.{part}"),
-        shape: vec![channels],
-        start: Start::Constant(value),
-        parameter,
-        trainable: parameter && trainable,
-    })
-    .collect()
-}
-
-impl DensePlan {
-    fn tensors(&self) -> Vec<TensorPlan> {
-        let tensor = |part, shape, start| TensorPlan {
-            name: format!("{}.{part}", self.name),
-            shape,
-            start,
-            parameter: true,
-            trainable: true,
-        };
-        vec![
-            tensor(
-                "weight",
-                vec![self.outputs, self.inputs],
-                self.initialisation.weight(self.inputs, self.outputs),
-            ),
-            tensor(
-                "bias",
-                vec![self.outputs],
-                self.initialisation.bias(self.inputs),
-            ),
-        ]
-    }
-}
-
-impl Initialisation {
-    fn weight(self, fan_in: usize, fan_out: usize) -> Start {
-        match self {
-            Self::PyTorch | Self::TorchvisionDenseNetLinear => {
-                Start::Uniform(1.0 / (fan_in as f64).sqrt())
-            }
-            Self::TorchvisionVgg => Start::Normal((2.0 / fan_out as f64).sqrt()),
-            Self::TorchvisionDenseNet => Start::Normal((2.0 / fan_in as f64).sqrt()),
-            Self::TorchvisionMobileNetLinear => Start::Normal(0.01),
-            Self::TorchvisionEfficientNetLinear => Start::Uniform(1.0 / (fan_out as f64).sqrt()),
-            Self::Keras => Start::Uniform((6.0 / (fan_in + fan_out) as f64).sqrt()),
-        }
-    }
-
-    fn bias(self, fan_in: usize) -> Start {
-        match self {
-            Self::PyTorch => Start::Uniform(1.0 / (fan_in as f64).sqrt()),
-            Self::TorchvisionVgg
-            | Self::TorchvisionDenseNet
-            | Self::TorchvisionDenseNetLinear
-            | Self::TorchvisionMobileNetLinear
-            | Self::TorchvisionEfficientNetLinear
-            | Self::Keras => Start::Constant(0.0),
-        }
     }
 }
 

@@ -12,7 +12,8 @@ use plainfilm_conv::{
 
 use super::activation::{Activation, activate};
 use super::draws::dropout_mask;
-use super::layer_plan::{ConvPlan, DensePlan, NormConstants, TensorPlan};
+use super::layer_plan::{ConvPlan, DensePlan, NormConstants};
+use super::tensor_plan::TensorPlan;
 
 /// Hands out the tensors of a plan in order, as parameters with fixed identities.
 ///
@@ -484,7 +485,7 @@ mod tests {
                 let plan = TensorPlan {
                     name: name.to_owned(),
                     shape: vec![1],
-                    start: super::super::layer_plan::Start::Constant(value),
+                    start: super::super::tensor_plan::Start::Constant(value),
                     parameter: true,
                     trainable: true,
                 };

@@ -3,9 +3,9 @@
 use super::architecture::Architecture;
 use super::error::ModelError;
 use super::head::Head;
-use super::layer_plan::Initialisation;
 use super::plan::{Plan, Planner};
 use super::settings::NetworkSettings;
+use super::tensor_plan::Initialisation;
 use super::{
     dark_covid_net, dense_net121, efficient_net_b0, efficient_net_lite0, head_layouts,
     mobile_net_v2, plants_cnn, resnet, vgg,

@@ -1,10 +1,11 @@
 //! What each layer of a network takes in, gives out and computes with: for floors and timings.
 
 use super::error::ModelError;
-use super::layer_plan::{LayerPlan, TensorPlan};
+use super::layer_plan::LayerPlan;
 use super::plan::Placed;
 use super::settings::NetworkSettings;
 use super::summary::{add_rows, conv_kind};
+use super::tensor_plan::TensorPlan;
 
 /// A layer from maps to maps, for one film. A residual or growing block is one layer.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -16,10 +16,9 @@
 use super::activation::Activation;
 use super::error::ModelError;
 use super::head_layouts;
-use super::layer_plan::{
-    ConvPlan, Initialisation, LayerPlan, Library, NormConstants, ResidualPlan,
-};
+use super::layer_plan::{ConvPlan, LayerPlan, Library, NormConstants, ResidualPlan};
 use super::plan::Planner;
+use super::tensor_plan::Initialisation;
 
 /// Rows of the paper's table 2: expansion factor t, output channels c, blocks n, stride s of the
 /// first block.

@@ -22,6 +22,7 @@ mod freeze;
 mod head;
 mod head_layouts;
 mod layer_plan;
+mod layer_tensors;
 mod layers;
 mod layouts;
 mod map_layers;
@@ -33,6 +34,7 @@ mod resnet;
 mod settings;
 mod state_dict;
 mod summary;
+mod tensor_plan;
 mod vgg;
 
 pub use activation::Activation;
@@ -42,8 +44,7 @@ pub use error::{Misshapen, ModelError, TensorDifferences};
 pub use freeze::Freeze;
 pub use head::Head;
 pub use layer_plan::{
-    ConvPlan, DensePlan, GatePlan, GrowthPlan, Initialisation, LayerPlan, NormConstants, NormPlan,
-    ResidualPlan, Start, TensorPlan,
+    ConvPlan, DensePlan, GatePlan, GrowthPlan, LayerPlan, NormConstants, NormPlan, ResidualPlan,
 };
 pub(crate) use layers::{ConvBlock, Supply};
 pub use map_layers::{MapLayerSummary, map_layers};
@@ -52,3 +53,4 @@ pub use plan::{Placed, Plan, Stage};
 pub use settings::NetworkSettings;
 pub use state_dict::{NamedTensor, check_tensors, load_state_dict, state_dict};
 pub use summary::{LayerSummary, Summary, summary};
+pub use tensor_plan::{Initialisation, Start, TensorPlan};

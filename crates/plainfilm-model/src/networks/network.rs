@@ -12,10 +12,11 @@ use super::architecture::Architecture;
 use super::blocks::{Growth, MaxPool, NormActivation, Residual};
 use super::draws::starting_values;
 use super::error::ModelError;
-use super::layer_plan::{LayerPlan, TensorPlan};
+use super::layer_plan::LayerPlan;
 use super::layers::{AveragePool, ConvBlock, Dense, Dropout, Supply};
 use super::plan::{Placed, Plan};
 use super::settings::NetworkSettings;
+use super::tensor_plan::TensorPlan;
 
 /// A layer from maps to maps.
 #[derive(Module, Debug)]

@@ -4,8 +4,9 @@
 
 use super::error::ModelError;
 use super::freeze::Freeze;
-use super::layer_plan::{LayerPlan, TensorPlan, windows};
+use super::layer_plan::{LayerPlan, windows};
 use super::settings::NetworkSettings;
+use super::tensor_plan::TensorPlan;
 
 /// A layer with the shape it puts out, without the batch: `[channels, side, side]` or `[units]`.
 #[derive(Debug, Clone, PartialEq)]

@@ -12,8 +12,9 @@
 
 use super::activation::Activation;
 use super::error::ModelError;
-use super::layer_plan::{ConvPlan, DensePlan, Initialisation, LayerPlan};
+use super::layer_plan::{ConvPlan, DensePlan, LayerPlan};
 use super::plan::Planner;
+use super::tensor_plan::Initialisation;
 
 /// A pair of 3x3 convolutions (same, then valid) with max-pooling, and the dropout after it.
 struct Pair {

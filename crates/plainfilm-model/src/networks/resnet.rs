@@ -15,10 +15,9 @@
 use super::activation::Activation;
 use super::error::ModelError;
 use super::head_layouts;
-use super::layer_plan::{
-    ConvPlan, Initialisation, LayerPlan, Library, NormConstants, ResidualPlan,
-};
+use super::layer_plan::{ConvPlan, LayerPlan, Library, NormConstants, ResidualPlan};
 use super::plan::Planner;
+use super::tensor_plan::Initialisation;
 
 /// Channels inside the blocks of the stages conv2_x to conv5_x (table 1 of the paper); all but the
 /// first halve the map.

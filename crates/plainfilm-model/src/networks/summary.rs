@@ -4,9 +4,10 @@ use serde::Serialize;
 
 use super::activation::Activation;
 use super::error::ModelError;
-use super::layer_plan::{ConvPlan, LayerPlan, NormPlan, TensorPlan};
+use super::layer_plan::{ConvPlan, LayerPlan, NormPlan};
 use super::plan::Placed;
 use super::settings::NetworkSettings;
+use super::tensor_plan::TensorPlan;
 
 /// One row of a [`Summary`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

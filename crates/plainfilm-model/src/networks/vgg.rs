@@ -9,8 +9,9 @@
 
 use super::activation::Activation;
 use super::error::ModelError;
-use super::layer_plan::{ConvPlan, Initialisation, LayerPlan};
+use super::layer_plan::{ConvPlan, LayerPlan};
 use super::plan::Planner;
+use super::tensor_plan::Initialisation;
 
 /// Outputs of the 3x3 convolutions in each stage; each stage ends in a max-pooling.
 const STAGES: [usize; 5] = [64, 128, 256, 512, 512];
