@@ -36,6 +36,20 @@ pub(super) fn choose(
     Ok(asked.to_vec())
 }
 
+/// The place of a label among others.
+///
+/// # Errors
+///
+/// [`DatasetError::UnknownLabel`], with the label that is spelt most like it.
+pub fn place_of_label(asked: &str, labels: &[String]) -> Result<usize, DatasetError> {
+    let place = labels.iter().position(|label| label == asked);
+    place.ok_or_else(|| DatasetError::UnknownLabel {
+        asked: asked.to_owned(),
+        suggestion: nearest(asked, &labels.iter().map(String::as_str).collect()),
+        known: labels.to_vec(),
+    })
+}
+
 /// The known label that needs the fewest edits to become `asked`, case and punctuation aside, if
 /// those are at most a third of its length or one begins the other.
 fn nearest(asked: &str, known: &BTreeSet<&str>) -> Option<String> {
