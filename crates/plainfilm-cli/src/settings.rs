@@ -116,6 +116,9 @@ pub fn resolve(
     if let Some(labels) = &args.labels {
         settings.labels = labels.iter().map(|label| label.trim().to_owned()).collect();
     }
+    if args.positive.is_some() {
+        settings.positive.clone_from(&args.positive);
+    }
     if let Some(split) = &args.split {
         settings.split = SplitSettings {
             method: split.clone().into(),

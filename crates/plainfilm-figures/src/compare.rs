@@ -111,12 +111,16 @@ pub enum CompareError {
 }
 
 /// Compares every pair of networks on the films that all of them scored. Figures, tests and intervals count
-/// films of one patient together; patients are those of the first predictions.
+/// films of one patient together; patients are those of the first predictions. `positive` is the place of the
+/// label that is judged among the first network's, where it is not for the names to tell.
 ///
 /// # Errors
 ///
 /// When there are fewer than two, or when labels or true labels differ, or no film is shared.
-pub fn compare(networks: &[Predictions]) -> Result<Comparisons, CompareError> {
+pub fn compare(
+    networks: &[Predictions],
+    positive: Option<usize>,
+) -> Result<Comparisons, CompareError> {
     let [first, others @ ..] = networks else {
         return Err(CompareError::TooFew(0));
     };
@@ -124,7 +128,7 @@ pub fn compare(networks: &[Predictions]) -> Result<Comparisons, CompareError> {
         return Err(CompareError::TooFew(1));
     }
     let aligned = align(networks)?;
-    let positive = super::positive_label(&first.labels);
+    let positive = positive.unwrap_or_else(|| super::positive_label(&first.labels));
     let (patients, patient_count) = patient_indices(&aligned[0]);
     let mut pairs = Vec::new();
     for (index, left) in networks.iter().enumerate() {

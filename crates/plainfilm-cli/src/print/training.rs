@@ -1,6 +1,7 @@
 //! What a training is about to do.
 
 use plainfilm::dataset::Dataset;
+use plainfilm::evaluate::PositiveLabel;
 use plainfilm::model::Freeze;
 use plainfilm::train::{RunFolder, TrainSettings};
 
@@ -23,6 +24,12 @@ pub fn describe(
         dataset.films.len(),
         counts.join(", ")
     ));
+    let of_one_label_each = || dataset.findings.is_empty() && settings.positive.is_none();
+    let labels = &dataset.labels;
+    let doubt = PositiveLabel::of(labels).doubt(labels);
+    if let Some(doubt) = doubt.filter(|_| of_one_label_each()) {
+        printer.warning(&doubt);
+    }
     printer.line(&format!(
         "{} {} at {} px, {} epochs, batch {}, {} with {} threads, seed {}",
         printer.styled(Style::Bold, "model"),

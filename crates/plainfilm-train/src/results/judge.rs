@@ -13,7 +13,7 @@ use plainfilm_audit::{Audit, AuditSummary};
 use plainfilm_data::{Dataset, Part, Split};
 use plainfilm_figures::{
     CalibrationMethod, Operation, OperationFigures, OperationSettings, PartMetrics, ScoredFilm,
-    ThresholdRule, evaluate, positive_label, subgroups,
+    ThresholdRule, evaluate, subgroups,
 };
 use plainfilm_model::bundle::{DatasetRecord, ModelHeader, SCHEMA_VERSION, Threshold};
 use plainfilm_model::weights::StartingWeights;
@@ -35,7 +35,7 @@ pub(crate) fn judge(
     last_test: Option<Vec<ScoredFilm>>,
 ) -> Result<Judged, TrainError> {
     let labels = &trainer.films.dataset.labels;
-    let positive = positive_label(labels);
+    let positive = trainer.settings.positive_of(labels);
     let validation = scored_by(Part::Validation)?;
     let settings = &trainer.settings.operation;
     let operation = Operation::choose(settings, labels, positive, &validation);
@@ -127,10 +127,10 @@ pub(crate) fn audit_summary(audit: Option<&Audit>, test: Option<&PartMetrics>) -
 /// operation of their own.
 pub(crate) fn judge_pooled(
     labels: &[String],
+    positive: usize,
     pooled: &[ScoredFilm],
     settings: &OperationSettings,
 ) -> OperationFigures {
-    let positive = positive_label(labels);
     let plain = OperationSettings {
         threshold: match settings.threshold {
             ThresholdRule::Fixed(value) => ThresholdRule::Fixed(value),

@@ -2,7 +2,7 @@
 
 use plainfilm_audit::AuditSummary;
 use plainfilm_data::{Dataset, Part, PatientOrigin, Split};
-use plainfilm_figures::{ScoredFilm, positive_label};
+use plainfilm_figures::ScoredFilm;
 use plainfilm_film::radiograph::Plane;
 use plainfilm_model::device::Precision;
 use plainfilm_model::networks::{Freeze, summary};
@@ -62,7 +62,7 @@ impl Pages<'_> {
                 }
             ),
             labels: dataset.labels.clone(),
-            positive: positive_label(&dataset.labels),
+            positive: settings.positive_of(&dataset.labels),
             kept_epoch: metrics.best_epoch,
             metrics: parts
                 .into_iter()
