@@ -350,7 +350,7 @@ mod tests {
 
     #[test]
     fn the_other_label_is_judged_by_the_same_answers() {
-        let films = SCOREDHELPER;
+        let films = films(300);
         let settings = OperationSettings {
             threshold: ThresholdRule::Sensitivity(0.95),
             ..OperationSettings::default()
