@@ -75,7 +75,11 @@ pub enum CompareError {
     #[error("expected predictions of at least two networks, found {0}")]
     TooFew(usize),
     /// Their labels differ.
-    #[error("{second}: expected the labels of {first} ({}), found {}", expected.join(", "), found.join(", "))]
+    #[error(
+        "{second}: expected the labels of {first} ({}), found {}",
+        first_ten(expected),
+        first_ten(found)
+    )]
     Labels {
         /// The first predictions.
         first: String,
@@ -108,6 +112,15 @@ pub enum CompareError {
         /// The networks.
         names: Vec<String>,
     },
+}
+
+/// Up to ten names, and how many more there are.
+fn first_ten(names: &[String]) -> String {
+    let shown = names[..names.len().min(10)].join(", ");
+    match names.len().saturating_sub(10) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
 }
 
 /// Compares every pair of networks on the films that all of them scored. Figures, tests and intervals count

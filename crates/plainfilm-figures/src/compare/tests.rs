@@ -143,7 +143,10 @@ fn what_does_not_fit_is_refused_by_name() {
     }
     let refused = compare(&[good.clone(), other_labels], None).unwrap_err();
     assert!(matches!(refused, CompareError::NoSharedFilm { .. }));
-    assert!(matches!(compare(&[good], None), Err(CompareError::TooFew(1))));
+    assert!(matches!(
+        compare(&[good], None),
+        Err(CompareError::TooFew(1))
+    ));
 }
 
 #[test]
