@@ -20,7 +20,9 @@ pub fn run(args: &CompareArgs, printer: &Printer) -> anyhow::Result<Exit> {
         .collect::<Result<Vec<_>, _>>()?;
     let labels = &networks[0].labels;
     let asked = args.positive.as_deref();
-    let positive = asked.map(|label| place_of_label(label, labels)).transpose()?;
+    let positive = asked
+        .map(|label| place_of_label(label, labels))
+        .transpose()?;
     let found = compare(&networks, positive)?;
     if let Some(doubt) = PositiveLabel::of(labels)
         .doubt(labels)

@@ -63,6 +63,19 @@ pub(crate) fn judge(
     if let Some(test) = test_figures.as_ref().filter(|_| !learning_curve.is_empty()) {
         learning_curve.push(LearningPoint::of(trainer.split, test));
     }
+    let answered = operation.apply(positive, &validation);
+    if !validation.is_empty() {
+        // What calibration and threshold saw, so that both can be checked from the run alone.
+        let seen = validation
+            .iter()
+            .zip(&answered)
+            .map(|(own, answered)| ScoredFilm {
+                called: answered.called,
+                ..own.clone()
+            });
+        let seen: Vec<ScoredFilm> = seen.collect();
+        trainer.folder.write_validation(labels, &seen)?;
+    }
     let metrics = RunMetrics {
         learning_curve,
         labels: labels.clone(),
@@ -71,7 +84,7 @@ pub(crate) fn judge(
         test_films_with_patient_in_training: trainer.split.shared_patients(),
         best_epoch: trained.progress.best.map(|best| best.epoch),
         train: figures(&scored(Part::Train)?),
-        validation: figures(&operation.apply(positive, &validation)),
+        validation: figures(&answered),
         audit: Some(audit_summary(trainer.audit, test_figures.as_ref())),
         test: test_figures,
         operation: Some(operation.clone()),
