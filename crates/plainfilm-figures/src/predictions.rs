@@ -138,9 +138,12 @@ pub fn read_predictions(path: &Path) -> Result<Predictions, PredictionsError> {
     })
 }
 
+/// A file in memory, read row by row.
+type Table = csv::Reader<std::io::Cursor<Vec<u8>>>;
+
 /// A table whose separator is the commonest of comma, semicolon and tab in its header: spreadsheets of many
 /// countries write semicolons.
-fn open(path: &Path) -> Result<(csv::Reader<std::io::Cursor<Vec<u8>>>, u8), csv::Error> {
+fn open(path: &Path) -> Result<(Table, u8), csv::Error> {
     let bytes = std::fs::read(path)?;
     let header = bytes.split(|byte| *byte == b'\n').next().unwrap_or(&[]);
     let count = |separator: &u8| header.iter().filter(|byte| *byte == separator).count();

@@ -159,7 +159,7 @@ fn only_shared_films_are_compared_whatever_the_order_of_labels() {
     }
     turned.films.truncate(60);
     turned.films.reverse();
-    let found = compare(&[network("whole", ["opacity", "clear"], 1), turned]).unwrap();
+    let found = compare(&[network("whole", ["opacity", "clear"], 1), turned], None).unwrap();
     assert_eq!((found.films, found.patients), (60, 60));
     assert_eq!(
         found.left_out,
@@ -177,7 +177,7 @@ fn only_shared_films_are_compared_whatever_the_order_of_labels() {
 fn three_networks_are_corrected_for() {
     let labels = ["opacity", "clear"];
     let networks = [1, 2, 3].map(|shift| network(&shift.to_string(), labels, shift));
-    let found = compare(&networks).unwrap();
+    let found = compare(&networks, None).unwrap();
     assert_eq!(found.pairs.len(), 3);
     for pair in &found.pairs {
         let test = &pair.mcnemar.test;
