@@ -5,6 +5,7 @@ use plainfilm::evaluate::PositiveLabel;
 use plainfilm::model::Freeze;
 use plainfilm::train::{RunFolder, TrainSettings};
 
+use super::many;
 use crate::printer::{Printer, Style};
 
 /// The films, the network and the folder, before the training begins.
@@ -22,7 +23,7 @@ pub fn describe(
         "{}  {} films: {}",
         printer.styled(Style::Bold, "data"),
         dataset.films.len(),
-        counts.join(", ")
+        many::names(&counts, ", ")
     ));
     let of_one_label_each = || dataset.findings.is_empty() && settings.positive.is_none();
     let labels = &dataset.labels;
