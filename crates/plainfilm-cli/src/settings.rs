@@ -116,6 +116,9 @@ pub fn resolve(
     if let Some(labels) = &args.labels {
         settings.labels = labels.iter().map(|label| label.trim().to_owned()).collect();
     }
+    if args.positive.is_some() {
+        settings.positive.clone_from(&args.positive);
+    }
     if let Some(split) = &args.split {
         settings.split = SplitSettings {
             method: split.clone().into(),
@@ -153,7 +156,12 @@ pub fn resolve(
     }
     preprocess(&args.preprocessing, &mut settings.preprocessing)?;
     augmentation(args, &mut settings);
-    settings.check()?;
+    // What depends on labels is checked once the data say whether they are findings.
+    TrainSettings {
+        labels: Vec::new(),
+        ..settings.clone()
+    }
+    .check()?;
     let has_weights = args.weights.is_some() || settings.weights.is_some();
     if let Some(recipe) = recipe.filter(|recipe| recipe.needs_weights && !has_weights) {
         return Err(UsageError(format!(
@@ -452,6 +460,43 @@ mod tests {
         assert_eq!(settings.head, Head::Mlp);
         assert_eq!(settings.preprocessing.channels, 1);
         assert_eq!(settings.preprocessing.scaling, Scaling::XRayVision);
+    }
+
+    #[test]
+    fn the_positive_label_comes_from_arguments_and_files_and_is_checked_with_the_labels() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("settings.toml");
+        std::fs::write(&path, "positive = \"covid\"\n").unwrap();
+        let file = ["--settings", path.to_str().unwrap()];
+        for (more, labels, expected) in [
+            (&[][..], "covid,other", Ok(0)),
+            (&["--positive", "other"], "covid,other", Ok(1)),
+            (
+                &["--positive", "othr"],
+                "covid,other",
+                Err("did you mean `other`?"),
+            ),
+            (&[], "covid,other,x", Err("positive must be left out")),
+            (
+                &["--prevalence", "0.1"],
+                "covid,other,x",
+                Err("prevalence must be left out with more than two labels"),
+            ),
+        ] {
+            let line: Vec<&str> = file.iter().chain(more).copied().collect();
+            let mut settings = train(&line).unwrap();
+            settings.labels = labels.split(',').map(str::to_owned).collect();
+            match expected {
+                Ok(place) => {
+                    settings.check().unwrap();
+                    assert_eq!(settings.positive_of(&settings.labels), place, "{line:?}");
+                }
+                Err(reason) => {
+                    let error = settings.check().unwrap_err().to_string();
+                    assert!(error.contains(reason), "{line:?}: {error}");
+                }
+            }
+        }
     }
 
     #[test]

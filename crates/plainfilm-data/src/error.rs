@@ -73,6 +73,19 @@ pub enum DatasetError {
         /// The label that is spelt most like it, if one is.
         suggestion: Option<String>,
     },
+    /// A label was to be renamed to one that the model does not have.
+    #[error(
+        "the model has no label `{asked}` to rename to; its labels: {}{}",
+        quoted(known), hint(suggestion.as_deref().map(|name| format!("did you mean `{name}`?")))
+    )]
+    UnknownTarget {
+        /// The label asked for.
+        asked: String,
+        /// The model's labels.
+        known: Vec<String>,
+        /// The label that is spelt most like it, if one is.
+        suggestion: Option<String>,
+    },
     /// None of the films has a label that the model knows.
     #[error(
         "{}: expected films labelled {}, found {}{}",
@@ -181,13 +194,28 @@ pub enum DatasetError {
     },
 }
 
-/// Names in back quotes, separated by commas.
+/// Up to ten names in back quotes, and how many more there are.
 pub(super) fn quoted(names: &[String]) -> String {
     if names.is_empty() {
         return "none".into();
     }
-    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-    quoted.join(", ")
+    let quoted: Vec<String> = names
+        .iter()
+        .take(MOST_NAMES)
+        .map(|name| format!("`{name}`"))
+        .collect();
+    and_more(quoted.join(", "), names.len(), MOST_NAMES)
+}
+
+/// Names that a message lists at most.
+const MOST_NAMES: usize = 10;
+
+/// A list that was cut after `shown` of its `count` names says so.
+fn and_more(list: String, count: usize, shown: usize) -> String {
+    match count.saturating_sub(shown) {
+        0 => list,
+        more => format!("{list} and {more} more"),
+    }
 }
 
 fn hint(text: Option<String>) -> String {
@@ -197,11 +225,7 @@ fn hint(text: Option<String>) -> String {
 
 /// Up to five of `names` in back quotes, and how many more there are.
 pub(super) fn first_five(names: &[String]) -> String {
-    let shown = quoted(&names[..names.len().min(5)]);
-    match names.len().saturating_sub(5) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
+    and_more(quoted(&names[..names.len().min(5)]), names.len(), 5)
 }
 
 #[cfg(test)]
@@ -232,7 +256,11 @@ mod tests {
     }
 
     #[test]
-    fn long_lists_are_cut_after_five() {
+    fn long_lists_are_cut() {
+        let many: Vec<String> = (0..200).map(|index| index.to_string()).collect();
+        let text = quoted(&many);
+        assert!(text.ends_with("`8`, `9` and 190 more"), "{text}");
+        assert_eq!(quoted(&many[..10]).matches('`').count(), 20);
         let names: Vec<String> = (0..7).map(|index| index.to_string()).collect();
         assert_eq!(first_five(&names), "`0`, `1`, `2`, `3`, `4` and 2 more");
         assert_eq!(first_five(&names[..1]), "`0`");

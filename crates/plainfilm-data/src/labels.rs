@@ -1,6 +1,6 @@
 //! Which labels there are, which of them were asked for, and in which order.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::DatasetError;
 
@@ -34,6 +34,41 @@ pub(super) fn choose(
         });
     }
     Ok(asked.to_vec())
+}
+
+/// The place of a label among others.
+///
+/// # Errors
+///
+/// [`DatasetError::UnknownLabel`], with the label that is spelt most like it.
+pub fn place_of_label(asked: &str, labels: &[String]) -> Result<usize, DatasetError> {
+    let place = labels.iter().position(|label| label == asked);
+    place.ok_or_else(|| DatasetError::UnknownLabel {
+        asked: asked.to_owned(),
+        suggestion: nearest(asked, &labels.iter().map(String::as_str).collect()),
+        known: labels.to_vec(),
+    })
+}
+
+/// Refuses new names of labels that the data do not have, and those that the model does not have: films would
+/// go by another label than was meant, or be set aside. `is_target` says what the model may have beside its labels.
+pub(super) fn check_renames(
+    renames: &BTreeMap<String, String>,
+    own: &[String],
+    labels: &[String],
+    is_target: impl Fn(&str) -> bool,
+) -> Result<(), DatasetError> {
+    for (from, to) in renames {
+        place_of_label(from, own)?;
+        if !labels.contains(to) && !is_target(to) {
+            return Err(DatasetError::UnknownTarget {
+                asked: to.clone(),
+                suggestion: nearest(to, &labels.iter().map(String::as_str).collect()),
+                known: labels.to_vec(),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// The known label that needs the fewest edits to become `asked`, case and punctuation aside, if
@@ -108,6 +143,27 @@ mod tests {
                     assert_eq!(known.len(), 3);
                 }
                 other => panic!("{asked}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn new_names_must_be_of_known_labels() {
+        let [own, labels] = [["covid", "normal"], ["Covid-19", "No_findings"]]
+            .map(|names| names.map(str::to_owned));
+        for (from, to, expected) in [
+            ("covid", "Covid-19", None),
+            ("normal", "healthy", None),
+            ("covd", "Covid-19", Some("did you mean `covid`?")),
+            ("covid", "Covid19", Some("did you mean `Covid-19`?")),
+            ("covid", "x", Some("the model has no label `x`")),
+        ] {
+            let renames = BTreeMap::from([(from.to_owned(), to.to_owned())]);
+            let found = check_renames(&renames, &own, &labels, |name| name == "healthy");
+            let text = found.err().map(|error| error.to_string());
+            match expected {
+                None => assert_eq!(text, None, "{from}={to}"),
+                Some(part) => assert!(text.unwrap().contains(part), "{from}={to}"),
             }
         }
     }

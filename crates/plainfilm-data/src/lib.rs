@@ -50,6 +50,7 @@ pub use error::DatasetError;
 pub use findings::SEPARATOR;
 pub use folder::{FolderFilms, films_in_folder};
 pub use known_tables::Uncertain;
+pub use labels::place_of_label;
 pub use source::{FilmFiles, FilmSource, FilmSubset, FilmsInMemory, stream_films};
 pub use split::{Fold, Split, SplitMethod, SplitOptions, folds_by_patient};
 

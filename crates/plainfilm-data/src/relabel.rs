@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::error::quoted;
 use super::findings::any_of;
+use super::labels::check_renames;
 use super::{Dataset, DatasetError, Film, SetAside};
 use plainfilm_figures::{Presence, says_nothing_found};
 
@@ -12,12 +14,13 @@ impl Dataset {
     ///
     /// # Errors
     ///
-    /// When no film is left.
+    /// When a name in `renames` is of no label, or no film is left.
     pub fn with_labels(
         mut self,
         labels: &[String],
         renames: &BTreeMap<String, String>,
     ) -> Result<Self, DatasetError> {
+        check_renames(renames, &self.labels, labels, |_| false)?;
         let own = std::mem::replace(&mut self.labels, labels.to_vec());
         let targets: Vec<Option<usize>> = own
             .iter()
@@ -34,7 +37,7 @@ impl Dataset {
             None => Err(format!(
                 "its label {} is none of the model's ({})",
                 own[film.label],
-                labels.join(", ")
+                quoted(labels)
             )),
         });
         self.unless_empty(labels, own)
@@ -46,13 +49,14 @@ impl Dataset {
     ///
     /// # Errors
     ///
-    /// When no film is left.
+    /// When a name in `renames` is of no label, or no film is left.
     pub fn with_findings(
         mut self,
         findings: &[String],
         renames: &BTreeMap<String, String>,
     ) -> Result<Self, DatasetError> {
         let own = self.outputs().to_vec();
+        check_renames(renames, &own, findings, says_nothing_found)?;
         let renamed: Vec<&String> = own
             .iter()
             .map(|name| renames.get(name).unwrap_or(name))
@@ -79,7 +83,7 @@ impl Dataset {
             match film.findings.iter().all(|&one| one == Presence::Unknown) {
                 true => Err(format!(
                     "nothing is known of any of the model's findings ({})",
-                    findings.join(", ")
+                    quoted(findings)
                 )),
                 false => Ok(()),
             }

@@ -75,7 +75,11 @@ pub enum CompareError {
     #[error("expected predictions of at least two networks, found {0}")]
     TooFew(usize),
     /// Their labels differ.
-    #[error("{second}: expected the labels of {first} ({}), found {}", expected.join(", "), found.join(", "))]
+    #[error(
+        "{second}: expected the labels of {first} ({}), found {}",
+        first_ten(expected),
+        first_ten(found)
+    )]
     Labels {
         /// The first predictions.
         first: String,
@@ -110,13 +114,26 @@ pub enum CompareError {
     },
 }
 
+/// Up to ten names, and how many more there are.
+fn first_ten(names: &[String]) -> String {
+    let shown = names[..names.len().min(10)].join(", ");
+    match names.len().saturating_sub(10) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
 /// Compares every pair of networks on the films that all of them scored. Figures, tests and intervals count
-/// films of one patient together; patients are those of the first predictions.
+/// films of one patient together; patients are those of the first predictions. `positive` is the place of the
+/// label that is judged among the first network's, where it is not for the names to tell.
 ///
 /// # Errors
 ///
 /// When there are fewer than two, or when labels or true labels differ, or no film is shared.
-pub fn compare(networks: &[Predictions]) -> Result<Comparisons, CompareError> {
+pub fn compare(
+    networks: &[Predictions],
+    positive: Option<usize>,
+) -> Result<Comparisons, CompareError> {
     let [first, others @ ..] = networks else {
         return Err(CompareError::TooFew(0));
     };
@@ -124,7 +141,7 @@ pub fn compare(networks: &[Predictions]) -> Result<Comparisons, CompareError> {
         return Err(CompareError::TooFew(1));
     }
     let aligned = align(networks)?;
-    let positive = super::positive_label(&first.labels);
+    let positive = positive.unwrap_or_else(|| super::positive_label(&first.labels));
     let (patients, patient_count) = patient_indices(&aligned[0]);
     let mut pairs = Vec::new();
     for (index, left) in networks.iter().enumerate() {

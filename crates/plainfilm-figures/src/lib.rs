@@ -27,6 +27,7 @@ mod metrics;
 mod operating;
 mod operation;
 mod order;
+mod positive;
 mod predictions;
 mod presence;
 mod reliability;
@@ -56,8 +57,8 @@ pub use figure::{Figure, counted, figure_name};
 pub use findings::{FindingsAverages, FindingsFilm, average_findings};
 pub use intervals::{Interval, mean_of_shares, wilson, wilson_by_patient};
 pub use luck::CalibrationLuck;
-pub use metrics::{LabelMetrics, PartMetrics, evaluate, positive_label};
-pub use metrics::{against_the_rest, ranked_labels, says_nothing_found};
+pub use metrics::{LabelMetrics, PartMetrics, evaluate};
+pub use metrics::{against_the_rest, ranked_labels};
 pub use operating::{
     Band, Coverage, PointFigures, ThresholdRule, certainty, choose_band, choose_threshold,
     coverage_curve,
@@ -66,6 +67,7 @@ pub use operation::{
     Answered, OperatingPoint, Operation, OperationFigures, OperationSettings, PointOnFilms,
     Uncalibrated,
 };
+pub use positive::{PositiveLabel, positive_label, says_nothing_found};
 pub use predictions::{Predictions, PredictionsError, read_predictions};
 pub use presence::Presence;
 pub use reliability::{BrierParts, ReliabilityBin, brier_parts, reliability};

@@ -114,7 +114,7 @@ impl LabelMetrics {
 }
 
 /// Computes all figures from scored films. `positive` is the label whose ranking is judged when there
-/// are two labels (see [`positive_label`]). The same films give the same intervals: resampling has a
+/// are two labels (see [`super::positive_label`]). The same films give the same intervals: resampling has a
 /// fixed seed.
 ///
 /// Shares have Wilson's interval ([`wilson_by_patient`]), areas under ROC curves DeLong's
@@ -305,44 +305,6 @@ pub fn against_the_rest(scored: &[ScoredFilm], label: usize) -> (Vec<bool>, Vec<
         .unzip()
 }
 
-/// Names under which collections file films without the finding, without case and separators.
-const NOTHING_FOUND: [&str; 14] = [
-    "clear",
-    "control",
-    "controls",
-    "healthy",
-    "neg",
-    "negative",
-    "nofinding",
-    "nofindings",
-    "none",
-    "noncovid",
-    "noncovid19",
-    "normal",
-    "normals",
-    "unremarkable",
-];
-
-/// The label whose presence is the finding: the first that is not a known name for "nothing found"
-/// (`No_findings`, `normal`, `clear`, `healthy`, `negative`, …; case and separators do not matter),
-/// else the first.
-pub fn positive_label(labels: &[String]) -> usize {
-    labels
-        .iter()
-        .position(|label| !says_nothing_found(label))
-        .unwrap_or(0)
-}
-
-/// Whether a label is a known name for "nothing found".
-pub fn says_nothing_found(label: &str) -> bool {
-    let plain: String = label
-        .chars()
-        .filter(|character| character.is_alphanumeric())
-        .flat_map(char::to_lowercase)
-        .collect();
-    NOTHING_FOUND.contains(&plain.as_str())
-}
-
 /// Writes a JSON object whose keys stay in label order.
 fn write_in_order<S: Serializer>(
     per_label: &[(String, LabelMetrics)],
@@ -388,24 +350,6 @@ mod tests {
 
     fn film(truth: usize, probabilities: &[f64]) -> ScoredFilm {
         ScoredFilm::alone(format!("{probabilities:?}"), truth, probabilities.to_vec())
-    }
-
-    #[test]
-    fn the_finding_is_the_positive_label() {
-        let cases: [(&[&str], usize); 9] = [
-            (&["Covid-19", "No_findings"], 0),
-            (&["No_findings", "Covid-19"], 1),
-            (&["clear", "opacity"], 1),
-            (&["NORMAL", "PNEUMONIA"], 1),
-            (&["No finding", "Healthy", "Effusion"], 2),
-            (&["non-COVID", "COVID"], 1),
-            (&["negative", "positive"], 1),
-            (&["normal", "healthy"], 0),
-            (&["a", "b", "c"], 0),
-        ];
-        for (names, expected) in cases {
-            assert_eq!(positive_label(&labels(names)), expected, "{names:?}");
-        }
     }
 
     #[test]

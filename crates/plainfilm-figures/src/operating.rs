@@ -28,6 +28,23 @@ pub enum ThresholdRule {
     },
 }
 
+impl ThresholdRule {
+    /// The rule that chooses the same answers, told of the other of two labels.
+    #[must_use]
+    pub fn of_the_other_label(self) -> Self {
+        match self {
+            Self::Fixed(value) => Self::Fixed(1.0 - value),
+            Self::Youden => Self::Youden,
+            Self::Sensitivity(least) => Self::Specificity(least),
+            Self::Specificity(least) => Self::Sensitivity(least),
+            Self::Cost { miss, alarm } => Self::Cost {
+                miss: alarm,
+                alarm: miss,
+            },
+        }
+    }
+}
+
 impl Default for ThresholdRule {
     fn default() -> Self {
         Self::Fixed(0.5)
@@ -107,6 +124,17 @@ pub struct PointFigures {
 }
 
 impl PointFigures {
+    /// The same answers' figures for the other of two labels.
+    #[must_use]
+    pub fn of_the_other_label(&self) -> Self {
+        Self {
+            sensitivity: self.specificity.clone(),
+            specificity: self.sensitivity.clone(),
+            ppv: self.npv.clone(),
+            npv: self.ppv.clone(),
+        }
+    }
+
     /// The figures of the films at a threshold, films of one patient together. `prevalence` is the share of
     /// patients with the finding among those to come, 0 to 1.
     ///

@@ -242,6 +242,27 @@ impl Operation {
             .collect()
     }
 
+    /// The same answers told of the other of two labels: a film is classified as it where it was not as the
+    /// first.
+    #[must_use]
+    pub fn of_the_other_label(&self) -> Self {
+        let other = |threshold: f64| twelve_digits(1.0 - threshold);
+        let points = self.points.iter().map(|point| OperatingPoint {
+            rule: point.rule.of_the_other_label(),
+            threshold: other(point.threshold),
+            validation: point.validation.of_the_other_label(),
+        });
+        Self {
+            threshold: other(self.threshold),
+            points: points.collect(),
+            not_sure: self.not_sure.map(|band| Band {
+                low: other(band.high),
+                high: other(band.low),
+            }),
+            ..self.clone()
+        }
+    }
+
     /// What the operation does on films that chose nothing of it. `scored` are as [`Self::apply`] gives
     /// them; `before` are the figures of the probabilities as they were, where they were corrected.
     pub fn judge(
@@ -325,6 +346,33 @@ mod tests {
 
     fn labels() -> Vec<String> {
         ["finding", "none"].map(str::to_owned).into()
+    }
+
+    #[test]
+    fn the_other_label_is_judged_by_the_same_answers() {
+        let films = films(300);
+        let settings = OperationSettings {
+            threshold: ThresholdRule::Sensitivity(0.95),
+            ..OperationSettings::default()
+        };
+        let operation = Operation::choose(&settings, &labels(), 0, &films);
+        let films = operation.apply(0, &films);
+        let own = operation.judge(&labels(), 0, &films, None, Some(0.2));
+        let turned = operation.of_the_other_label();
+        assert_eq!(turned.points[1].rule, ThresholdRule::Specificity(0.95));
+        let other = turned.judge(&labels(), 1, &films, None, Some(0.8));
+        assert_eq!(own.points.len(), other.points.len());
+        for (own, other) in own.points.iter().zip(&other.points) {
+            for (a, b) in [
+                (&own.figures.sensitivity, &other.figures.specificity),
+                (&own.figures.specificity, &other.figures.sensitivity),
+                (&own.figures.ppv, &other.figures.npv),
+            ] {
+                let (a, b) = (a.value().unwrap(), b.value().unwrap());
+                // The film that chose a threshold is on it, and either label has its threshold's films.
+                assert!((a - b).abs() < 0.02, "{}: {a} {b}", own.rule);
+            }
+        }
     }
 
     /// A third have the finding; those with it score higher, all of them too high.

@@ -76,7 +76,7 @@ pub fn read_predictions(path: &Path) -> Result<Predictions, PredictionsError> {
         path: file.clone(),
         cause,
     };
-    let mut reader = csv::Reader::from_path(&file).map_err(failed)?;
+    let (mut reader, separator) = open(&file).map_err(failed)?;
     let header: Vec<String> = reader
         .headers()
         .map_err(failed)?
@@ -108,8 +108,8 @@ pub fn read_predictions(path: &Path) -> Result<Predictions, PredictionsError> {
         let probabilities: Vec<f64> = record
             .iter()
             .skip(3)
-            .map(|text| match text.parse::<f64>() {
-                Ok(value) if (0.0..=1.0).contains(&value) => Ok(value),
+            .map(|text| match number(text, separator) {
+                Some(value) if (0.0..=1.0).contains(&value) => Ok(value),
                 _ => Err(wrong("a probability from 0 to 1", text)),
             })
             .collect::<Result<_, _>>()?;
@@ -138,13 +138,39 @@ pub fn read_predictions(path: &Path) -> Result<Predictions, PredictionsError> {
     })
 }
 
+/// A file in memory, read row by row.
+type Table = csv::Reader<std::io::Cursor<Vec<u8>>>;
+
+/// A table whose separator is the commonest of comma, semicolon and tab in its header: spreadsheets of many
+/// countries write semicolons.
+fn open(path: &Path) -> Result<(Table, u8), csv::Error> {
+    let bytes = std::fs::read(path)?;
+    let header = bytes.split(|byte| *byte == b'\n').next().unwrap_or(&[]);
+    let count = |separator: &u8| header.iter().filter(|byte| *byte == separator).count();
+    // The last of equals wins: a comma where there is none of them.
+    let separator = [b'\t', b';', b','].into_iter().max_by_key(count);
+    let separator = separator.unwrap_or(b',');
+    let reader = csv::ReaderBuilder::new()
+        .delimiter(separator)
+        .from_reader(std::io::Cursor::new(bytes));
+    Ok((reader, separator))
+}
+
+/// A number, with a decimal comma where commas separate nothing.
+fn number(text: &str, separator: u8) -> Option<f64> {
+    match separator {
+        b',' => text.parse().ok(),
+        _ => text.replace(',', ".").parse().ok(),
+    }
+}
+
 /// Paths with their patients.
 fn read_patients(path: &Path) -> Result<HashMap<String, String>, PredictionsError> {
     let failed = |cause| PredictionsError::File {
         path: path.to_owned(),
         cause,
     };
-    let mut reader = csv::Reader::from_path(path).map_err(failed)?;
+    let (mut reader, _) = open(path).map_err(failed)?;
     let header = reader.headers().map_err(failed)?.clone();
     let column = |name| header.iter().position(|column| column == name);
     let (Some(film), Some(patient)) = (column("path"), column("patient_id")) else {
@@ -188,6 +214,27 @@ mod tests {
             .map(|film| (film.truth, film.patient.as_str(), film.probabilities[0]))
             .collect();
         assert_eq!(films, [(1, "x.png", 0.6), (0, "p7", 0.9)]);
+    }
+
+    #[test]
+    fn spreadsheets_may_separate_by_semicolons_or_tabs() {
+        let expected = vec![vec![0.6, 0.4], vec![0.9, 0.1]];
+        for text in [
+            "path,truth,label,a,b\nx.png,b,a,0.6,0.4\ny.png,a,a,0.9,0.1\n",
+            "path;truth;label;a;b\nx.png;b;a;0.6;0.4\ny.png;a;a;0.9;0.1\n",
+            "path;truth;label;a;b\r\nx.png;b;a;0,6;0,4\r\ny.png;a;a;0,9;0,1\r\n",
+            "\u{feff}path;truth;label;a;b\nx.png;b;a;0,6;0,4\ny.png;a;a;0,9;0,1\n",
+            "path\ttruth\tlabel\ta\tb\nx.png\tb\ta\t0.6\t0.4\ny.png\ta\ta\t0.9\t0.1\n",
+        ] {
+            let split = "path;label;patient_id;split\nx.png;b;p7;test\n";
+            let folder = folder(text, Some(split));
+            let found = read_predictions(folder.path()).unwrap();
+            assert_eq!(found.labels, ["a", "b"], "{text:?}");
+            let films = found.films.iter();
+            let probabilities: Vec<_> = films.map(|film| film.probabilities.clone()).collect();
+            assert_eq!(probabilities, expected, "{text:?}");
+            assert_eq!(found.films[0].patient, "p7");
+        }
     }
 
     #[test]

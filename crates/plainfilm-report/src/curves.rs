@@ -7,7 +7,7 @@ use super::plot::scale::Scale;
 use super::wording::calibration_text;
 use plainfilm_data::Part;
 use plainfilm_figures::{
-    Estimate, Interval, ScoredFilm, SweepOver, SweepPoint, against_the_rest, auroc,
+    Estimate, Figure, Interval, ScoredFilm, SweepOver, SweepPoint, against_the_rest, auroc,
     average_precision, precision_recall_curve, ranked_labels, reliability, roc_curve, sweep,
 };
 use plainfilm_train::LearningPoint;
@@ -16,9 +16,11 @@ use plainfilm_train::LearningPoint;
 const MOST_POINTS: usize = 1000;
 /// With more lines than this, areas would hide one another.
 const MOST_BANDS: usize = 3;
+/// With more labels than this, only those with the best and the worst areas have a curve, half each.
+const MOST_CURVES: usize = 10;
 /// Bins of a histogram of probabilities.
 const BINS: usize = 20;
-/// Sources with a histogram of their own.
+/// Sources, or labels, with a histogram of their own.
 const MOST_SOURCES: usize = 6;
 
 fn percent(tick: f64) -> String {
@@ -61,9 +63,10 @@ pub(super) fn charts(input: &ReportInput) -> Vec<(&'static str, Chart)> {
 /// ROC curves of the test films: of the positive label when there are two, else of each label against
 /// the rest; labels that no film has, or every film, have none.
 fn roc(input: &ReportInput) -> Chart {
-    let ranked = ranked_labels(input.labels.len(), input.positive);
-    let banded = ranked.len() <= MOST_BANDS;
-    let series: Vec<Series> = ranked
+    let (shown, of) = shown_labels(input, auroc);
+    let banded = shown.len() <= MOST_BANDS;
+    let series: Vec<Series> = shown
+        .into_iter()
         .filter_map(|label| {
             let (truth, scores) = against_the_rest(&input.scored, label);
             let curve = roc_curve(&truth, &scores)?;
@@ -106,8 +109,32 @@ fn roc(input: &ReportInput) -> Chart {
         y_name: "sensitivity".to_owned(),
         series,
         diagonal: Some("guessing"),
-        ..unit_chart(format!("ROC, {} test films", input.scored.len()))
+        ..unit_chart(format!("ROC, {} test films{of}", input.scored.len()))
     }
+}
+
+/// The labels with curves, and what the title says of them: all, or those with the five best and the five worst
+/// areas, in that order.
+fn shown_labels(input: &ReportInput, area: fn(&[bool], &[f64]) -> Figure) -> (Vec<usize>, String) {
+    let ranked: Vec<usize> = ranked_labels(input.labels.len(), input.positive).collect();
+    if ranked.len() <= MOST_CURVES {
+        return (ranked, String::new());
+    }
+    let mut with: Vec<(usize, f64)> = ranked
+        .iter()
+        .filter_map(|&label| {
+            let (truth, scores) = against_the_rest(&input.scored, label);
+            Some((label, area(&truth, &scores).value()?))
+        })
+        .collect();
+    with.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    let all = with.len();
+    if all > MOST_CURVES {
+        let half = MOST_CURVES / 2;
+        with.drain(half..all - half);
+    }
+    let title = format!(", best and worst of {} labels", input.labels.len());
+    (with.into_iter().map(|(label, _)| label).collect(), title)
 }
 
 fn names(series: &[Series]) -> String {
@@ -116,9 +143,10 @@ fn names(series: &[Series]) -> String {
 }
 
 fn recall(input: &ReportInput) -> Chart {
-    let ranked = ranked_labels(input.labels.len(), input.positive);
-    let banded = ranked.len() <= MOST_BANDS;
-    let series: Vec<Series> = ranked
+    let (shown, of) = shown_labels(input, average_precision);
+    let banded = shown.len() <= MOST_BANDS;
+    let series: Vec<Series> = shown
+        .into_iter()
         .filter_map(|label| {
             let (truth, scores) = against_the_rest(&input.scored, label);
             let curve = precision_recall_curve(&truth, &scores)?;
@@ -153,7 +181,7 @@ fn recall(input: &ReportInput) -> Chart {
         x_name: "recall (sensitivity)",
         y_name: "precision".to_owned(),
         series,
-        ..unit_chart("Precision and recall".to_owned())
+        ..unit_chart(format!("Precision and recall{of}"))
     }
 }
 
@@ -357,7 +385,7 @@ fn histograms(
 }
 
 fn scores_by_label(input: &ReportInput) -> Chart {
-    let groups = input
+    let mut groups: Vec<(String, Vec<&ScoredFilm>)> = input
         .labels
         .iter()
         .enumerate()
@@ -366,7 +394,12 @@ fn scores_by_label(input: &ReportInput) -> Chart {
             (name.clone(), films.collect())
         })
         .collect();
-    let title = format!("Probability of “{}” by label", input.labels[input.positive]);
+    let mut title = format!("Probability of “{}” by label", input.labels[input.positive]);
+    if groups.len() > MOST_SOURCES {
+        groups.sort_by_key(|(_, films)| std::cmp::Reverse(films.len()));
+        groups.truncate(MOST_SOURCES);
+        title.push_str(&format!(", the commonest of {}", input.labels.len()));
+    }
     histograms(input, title, groups)
 }
 
@@ -390,7 +423,7 @@ fn scores_by_source(input: &ReportInput) -> Chart {
 
 #[cfg(test)]
 mod tests {
-    use super::super::example::example;
+    use super::super::example::{example, with_labels};
     use super::super::plot::canvas::Theme;
     use super::*;
 
@@ -426,6 +459,35 @@ mod tests {
         assert!(!names(&input).contains(&"decision_curve"));
         input.scored.clear();
         assert_eq!(charts(&input).len(), 0);
+    }
+
+    #[test]
+    fn many_labels_have_curves_of_the_best_and_the_worst() {
+        let input = with_labels(40);
+        for (chart, title) in [
+            (
+                roc(&input),
+                "ROC, 160 test films, best and worst of 40 labels",
+            ),
+            (
+                recall(&input),
+                "Precision and recall, best and worst of 40 labels",
+            ),
+        ] {
+            assert_eq!(chart.title, title);
+            let named: Vec<&str> = chart
+                .series
+                .iter()
+                .map(|series| series.name.split(',').next().unwrap_or_default())
+                .collect();
+            assert_eq!(named.len(), 10);
+            // The worse, the higher the number of the label.
+            assert_eq!((named[0], named[9]), ("label 0", "label 39"), "{named:?}");
+        }
+        assert_eq!(scores_by_label(&input).series.len(), MOST_SOURCES);
+        let few = with_labels(8);
+        assert_eq!(roc(&few).series.len(), 8);
+        assert_eq!(roc(&few).title, "ROC, 32 test films");
     }
 
     #[test]

@@ -142,3 +142,29 @@ pub(super) fn example() -> ReportInput {
         labels,
     }
 }
+
+/// The example with so many labels, each on four films; the higher a label's number, the less its films are told
+/// from the others.
+pub(super) fn with_labels(count: usize) -> ReportInput {
+    let mut input = example();
+    input.labels = (0..count).map(|label| format!("label {label}")).collect();
+    input.title = format!("Discs: {count} labels");
+    input.scored = (0..count * 4)
+        .map(|film| {
+            let truth = film % count;
+            let doubt = 0.7 * truth as f64 / count as f64 + 0.05 * (film / count) as f64;
+            let wrong = (truth + 1 + film / count) % count;
+            let mut probabilities = vec![0.1 * doubt / count as f64; count];
+            probabilities[truth] += 1.0 - doubt;
+            probabilities[wrong] += 0.9 * doubt;
+            ScoredFilm::alone(format!("{film}.png"), truth, probabilities)
+        })
+        .collect();
+    input.metrics = vec![(Part::Test, evaluate(&input.labels, 0, &input.scored))];
+    input.operation = None;
+    input.operation_on_test = None;
+    input.subgroups = subgroups(&input.labels, 0, &input.scored);
+    input.data.counts = vec![[20, 4, 4]; count];
+    input.data.sources = vec![("site_a".to_owned(), vec![28; count])];
+    input
+}

@@ -7,6 +7,9 @@ use plainfilm_film::radiograph::{Fit, Preprocessing, Radiograph};
 use plainfilm_model::lungs::BundledLungs;
 use plainfilm_train::{FindingsFigures, FoldSummary, HistoryRow, LearningPoint, Ungrouped};
 
+/// From so many labels on a page is laid out for many.
+const MANY_LABELS: usize = 7;
+
 /// One trained network's record, as the report shows it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReportInput {
@@ -202,6 +205,12 @@ pub enum Severity {
 }
 
 impl ReportInput {
+    /// Whether there are so many labels that lists and pictures of all of them would not be read.
+    #[must_use]
+    pub fn has_many_labels(&self) -> bool {
+        self.labels.len() >= MANY_LABELS
+    }
+
     /// Figures of one part, where it was evaluated.
     pub fn part(&self, part: Part) -> Option<&PartMetrics> {
         self.metrics

@@ -11,7 +11,7 @@ use super::sections::{FoldsView, OperationView, SubgroupsView, calibration_error
 use super::wording::{counted, duration, thousands, work};
 use super::{ReportError, ReportInput, Severity, TestSample};
 use plainfilm_data::{Part, PatientOrigin};
-use plainfilm_figures::{Estimate, Figure, PartMetrics, classification_report};
+use plainfilm_figures::{Estimate, Figure, LabelMetrics, PartMetrics, classification_report};
 use plainfilm_film::NOT_A_MEDICAL_DEVICE;
 
 /// The page. Everything that a user may have written passes the template's HTML escaping; `safe` is
@@ -33,6 +33,9 @@ struct Page<'a> {
     parts: Vec<&'static str>,
     figures: Vec<FigureRow>,
     test: Option<&'a PartMetrics>,
+    /// The labels of the test films with their figures; where there are many, the highest F1 first.
+    by_label: Vec<&'a (String, LabelMetrics)>,
+    sorted: bool,
     classification_report: String,
     operation: Option<OperationView>,
     folds: Option<FoldsView>,
@@ -41,6 +44,7 @@ struct Page<'a> {
     test_films: Vec<FilmView<'a>>,
     training_films: Vec<FilmView<'a>>,
     counts: Vec<CountRow<'a>>,
+    source_columns: Vec<&'a str>,
     sources: Vec<SourceRow<'a>>,
     patients_are: &'static str,
     facts: Vec<(&'static str, String)>,
@@ -82,7 +86,7 @@ struct CountRow<'a> {
 
 struct SourceRow<'a> {
     name: &'a str,
-    films: &'a [usize],
+    films: Vec<usize>,
 }
 
 /// Renders the page.
@@ -141,6 +145,8 @@ pub(crate) fn render(
             .collect(),
         figures: figure_rows(input),
         test,
+        by_label: by_label(input, test),
+        sorted: input.has_many_labels(),
         classification_report: test.map(classification_report).unwrap_or_default(),
         operation: OperationView::of(input),
         folds: FoldsView::of(input),
@@ -158,11 +164,21 @@ pub(crate) fn render(
                 all: parts.iter().sum(),
             })
             .collect(),
+        source_columns: match input.has_many_labels() {
+            true => vec!["films"],
+            false => input.labels.iter().map(String::as_str).collect(),
+        },
         sources: input
             .data
             .sources
             .iter()
-            .map(|(name, films)| SourceRow { name, films })
+            .map(|(name, films)| SourceRow {
+                name,
+                films: match input.has_many_labels() {
+                    true => vec![films.iter().sum()],
+                    false => films.clone(),
+                },
+            })
             .collect(),
         patients_are: match input.data.patient_origin {
             PatientOrigin::Manifest => "Patients as the manifest names them.",
@@ -174,6 +190,20 @@ pub(crate) fn render(
         facts: facts(input),
     };
     Ok(page.render()?)
+}
+
+/// The labels of the test films, in their order or, where there are many, the highest F1 first.
+fn by_label<'a>(
+    input: &ReportInput,
+    test: Option<&'a PartMetrics>,
+) -> Vec<&'a (String, LabelMetrics)> {
+    let mut labels: Vec<_> = test.iter().flat_map(|test| &test.per_label).collect();
+    if input.has_many_labels() {
+        // What is not defined comes last.
+        let height = |label: &LabelMetrics| label.f1.value().unwrap_or(-1.0);
+        labels.sort_by(|a, b| height(&b.1).total_cmp(&height(&a.1)));
+    }
+    labels
 }
 
 fn part_name(part: Part) -> &'static str {
@@ -335,7 +365,7 @@ fn facts(input: &ReportInput) -> Vec<(&'static str, String)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::example::example;
+    use super::super::example::{example, with_labels};
     use super::super::pictures::charts;
     use super::*;
     use crate::{Notice, Severity};
@@ -402,6 +432,19 @@ mod tests {
         for (index, _) in html.match_indices("src=") {
             assert!(html[index..].starts_with("src=\"data:image/png;base64,"));
         }
+    }
+
+    #[test]
+    fn many_labels_are_sorted_by_figure_and_sources_by_films_alone() {
+        let html = page(&with_labels(40));
+        let row = |label: usize| html.find(&format!("<th scope=\"row\">label {label}</th>"));
+        assert!(row(1) < row(39) && row(1).is_some());
+        assert!(html.contains("the highest F1 first"));
+        assert!(html.contains("<th scope=\"col\" class=\"number\">films</th></tr>"));
+        assert!(!html.contains("<th scope=\"col\" class=\"number\">label 3</th>"));
+        let few = page(&with_labels(6));
+        assert!(!few.contains("the highest F1 first"));
+        assert!(few.contains("<th scope=\"col\" class=\"number\">label 3</th>"));
     }
 
     #[test]

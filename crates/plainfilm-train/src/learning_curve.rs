@@ -8,7 +8,7 @@ use super::run::Run;
 use super::run_folder::RunFolder;
 use super::settings::TrainSettings;
 use plainfilm_data::Split;
-use plainfilm_figures::{evaluate, positive_label};
+use plainfilm_figures::evaluate;
 
 /// Trains on each share of the training patients that the settings name, in a folder of its own, with the
 /// validation and test films of the split. A share that is finished is read.
@@ -42,7 +42,7 @@ pub(super) fn train(
                 run.train_split(&smaller, &inside, observer)?.1
             }
         };
-        let metrics = evaluate(labels, positive_label(labels), &test);
+        let metrics = evaluate(labels, settings.positive_of(labels), &test);
         points.push(LearningPoint::of(&smaller, &metrics));
     }
     if !points.is_empty() {

@@ -92,6 +92,14 @@ pub fn train(
     reporter: &dyn Reporter,
 ) -> Result<Outcome, TrainError> {
     settings.check()?;
+    let has_sources = dataset.films.iter().any(|film| film.source.is_some());
+    if settings.balance == Balance::Sources && !has_sources {
+        return Err(TrainError::Setting {
+            setting: "balance",
+            expected: "one that needs no sources: no film of the data names one (hint: --balance sampling)",
+            found: "sources".to_owned(),
+        });
+    }
     device::parse_with_precision(&settings.device, settings.precision)?;
     // Settings come first: from here on a killed run can be resumed, and before it nothing is lost.
     folder.create()?;

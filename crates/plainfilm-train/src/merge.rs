@@ -8,7 +8,7 @@ use super::run_folder::{RunFolder, settings_text};
 use super::settings::TrainSettings;
 
 /// Files of a fold that a pooled report needs; its checkpoints stay where they are.
-const KEPT: [&str; 10] = [
+const KEPT: [&str; 11] = [
     "model.plainfilm.safetensors",
     "report.html",
     "history.csv",
@@ -16,6 +16,7 @@ const KEPT: [&str; 10] = [
     "set_aside.csv",
     "split.csv",
     "predictions.csv",
+    "validation_predictions.csv",
     "findings.csv",
     // Last: its presence says that the fold is there.
     "metrics.json",

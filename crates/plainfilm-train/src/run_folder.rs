@@ -224,16 +224,22 @@ impl RunFolder {
         labels: &[String],
         scored: &[ScoredFilm],
     ) -> Result<(), TrainError> {
-        let header = ["path", "truth", "label"]
-            .into_iter()
-            .chain(labels.iter().map(String::as_str));
-        let rows = scored.iter().map(|film| {
-            let (truth, label) = (labels[film.truth].clone(), labels[film.predicted()].clone());
-            let mut row = vec![film.path.clone(), truth, label];
-            row.extend(film.probabilities.iter().copied().map(exact));
-            row
-        });
-        self.write("predictions.csv", &csv_bytes(header, rows))
+        self.write("predictions.csv", &scored_bytes(labels, scored))
+    }
+
+    /// Writes `validation_predictions.csv`, with the columns of `predictions.csv`: the films that calibration and
+    /// threshold were chosen on, with the network's own probabilities, so that both can be chosen again. The label
+    /// is what the film is called after both.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not allow it.
+    pub(super) fn write_validation(
+        &self,
+        labels: &[String],
+        scored: &[ScoredFilm],
+    ) -> Result<(), TrainError> {
+        self.write("validation_predictions.csv", &scored_bytes(labels, scored))
     }
 
     /// Writes `findings.csv`: `path,findings,unknown,called`, each a list with [`SEPARATOR`], then one probability
@@ -351,6 +357,20 @@ fn exact(number: f64) -> String {
 #[must_use]
 pub fn settings_text(settings: &TrainSettings) -> String {
     toml::to_string_pretty(settings).expect("settings hold only numbers, strings and tables")
+}
+
+/// `path,truth,label`, then one probability column per label.
+fn scored_bytes(labels: &[String], scored: &[ScoredFilm]) -> Vec<u8> {
+    let header = ["path", "truth", "label"]
+        .into_iter()
+        .chain(labels.iter().map(String::as_str));
+    let rows = scored.iter().map(|film| {
+        let (truth, label) = (labels[film.truth].clone(), labels[film.predicted()].clone());
+        let mut row = vec![film.path.clone(), truth, label];
+        row.extend(film.probabilities.iter().copied().map(exact));
+        row
+    });
+    csv_bytes(header, rows)
 }
 
 fn csv_bytes<'a>(

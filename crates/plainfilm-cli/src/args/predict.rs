@@ -62,6 +62,9 @@ pub struct EvaluateArgs {
     /// Rename the data's labels to the model's
     #[arg(long, value_name = "FROM=TO,…", value_delimiter = ',')]
     pub map: Vec<String>,
+    /// The label that sensitivity, predictive values and threshold are about, of two [default: the model's]
+    #[arg(long, value_name = "LABEL")]
+    pub positive: Option<String>,
     #[command(flatten)]
     pub reading: ReadingArgs,
     /// Share of patients with the finding among those to come, for predictive values [default: that of the
@@ -91,6 +94,10 @@ pub struct CompareArgs {
     /// Run folders, folders of `evaluate --output`, or predictions.csv files: two or more
     #[arg(required = true, num_args = 2.., value_name = "RUN")]
     pub networks: Vec<PathBuf>,
+    /// The label that sensitivity, predictive values and threshold are about, of two [default: the one whose name
+    /// does not say that nothing was found]
+    #[arg(long, value_name = "LABEL")]
+    pub positive: Option<String>,
     /// How to print
     #[arg(long, value_enum, default_value_t = TableFormat::Table)]
     pub format: TableFormat,

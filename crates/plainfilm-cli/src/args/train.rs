@@ -19,6 +19,10 @@ pub struct TrainArgs {
     /// Labels or findings to use, in order [default: all, by name]
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     pub labels: Option<Vec<String>>,
+    /// The label that sensitivity, predictive values and threshold are about, of two [default: the one whose name
+    /// does not say that nothing was found]
+    #[arg(long, value_name = "LABEL")]
+    pub positive: Option<String>,
     /// Network: see `plainfilm models` [default: darkcovidnet]
     #[arg(long, value_name = "NAME")]
     pub model: Option<String>,

@@ -9,6 +9,7 @@ use plainfilm::report::write_audit;
 
 use crate::args::{AuditArgs, TableFormat};
 use crate::exit::Exit;
+use crate::print::many;
 use crate::print::notes::print_notes;
 use crate::print::set_aside::print_set_aside;
 use crate::print::table::{Align, render};
@@ -85,7 +86,7 @@ fn print(audit: &Audit, args: &AuditArgs, printer: &Printer) {
         "{} of {}: {}\n\n{}\n",
         counted(audit.films, "film"),
         counted(audit.patients, "patient"),
-        audit.labels.join(", "),
+        many::names(&audit.labels, ", "),
         render(&header, &rows)
     ));
     for check in &audit.checks {

@@ -1,7 +1,10 @@
 //! `plainfilm compare`
 
 use plainfilm::NOT_A_MEDICAL_DEVICE;
-use plainfilm::evaluate::{Comparison, Comparisons, Figure, compare, counted, read_predictions};
+use plainfilm::dataset::place_of_label;
+use plainfilm::evaluate::{
+    Comparison, Comparisons, Figure, PositiveLabel, compare, counted, read_predictions,
+};
 
 use crate::args::{CompareArgs, TableFormat};
 use crate::exit::Exit;
@@ -15,7 +18,18 @@ pub fn run(args: &CompareArgs, printer: &Printer) -> anyhow::Result<Exit> {
         .iter()
         .map(|path| read_predictions(path))
         .collect::<Result<Vec<_>, _>>()?;
-    let found = compare(&networks)?;
+    let labels = &networks[0].labels;
+    let asked = args.positive.as_deref();
+    let positive = asked
+        .map(|label| place_of_label(label, labels))
+        .transpose()?;
+    let found = compare(&networks, positive)?;
+    if let Some(doubt) = PositiveLabel::of(labels)
+        .doubt(labels)
+        .filter(|_| asked.is_none())
+    {
+        printer.warning(&doubt);
+    }
     for (name, films) in found.left_out.iter().filter(|(_, films)| *films > 0) {
         printer.warning(&format!(
             "not scored by all, and left out: {} of {name}",

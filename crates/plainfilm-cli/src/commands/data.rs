@@ -10,6 +10,7 @@ use plainfilm::evaluate::{Presence, counted};
 
 use crate::args::DataVerb;
 use crate::exit::Exit;
+use crate::print::many;
 use crate::print::notes::print_notes;
 use crate::print::set_aside::{print_names, print_set_aside};
 use crate::print::table::{Align, render};
@@ -83,7 +84,7 @@ fn list(printer: &Printer) {
             "{}  {} ({})\n{}\nfrom {}\n",
             dataset.name,
             dataset.title,
-            labels.join(", "),
+            many::names(&labels, ", "),
             dataset.description,
             dataset.bases.join(" or "),
         ));

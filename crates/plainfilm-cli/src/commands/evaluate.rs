@@ -1,16 +1,16 @@
 //! `plainfilm evaluate`
 
 use plainfilm::NOT_A_MEDICAL_DEVICE;
-use plainfilm::dataset::{Dataset, Split};
+use plainfilm::dataset::{Dataset, Split, place_of_label};
 use plainfilm::evaluate::{
-    Operation, OperationFigures, PartMetrics, Subgroups, evaluate, subgroups,
+    Operation, OperationFigures, PartMetrics, PositiveLabel, Subgroups, evaluate, subgroups,
 };
 use plainfilm::predict::{Predictor, score_dataset, score_findings};
 use plainfilm::train::{FindingsFigures, RunFolder};
 use serde::Serialize;
 
 use crate::args::{EvaluateArgs, TableFormat};
-use crate::exit::Exit;
+use crate::exit::{Exit, UsageError};
 use crate::inputs::{model_file, renames};
 use crate::print::figures::print_figures;
 use crate::print::findings::print_findings;
@@ -45,7 +45,31 @@ pub fn run(args: &EvaluateArgs, printer: &Printer) -> anyhow::Result<Exit> {
     let predictor = Predictor::new(&file, &device)?;
     let header = predictor.header();
     if !header.findings.is_empty() {
+        if args.positive.is_some() {
+            let reason = "--positive: each of the model's findings is judged for itself";
+            return Err(UsageError(reason.to_owned()).into());
+        }
         return of_findings(args, &predictor, printer);
+    }
+    if header.labels.len() != 2 && (args.positive.is_some() || args.prevalence.is_some()) {
+        return Err(UsageError(format!(
+            "--positive and --prevalence are for models of two labels: this one has {}",
+            header.labels.len()
+        ))
+        .into());
+    }
+    let positive = match &args.positive {
+        Some(label) => place_of_label(label, &header.labels)?,
+        None => predictor.positive(),
+    };
+    let doubt = PositiveLabel::of(&header.labels).doubt(&header.labels);
+    if let Some(doubt) = doubt.filter(|_| args.positive.is_none()) {
+        // The model may have been trained with the other one.
+        let own = PositiveLabel {
+            index: positive,
+            is_clear: false,
+        };
+        printer.warning(&own.doubt(&header.labels).unwrap_or(doubt));
     }
     let dataset = Dataset::open(&args.data, &args.reading.options())?;
     print_notes(&dataset, printer);
@@ -58,16 +82,25 @@ pub fn run(args: &EvaluateArgs, printer: &Printer) -> anyhow::Result<Exit> {
     print_set_aside(&scored.set_aside, printer);
     let operation = header.operation.clone();
     let operation_on_test = operation.as_ref().map(|operation| {
-        let (labels, positive) = (&header.labels, predictor.positive());
-        operation.judge(labels, positive, &scored.films, None, args.prevalence)
+        let seen_from = match positive == predictor.positive() {
+            true => operation.clone(),
+            false => operation.of_the_other_label(),
+        };
+        seen_from.judge(
+            &header.labels,
+            positive,
+            &scored.films,
+            None,
+            args.prevalence,
+        )
     });
     let output = Output {
         operation,
         operation_on_test,
-        subgroups: subgroups(&header.labels, predictor.positive(), &scored.films),
+        subgroups: subgroups(&header.labels, positive, &scored.films),
         labels: header.labels.clone(),
-        positive_label: header.labels[predictor.positive()].clone(),
-        test: evaluate(&header.labels, predictor.positive(), &scored.films),
+        positive_label: header.labels[positive].clone(),
+        test: evaluate(&header.labels, positive, &scored.films),
         set_aside: scored.set_aside.len(),
         notice: NOT_A_MEDICAL_DEVICE,
     };

@@ -16,6 +16,7 @@ use crate::args::predict::PredictFormat;
 use crate::exit::Exit;
 use crate::inputs::{expand, model_file};
 use crate::maps::{FilmMaps, MapWriter, lung_cell};
+use crate::print::many;
 use crate::print::table::{Align, render};
 use crate::printer::{Printer, Style};
 use crate::progress::counter;
@@ -361,7 +362,7 @@ fn footer(predictor: &Predictor, name: &str, predictions: &[Prediction]) -> Stri
         "{scored} scored{aside} by {name} ({}, {}). {NOT_A_MEDICAL_DEVICE}",
         header.network.architecture,
         match header.findings.len() {
-            0 => header.labels.join(" vs "),
+            0 => many::names(&header.labels, " vs "),
             count => format!("{count} findings"),
         },
     )

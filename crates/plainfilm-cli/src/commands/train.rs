@@ -124,6 +124,7 @@ pub fn train(
     dataset.expect_two_labels()?;
     settings.labels = dataset.outputs().to_vec();
     settings.findings = !dataset.findings.is_empty();
+    settings.check()?;
     if let Some(weights) = with.weights {
         start_from(&weights, &mut settings, printer)?;
     }

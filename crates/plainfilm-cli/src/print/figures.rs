@@ -2,6 +2,7 @@
 
 use plainfilm::evaluate::{Estimate, PartMetrics, classification_report, counted};
 
+use super::many::{MOST_ROWS, more_rows};
 use super::table::{Align, render, render_within};
 use crate::printer::Printer;
 
@@ -38,7 +39,13 @@ pub fn print_figures(part: &PartMetrics, printer: &Printer) {
             .iter()
             .map(|estimate| figure("among the two most probable".to_owned(), estimate)),
     );
-    for (label, figures) in &part.per_label {
+    // Of more labels, the classification report has them row by row.
+    let each = if part.per_label.len() > MOST_ROWS {
+        &[]
+    } else {
+        part.per_label.as_slice()
+    };
+    for (label, figures) in each {
         rows.push(figure(
             format!("sensitivity of {label}"),
             &figures.sensitivity,
@@ -67,10 +74,29 @@ pub fn print_figures(part: &PartMetrics, printer: &Printer) {
         "\n{}\n{}\n{}\n",
         // How an interval was made can be spared first.
         render_within(printer.table_width(), &[3], &columns, &rows),
-        classification_report(part),
+        shortened_report(part),
         confusion_text(part),
     ));
     print_not_shown(part, printer);
+}
+
+/// The classification report without the labels that are too many for a terminal.
+fn shortened_report(part: &PartMetrics) -> String {
+    let labels = part.per_label.len();
+    let text = classification_report(part);
+    // A header and an empty line come before the labels.
+    let (first, last) = (2 + MOST_ROWS, 2 + labels);
+    let mut shown = String::new();
+    for (number, line) in text.lines().enumerate() {
+        if number == first && number < last {
+            shown.push_str(&more_rows(labels));
+        }
+        if number < first || number >= last {
+            shown.push_str(line);
+            shown.push('\n');
+        }
+    }
+    shown
 }
 
 /// What stands beside the calibration error, which luck alone keeps above 0.
@@ -102,13 +128,23 @@ fn print_not_shown(part: &PartMetrics, printer: &Printer) {
         return;
     }
     printer.sentence("these films do not show");
-    for sentence in &part.not_shown {
+    for sentence in part.not_shown.iter().take(MOST_ROWS) {
         printer.sentence(&format!("  - {sentence}"));
+    }
+    let more = more_rows(part.not_shown.len());
+    if !more.is_empty() {
+        printer.sentence(&format!("  - {}", more.trim_end()));
     }
     printer.sentence("");
 }
 
 fn confusion_text(part: &PartMetrics) -> String {
+    if part.per_label.len() > MOST_ROWS {
+        return format!(
+            "the confusion matrix of {} labels is in the report, and in metrics.json\n",
+            part.per_label.len()
+        );
+    }
     let labels: Vec<&str> = part
         .per_label
         .iter()
@@ -126,4 +162,30 @@ fn confusion_text(part: &PartMetrics) -> String {
         })
         .collect();
     render(&header, &rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use plainfilm::evaluate::{ScoredFilm, evaluate};
+
+    #[test]
+    fn two_hundred_labels_take_few_lines() {
+        for (count, lines, shows_all) in [(12, 18, true), (13, 19, false), (200, 19, false)] {
+            let labels: Vec<String> = (0..count).map(|label| format!("label {label}")).collect();
+            let scored: Vec<ScoredFilm> = (0..count)
+                .map(|truth| {
+                    let mut probabilities = vec![0.0; count];
+                    probabilities[truth] = 1.0;
+                    ScoredFilm::alone(format!("{truth}.png"), truth, probabilities)
+                })
+                .collect();
+            let part = evaluate(&labels, 0, &scored);
+            let report = shortened_report(&part);
+            assert_eq!(report.lines().count(), lines, "{report}");
+            assert!(!report.contains("label 12 "));
+            assert_eq!(report == classification_report(&part), shows_all);
+            assert_eq!(confusion_text(&part).lines().count() > 2, shows_all);
+        }
+    }
 }

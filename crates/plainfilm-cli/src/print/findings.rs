@@ -3,6 +3,7 @@
 use plainfilm::evaluate::Estimate;
 use plainfilm::train::FindingsFigures;
 
+use super::many::{MOST_ROWS, more_rows};
 use super::table::{Align, render, render_within};
 use crate::printer::Printer;
 
@@ -23,6 +24,7 @@ pub fn print_findings(figures: &FindingsFigures, printer: &Printer) {
     let rows: Vec<Vec<String>> = figures
         .each
         .iter()
+        .take(MOST_ROWS)
         .map(|own| {
             vec![
                 own.finding.clone(),
@@ -60,9 +62,10 @@ pub fn print_findings(figures: &FindingsFigures, printer: &Printer) {
         mean("micro", [&of.micro_auroc, &of.micro_auprc, &of.micro_f1]),
     ];
     printer.data(&format!(
-        "\n{}\n{}\n",
+        "\n{}{}\n{}\n",
         // A finding's AUROC and what its calls do come before how they were called.
         render_within(printer.table_width(), &[7, 6, 5, 2, 4, 8], &columns, &rows),
+        more_rows(figures.each.len()),
         render(&averages, &means),
     ));
     printer.sentence(&format!(

@@ -4,6 +4,7 @@ pub mod explained;
 pub mod figures;
 pub mod findings;
 pub mod folds;
+pub mod many;
 pub mod notes;
 pub mod operation;
 pub mod outcome;

@@ -1,9 +1,11 @@
 //! What a training is about to do.
 
 use plainfilm::dataset::Dataset;
+use plainfilm::evaluate::PositiveLabel;
 use plainfilm::model::Freeze;
 use plainfilm::train::{RunFolder, TrainSettings};
 
+use super::many;
 use crate::printer::{Printer, Style};
 
 /// The films, the network and the folder, before the training begins.
@@ -21,8 +23,14 @@ pub fn describe(
         "{}  {} films: {}",
         printer.styled(Style::Bold, "data"),
         dataset.films.len(),
-        counts.join(", ")
+        many::names(&counts, ", ")
     ));
+    let of_one_label_each = || dataset.findings.is_empty() && settings.positive.is_none();
+    let labels = &dataset.labels;
+    let doubt = PositiveLabel::of(labels).doubt(labels);
+    if let Some(doubt) = doubt.filter(|_| of_one_label_each()) {
+        printer.warning(&doubt);
+    }
     printer.line(&format!(
         "{} {} at {} px, {} epochs, batch {}, {} with {} threads, seed {}",
         printer.styled(Style::Bold, "model"),

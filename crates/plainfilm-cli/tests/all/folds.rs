@@ -64,6 +64,13 @@ fn shards_merged_are_the_cross_validation_in_one_go() {
             [&whole, &merged].map(|run| std::fs::read_to_string(run.join(name)).unwrap());
         assert!(one == other, "{name} differs");
     }
+    for fold in ["repeat-1/fold-1", "ungrouped/repeat-2/fold-2"] {
+        let kept = std::fs::read_to_string(merged.join(fold).join("validation_predictions.csv"));
+        assert!(
+            kept.is_ok_and(|text| text.starts_with("path,truth,label,")),
+            "{fold}"
+        );
+    }
     let evidence = json(&merged.join("evidence.json"));
     assert_eq!(evidence["networks"], 2, "the folds of the first repeat");
     assert_eq!(evidence["looked_at"], serde_json::json!([40, 40]));

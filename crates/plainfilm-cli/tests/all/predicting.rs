@@ -114,6 +114,36 @@ fn evaluate_repeats_the_figures_of_the_run_and_maps_labels() {
     assert_code(&mapped, 0);
     let mapped: serde_json::Value = serde_json::from_str(&stdout(&mapped)).unwrap();
     assert_eq!(right(&mapped["test"]), parts);
+    assert_eq!(mapped["positive_label"], "opacity");
+
+    let with = |more: &[&str]| {
+        let line = ["evaluate", text(&run), text(&other), "--format", "json"];
+        plainfilm(&[&line, more].concat())
+    };
+    for (more, expected) in [
+        (&["--map", "sik=opacity"][..], "did you mean `sick`?"),
+        (&["--map", "sick=opacty"], "did you mean `opacity`?"),
+        (
+            &["--map", "sick=opacity", "--positive", "cler"],
+            "did you mean `clear`?",
+        ),
+    ] {
+        let refused = with(more);
+        assert_code(&refused, 1);
+        assert!(stderr(&refused).contains(expected), "{}", stderr(&refused));
+    }
+    let turned = with(&["--map", "sick=opacity", "--positive", "clear"]);
+    assert_code(&turned, 0);
+    let turned: serde_json::Value = serde_json::from_str(&stdout(&turned)).unwrap();
+    assert_eq!(turned["positive_label"], "clear");
+    assert_eq!(right(&turned["test"]), parts);
+    let point = |of: &serde_json::Value, figure: &str| {
+        of["operation_on_test"]["points"][0][figure]["value"]
+            .as_f64()
+            .unwrap()
+    };
+    assert_eq!(point(&turned, "sensitivity"), point(&mapped, "specificity"));
+    assert_eq!(point(&turned, "specificity"), point(&mapped, "sensitivity"));
 }
 
 #[test]

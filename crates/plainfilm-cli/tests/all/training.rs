@@ -21,6 +21,7 @@ fn a_run_leaves_everything_that_the_design_promises() {
         "set_aside.csv",
         "model.plainfilm.safetensors",
         "predictions.csv",
+        "validation_predictions.csv",
         "metrics.json",
         "report.html",
     ] {

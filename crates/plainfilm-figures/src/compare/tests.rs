@@ -23,8 +23,8 @@ fn network(name: &str, labels: [&str; 2], shift: usize) -> Predictions {
 fn the_better_network_is_found_and_order_does_not_matter() {
     let labels = ["opacity", "clear"];
     let (good, bad) = (network("good", labels, 1), network("bad", labels, 3));
-    let found = compare(&[good.clone(), bad.clone()]).unwrap();
-    let turned = compare(&[bad, good]).unwrap();
+    let found = compare(&[good.clone(), bad.clone()], None).unwrap();
+    let turned = compare(&[bad, good], None).unwrap();
     let (pair, back) = (&found.pairs[0], &turned.pairs[0]);
     assert_eq!((pair.mcnemar.only_first, pair.mcnemar.only_second), (24, 0));
     assert_eq!(
@@ -56,7 +56,7 @@ fn the_better_network_is_found_and_order_does_not_matter() {
 #[test]
 fn a_network_equals_itself() {
     let labels = ["opacity", "clear"];
-    let found = compare(&[network("a", labels, 2), network("b", labels, 2)]).unwrap();
+    let found = compare(&[network("a", labels, 2), network("b", labels, 2)], None).unwrap();
     let pair = &found.pairs[0];
     assert_eq!(pair.mcnemar.test.p_value.value(), Some(1.0));
     assert_eq!(pair.auroc_test.p_value.value(), Some(1.0));
@@ -100,7 +100,7 @@ fn equally_good_networks_are_told_apart_in_one_of_twenty_cases() {
     let runs = 300;
     let mut excluded = std::collections::BTreeMap::<&str, usize>::new();
     for run in 0..runs {
-        for figure in &compare(&drawn(run)).unwrap().pairs[0].figures {
+        for figure in &compare(&drawn(run), None).unwrap().pairs[0].figures {
             let excludes = figure
                 .difference
                 .ends()
@@ -124,7 +124,7 @@ fn what_does_not_fit_is_refused_by_name() {
     let labels = ["opacity", "clear"];
     let good = network("good", labels, 1);
     let mut other_labels = network("other", ["opacity", "fracture"], 1);
-    let refused = compare(&[good.clone(), other_labels.clone()]).unwrap_err();
+    let refused = compare(&[good.clone(), other_labels.clone()], None).unwrap_err();
     assert!(
         refused
             .to_string()
@@ -132,7 +132,7 @@ fn what_does_not_fit_is_refused_by_name() {
     );
     other_labels = network("other", labels, 1);
     other_labels.films[4].truth = 1;
-    let refused = compare(&[good.clone(), other_labels.clone()]).unwrap_err();
+    let refused = compare(&[good.clone(), other_labels.clone()], None).unwrap_err();
     assert!(
         refused
             .to_string()
@@ -141,9 +141,12 @@ fn what_does_not_fit_is_refused_by_name() {
     for film in &mut other_labels.films {
         film.path.insert_str(0, "elsewhere/");
     }
-    let refused = compare(&[good.clone(), other_labels]).unwrap_err();
+    let refused = compare(&[good.clone(), other_labels], None).unwrap_err();
     assert!(matches!(refused, CompareError::NoSharedFilm { .. }));
-    assert!(matches!(compare(&[good]), Err(CompareError::TooFew(1))));
+    assert!(matches!(
+        compare(&[good], None),
+        Err(CompareError::TooFew(1))
+    ));
 }
 
 #[test]
@@ -156,7 +159,7 @@ fn only_shared_films_are_compared_whatever_the_order_of_labels() {
     }
     turned.films.truncate(60);
     turned.films.reverse();
-    let found = compare(&[network("whole", ["opacity", "clear"], 1), turned]).unwrap();
+    let found = compare(&[network("whole", ["opacity", "clear"], 1), turned], None).unwrap();
     assert_eq!((found.films, found.patients), (60, 60));
     assert_eq!(
         found.left_out,
@@ -174,7 +177,7 @@ fn only_shared_films_are_compared_whatever_the_order_of_labels() {
 fn three_networks_are_corrected_for() {
     let labels = ["opacity", "clear"];
     let networks = [1, 2, 3].map(|shift| network(&shift.to_string(), labels, shift));
-    let found = compare(&networks).unwrap();
+    let found = compare(&networks, None).unwrap();
     assert_eq!(found.pairs.len(), 3);
     for pair in &found.pairs {
         let test = &pair.mcnemar.test;

@@ -16,6 +16,9 @@ use plainfilm_data::SEPARATOR;
 use plainfilm_figures::{CalibrationMethod, Operation, decide, most_probable, positive_label};
 use plainfilm_film::radiograph::{Plane, Preprocessing};
 
+/// Findings whose thresholds a line names.
+const MOST_THRESHOLDS: usize = 10;
+
 /// A trained network, ready to score films.
 #[derive(Debug)]
 pub struct Predictor {
@@ -101,12 +104,17 @@ impl Predictor {
         let header = &self.header;
         let calibrated =
             |operation: &&Operation| operation.calibration.method != CalibrationMethod::None;
-        let thresholds: Vec<String> = header
+        let mut thresholds: Vec<String> = header
             .labels
             .iter()
             .zip(&header.findings)
             .map(|(label, operation)| format!("{label} from {:.3} on", operation.threshold))
             .collect();
+        if thresholds.len() > MOST_THRESHOLDS {
+            let more = thresholds.len() - MOST_THRESHOLDS;
+            thresholds.truncate(MOST_THRESHOLDS);
+            thresholds.push(format!("and {more} more"));
+        }
         format!(
             "any number of findings a film, each for itself; probabilities of {} of {} findings calibrated; {}",
             header.findings.iter().filter(calibrated).count(),

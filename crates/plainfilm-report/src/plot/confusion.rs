@@ -4,26 +4,49 @@ use super::canvas::{Anchor, Canvas, Ink, Theme, shortened, text_width};
 use plainfilm_figures::ConfusionMatrix;
 
 const WIDTH: f64 = 480.0;
+/// From so many labels on, numbers would not be read: cells are a heat map alone.
+const MANY: usize = 7;
+/// With more columns than this, their names would lie on each other: they are those of the rows.
+const MOST_NAMED_COLUMNS: usize = 45;
+/// Mistakes that the description names, where there are many labels.
+const DESCRIBED: usize = 10;
 const TEXT: f64 = 13.0;
 
 /// Rows are the truth, columns the prediction. A cell is the darker, the larger its share of its row;
-/// hits and misses have hues of their own, and every cell has its count and share in print.
+/// hits and misses have hues of their own, and every cell has its count and share in print. From seven labels on
+/// there is no print in the cells, and the description names the commonest mistakes alone.
 pub(crate) fn draw(
     theme: Theme,
     title: &str,
     labels: &[String],
     matrix: &ConfusionMatrix,
 ) -> String {
+    let many = labels.len() >= MANY;
+    let cell_room = (WIDTH - 16.0 - 34.0 - 120.0 - 10.0) / labels.len() as f64;
+    // Names are as large as rows and columns leave them.
+    let text = match many {
+        true => (cell_room - 0.5).clamp(7.0, TEXT),
+        false => TEXT,
+    };
     let longest = labels
         .iter()
-        .map(|label| text_width(label, TEXT))
+        .map(|label| text_width(label, text))
         .fold(0.0, f64::max);
     let left = 34.0 + longest.min(120.0) + 10.0;
     let cell = (WIDTH - 16.0 - left) / labels.len() as f64;
-    let cell_height = cell.min(110.0);
+    let cell_height = match many {
+        true => cell.max(text + 1.0),
+        false => cell.min(110.0),
+    };
     // Column names that do not fit above each other's cells are turned.
     let turned = longest > cell - 8.0;
-    let names = if turned {
+    let named = labels.len() <= MOST_NAMED_COLUMNS;
+    let upright = many && cell < 16.0;
+    let names = if !named {
+        20.0
+    } else if upright {
+        longest.min(120.0) + 12.0
+    } else if turned {
         longest.min(120.0) * 0.62 + 22.0
     } else {
         26.0
@@ -35,6 +58,7 @@ pub(crate) fn draw(
     canvas.text((16.0, 26.0), 16.0, Ink::Text, Anchor::Start, &shown_title);
 
     let mut sentences = Vec::new();
+    let mut mistakes = Vec::new();
     for (truth, row) in matrix.rows().iter().enumerate() {
         let y = top + truth as f64 * cell_height;
         let support = matrix.support(truth);
@@ -50,6 +74,13 @@ pub(crate) fn draw(
             } else {
                 Ink::Miss
             };
+            if many {
+                if *count > 0 {
+                    canvas.rectangle([x, y, cell, cell_height], ink, 0.12 + 0.83 * share);
+                    mistakes.push((*count, truth, predicted));
+                }
+                continue;
+            }
             let inside = [x + 1.0, y + 1.0, cell - 2.0, cell_height - 2.0];
             // Never so dark that the text on it would need another colour.
             canvas.rectangle(inside, ink, 0.05 + 0.55 * share);
@@ -82,20 +113,35 @@ pub(crate) fn draw(
                 ));
             }
         }
-        let name = shortened(&labels[truth], TEXT, 120.0);
-        let at = (left - 8.0, y + cell_height / 2.0 + 4.5);
-        canvas.text(at, TEXT, Ink::Text, Anchor::End, &name);
+        let name = shortened(&labels[truth], text, 120.0);
+        let at = (left - 8.0, y + cell_height / 2.0 + 0.35 * text);
+        canvas.text(at, text, Ink::Text, Anchor::End, &name);
     }
-    for (predicted, label) in labels.iter().enumerate() {
+    if many {
+        let whole = [left, top, cell * labels.len() as f64, bottom - top];
+        canvas.frame(whole, Ink::Muted, 0.75);
+        mistakes.retain(|(_, truth, predicted)| truth != predicted);
+        mistakes.sort_by_key(|mistake| std::cmp::Reverse(mistake.0));
+        mistakes.truncate(DESCRIBED);
+        sentences.extend(mistakes.into_iter().map(|(count, truth, predicted)| {
+            let support = matrix.support(truth);
+            let (truth, predicted) = (&labels[truth], &labels[predicted]);
+            format!("{count} of {support} {truth} predicted as {predicted}")
+        }));
+    }
+    for (predicted, label) in labels.iter().enumerate().filter(|_| named) {
         let middle = left + (predicted as f64 + 0.5) * cell;
-        let name = shortened(label, TEXT, 120.0);
-        if turned {
+        let name = shortened(label, text, 120.0);
+        if upright {
+            let at = (middle + 0.35 * text, bottom + 6.0);
+            canvas.turned_text(at, -90.0, text, Ink::Text, Anchor::End, &name);
+        } else if turned {
             let at = (middle + 4.0, bottom + 16.0);
-            canvas.turned_text(at, -40.0, TEXT, Ink::Text, Anchor::End, &name);
+            canvas.turned_text(at, -40.0, text, Ink::Text, Anchor::End, &name);
         } else {
             canvas.text(
                 (middle, bottom + 19.0),
-                TEXT,
+                text,
                 Ink::Text,
                 Anchor::Middle,
                 &name,
@@ -105,7 +151,14 @@ pub(crate) fn draw(
     let at = (16.0, (top + bottom) / 2.0);
     canvas.turned_text(at, -90.0, TEXT, Ink::Muted, Anchor::Middle, "true label");
     let at = ((left + WIDTH - 16.0) / 2.0, bottom + names + 14.0);
-    canvas.text(at, TEXT, Ink::Muted, Anchor::Middle, "predicted label");
+    let below = match (many, named) {
+        (false, _) => "predicted label",
+        (true, true) => "predicted label; the darker, the larger the share of its row",
+        (true, false) => {
+            "predicted label, in the order of the rows; the darker, the larger the share"
+        }
+    };
+    canvas.text(at, text.max(11.0), Ink::Muted, Anchor::Middle, below);
     canvas.finish(title, &sentences.join("; "))
 }
 
@@ -143,7 +196,7 @@ mod tests {
 
     #[test]
     fn labels_without_films_and_many_labels_are_drawn() {
-        for count in [1, 2, 14] {
+        for count in [1, 2, 6] {
             let labels: Vec<String> = (0..count).map(|index| format!("label {index}")).collect();
             let svg = draw(
                 Theme::Page,
@@ -153,6 +206,28 @@ mod tests {
             );
             assert_eq!(svg.matches(">0</text>").count(), count * count);
             assert!(!svg.contains("NaN"));
+        }
+    }
+
+    #[test]
+    fn many_labels_are_a_heat_map_without_numbers() {
+        for (count, names) in [(7, 2 * 7), (40, 2 * 40), (200, 200)] {
+            let labels: Vec<String> = (0..count).map(|index| format!("label {index}")).collect();
+            let scored: Vec<ScoredFilm> = (0..count * 4)
+                .map(|film| {
+                    let truth = film / 4;
+                    let called = (truth + usize::from(film % 4 == 0)) % count;
+                    let mut probabilities = vec![0.0; count];
+                    probabilities[called] = 1.0;
+                    ScoredFilm::alone(format!("{film}.png"), truth, probabilities)
+                })
+                .collect();
+            let matrix = ConfusionMatrix::count(count, &scored);
+            let svg = draw(Theme::Page, "none", &labels, &matrix);
+            assert!(!svg.contains(">3</text>") && !svg.contains(" %<") && !svg.contains("NaN"));
+            assert_eq!(svg.matches(">label ").count(), names, "{count}");
+            let described = svg.matches(" predicted as ").count();
+            assert_eq!(described, count.min(DESCRIBED), "{count}");
         }
     }
 }

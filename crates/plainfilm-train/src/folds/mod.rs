@@ -17,7 +17,7 @@ use crate::run_metrics::RunMetrics;
 use job::own_jobs;
 use plainfilm_data::{Dataset, Part, Split};
 use plainfilm_figures::{FoldFigures, across_folds, fold_figures, mean_and_deviation};
-use plainfilm_figures::{PartMetrics, ScoredFilm, evaluate, positive_label, subgroups};
+use plainfilm_figures::{PartMetrics, ScoredFilm, evaluate, subgroups};
 use plainfilm_model::bundle::ModelFile;
 
 /// Trains every fold in a folder of its own and pools the test films. A fold that is finished is read.
@@ -71,7 +71,7 @@ fn together<'a>(
     let done: Vec<&(&Job, Vec<ScoredFilm>)> = done.collect();
     let (first, _) = done.first()?;
     let labels = &run.films.dataset.labels;
-    let positive = positive_label(labels);
+    let positive = run.settings.positive_of(labels);
     let judge = |films: &[ScoredFilm]| evaluate(labels, positive, films);
     let folds: Vec<FoldFigures> = done
         .iter()
@@ -167,10 +167,11 @@ fn write(
         None => String::new(),
     };
     let operation = &run.settings.operation;
-    let judged = judge::judge_pooled(labels, &main.films, operation);
+    let positive = run.settings.positive_of(labels);
+    let judged = judge::judge_pooled(labels, positive, &main.films, operation);
     let metrics = RunMetrics {
         labels: labels.clone(),
-        positive_label: labels[positive_label(labels)].clone(),
+        positive_label: labels[positive].clone(),
         split: format!("{shard}{}", main.split),
         test_films_with_patient_in_training: main.shared,
         best_epoch: None,
@@ -180,7 +181,7 @@ fn write(
         test: Some(main.test),
         operation: None,
         operation_on_test: Some(judged),
-        subgroups: subgroups(labels, positive_label(labels), &main.films),
+        subgroups: subgroups(labels, positive, &main.films),
         findings: findings(dataset, folder, &main.folds)?,
         last_epoch: None,
         learning_curve: Vec::new(),

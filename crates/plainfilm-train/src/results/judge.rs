@@ -13,7 +13,7 @@ use plainfilm_audit::{Audit, AuditSummary};
 use plainfilm_data::{Dataset, Part, Split};
 use plainfilm_figures::{
     CalibrationMethod, Operation, OperationFigures, OperationSettings, PartMetrics, ScoredFilm,
-    ThresholdRule, evaluate, positive_label, subgroups,
+    ThresholdRule, evaluate, subgroups,
 };
 use plainfilm_model::bundle::{DatasetRecord, ModelHeader, SCHEMA_VERSION, Threshold};
 use plainfilm_model::weights::StartingWeights;
@@ -35,7 +35,7 @@ pub(crate) fn judge(
     last_test: Option<Vec<ScoredFilm>>,
 ) -> Result<Judged, TrainError> {
     let labels = &trainer.films.dataset.labels;
-    let positive = positive_label(labels);
+    let positive = trainer.settings.positive_of(labels);
     let validation = scored_by(Part::Validation)?;
     let settings = &trainer.settings.operation;
     let operation = Operation::choose(settings, labels, positive, &validation);
@@ -63,6 +63,19 @@ pub(crate) fn judge(
     if let Some(test) = test_figures.as_ref().filter(|_| !learning_curve.is_empty()) {
         learning_curve.push(LearningPoint::of(trainer.split, test));
     }
+    let answered = operation.apply(positive, &validation);
+    if !validation.is_empty() {
+        // What calibration and threshold saw, so that both can be checked from the run alone.
+        let seen = validation
+            .iter()
+            .zip(&answered)
+            .map(|(own, answered)| ScoredFilm {
+                called: answered.called,
+                ..own.clone()
+            });
+        let seen: Vec<ScoredFilm> = seen.collect();
+        trainer.folder.write_validation(labels, &seen)?;
+    }
     let metrics = RunMetrics {
         learning_curve,
         labels: labels.clone(),
@@ -71,7 +84,7 @@ pub(crate) fn judge(
         test_films_with_patient_in_training: trainer.split.shared_patients(),
         best_epoch: trained.progress.best.map(|best| best.epoch),
         train: figures(&scored(Part::Train)?),
-        validation: figures(&operation.apply(positive, &validation)),
+        validation: figures(&answered),
         audit: Some(audit_summary(trainer.audit, test_figures.as_ref())),
         test: test_figures,
         operation: Some(operation.clone()),
@@ -127,10 +140,10 @@ pub(crate) fn audit_summary(audit: Option<&Audit>, test: Option<&PartMetrics>) -
 /// operation of their own.
 pub(crate) fn judge_pooled(
     labels: &[String],
+    positive: usize,
     pooled: &[ScoredFilm],
     settings: &OperationSettings,
 ) -> OperationFigures {
-    let positive = positive_label(labels);
     let plain = OperationSettings {
         threshold: match settings.threshold {
             ThresholdRule::Fixed(value) => ThresholdRule::Fixed(value),

@@ -2,7 +2,7 @@
 
 use super::{TrainSettings, Views};
 use crate::error::TrainError;
-use plainfilm_data::SplitMethod;
+use plainfilm_data::{SplitMethod, place_of_label};
 use plainfilm_figures::{CalibrationMethod, ThresholdRule};
 use plainfilm_model::networks::NetworkSettings;
 
@@ -25,6 +25,9 @@ impl TrainSettings {
         match checks.into_iter().flatten().find(|(_, holds, ..)| !holds) {
             // The labels are not known to everybody who checks, and change no layer but the last.
             None => {
+                if let Some(label) = self.positive.as_ref().filter(|_| !self.labels.is_empty()) {
+                    place_of_label(label, &self.labels)?;
+                }
                 self.preprocessing.check()?;
                 self.augmentation.check()?;
                 let network = NetworkSettings {
@@ -165,6 +168,22 @@ impl TrainSettings {
                 !(self.findings && self.labels.len() == 1),
                 "at least two findings; one alone is a data set of two labels, with it and without",
                 self.labels.join(", "),
+            ),
+            (
+                "prevalence",
+                self.has_two_answers() || self.operation.prevalence.is_none(),
+                "left out with more than two labels: it is that of one finding",
+                format!(
+                    "{:?} for {} labels",
+                    self.operation.prevalence.unwrap_or(0.0),
+                    self.labels.len()
+                ),
+            ),
+            (
+                "positive",
+                self.positive.is_none() || (self.has_two_answers() && !self.findings),
+                "left out where each of several labels is judged for itself",
+                self.positive.clone().unwrap_or_default(),
             ),
             (
                 "not-sure",

@@ -49,6 +49,7 @@ impl TrainSettings {
         let base = Self {
             data: given.data,
             labels: Vec::new(),
+            positive: None,
             findings: false,
             patient_pattern: None,
             columns: None,

@@ -17,7 +17,7 @@ use crate::optimiser::OptimiserSettings;
 use crate::schedule::Schedule;
 use crate::shard::Shard;
 use plainfilm_data::{ColumnNames, SplitMethod, Uncertain};
-use plainfilm_figures::OperationSettings;
+use plainfilm_figures::{OperationSettings, positive_label};
 use plainfilm_film::radiograph::Preprocessing;
 use plainfilm_model::device::Precision;
 use plainfilm_model::networks::{Architecture, Freeze, Head, NetworkSettings};
@@ -31,6 +31,10 @@ pub struct TrainSettings {
     pub data: PathBuf,
     /// Labels in the order of the network's outputs.
     pub labels: Vec<String>,
+    /// The label that figures of two labels are about; none: the one that is not denied by its name
+    /// ([`plainfilm_figures::PositiveLabel::of`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub positive: Option<String>,
     /// Whether a film may have any number of them, each for itself; the data set says so.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub findings: bool,
@@ -184,6 +188,15 @@ impl Balance {
 }
 
 impl TrainSettings {
+    /// The place of the label that figures of two labels are about.
+    #[must_use]
+    pub fn positive_of(&self, labels: &[String]) -> usize {
+        let named = self.positive.as_ref();
+        named
+            .and_then(|name| labels.iter().position(|label| label == name))
+            .unwrap_or_else(|| positive_label(labels))
+    }
+
     /// The network that these settings ask for.
     #[must_use]
     pub fn network(&self) -> NetworkSettings {

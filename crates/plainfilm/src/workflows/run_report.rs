@@ -2,7 +2,7 @@
 
 use plainfilm_audit::AuditSummary;
 use plainfilm_data::{Dataset, Part, PatientOrigin, Split};
-use plainfilm_figures::{ScoredFilm, positive_label};
+use plainfilm_figures::ScoredFilm;
 use plainfilm_film::radiograph::Plane;
 use plainfilm_model::device::Precision;
 use plainfilm_model::networks::{Freeze, summary};
@@ -23,6 +23,10 @@ const TEST_SAMPLES: usize = 16;
 const SUREST_ERRORS: usize = 12;
 /// Films in the row of training films.
 const TRAINING_SAMPLES: usize = 8;
+/// Labels that the title names; of more it says how many.
+const MOST_IN_TITLE: usize = 6;
+/// Labels that a notice names.
+const MOST_IN_NOTICE: usize = 10;
 /// Side of a thumbnail in pixels.
 const THUMBNAIL: usize = 160;
 /// With fewer test films of a label than this, one error moves its sensitivity by over 5 points.
@@ -56,13 +60,14 @@ impl Pages<'_> {
             title: format!(
                 "{}: {}",
                 settings.model.title(),
-                match dataset.findings.len() {
-                    0 => dataset.labels.join(" vs "),
-                    count => format!("{count} findings"),
+                match (dataset.findings.len(), dataset.labels.len()) {
+                    (0, count) if count > MOST_IN_TITLE => format!("{count} labels"),
+                    (0, _) => dataset.labels.join(" vs "),
+                    (count, _) => format!("{count} findings"),
                 }
             ),
             labels: dataset.labels.clone(),
-            positive: positive_label(&dataset.labels),
+            positive: settings.positive_of(&dataset.labels),
             kept_epoch: metrics.best_epoch,
             metrics: parts
                 .into_iter()
@@ -309,7 +314,7 @@ fn notices(dataset: &Dataset, settings: &TrainSettings, metrics: &RunMetrics) ->
                 .to_owned(),
         );
     }
-    let few: Vec<String> = metrics
+    let mut few: Vec<String> = metrics
         .test
         .iter()
         .flat_map(|test| &test.per_label)
@@ -318,6 +323,11 @@ fn notices(dataset: &Dataset, settings: &TrainSettings, metrics: &RunMetrics) ->
         .collect();
     for gap in &metrics.subgroups.gaps {
         say(Severity::Warning, format!("Not the same for all: {gap}."));
+    }
+    if few.len() > MOST_IN_NOTICE {
+        let more = few.len() - MOST_IN_NOTICE;
+        few.truncate(MOST_IN_NOTICE);
+        few.push(format!("and {more} labels more"));
     }
     if !few.is_empty() {
         say(
