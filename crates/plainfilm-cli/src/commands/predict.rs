@@ -4,10 +4,10 @@ use std::ops::ControlFlow;
 
 use plainfilm::NOT_A_MEDICAL_DEVICE;
 use plainfilm::bundle::bundled;
-use plainfilm::dataset::{FilmFiles, FilmSource, stream_films};
+use plainfilm::dataset::{FilmFiles, FilmSource, Part, stream_films};
 use plainfilm::explain::{ExplainSettings, Explainer, FilmToExplain, Method, Target};
 use plainfilm::lungs::BundledLungs;
-use plainfilm::predict::Predictor;
+use plainfilm::predict::{OwnFilms, OwnFilmsIn, Predictor};
 use serde::Serialize;
 
 use crate::args::PredictArgs;
@@ -15,6 +15,7 @@ use crate::args::predict::PredictFormat;
 use crate::exit::Exit;
 use crate::inputs::{expand, model_file};
 use crate::maps::{FilmMaps, MapWriter, lung_cell};
+use crate::print::own_films::part_text;
 use crate::print::table::{Align, render};
 use crate::printer::{Printer, Style};
 use crate::progress::counter;
@@ -36,9 +37,30 @@ pub struct Prediction {
     probabilities: Option<Probabilities>,
     threshold: Option<f64>,
     reason: Option<String>,
+    /// The model was fitted on this film: how it does on new ones is not seen here.
+    #[serde(skip_serializing_if = "is_false")]
+    seen_in_training: bool,
+    /// The model's epoch and operation were chosen by this film, among others.
+    #[serde(skip_serializing_if = "is_false")]
+    seen_in_validation: bool,
     /// With `--explain`.
     #[serde(flatten)]
     maps: Option<FilmMaps>,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+impl Prediction {
+    /// Where the model had seen the film, in words.
+    fn seen(&self) -> Option<&'static str> {
+        match (self.seen_in_training, self.seen_in_validation) {
+            (true, _) => Some(part_text(Part::Train)),
+            (_, true) => Some(part_text(Part::Validation)),
+            _ => None,
+        }
+    }
 }
 
 /// Scores films and prints one result for each.
@@ -136,9 +158,16 @@ fn score(
     if format == PredictFormat::Csv {
         printer.data(&csv_header(predictor));
     }
+    let fitted_on = predictor.header().fitted_on.as_ref();
+    let known = OwnFilmsIn::new(films, fitted_on, OwnFilms::Included);
     let mut predictions = Vec::with_capacity(films.len());
     let mut tell = |index: usize, scored: Scored| {
-        let prediction = prediction(predictor, films.name(index), scored);
+        let seen = known.part(index);
+        let prediction = Prediction {
+            seen_in_training: seen == Some(Part::Train),
+            seen_in_validation: seen == Some(Part::Validation),
+            ..prediction(predictor, films.name(index), scored)
+        };
         match format {
             PredictFormat::Table => {}
             PredictFormat::Json => printer.data(&json_line(&prediction)),
@@ -150,12 +179,12 @@ fn score(
     };
     match maps {
         None => {
-            plainfilm::predict::score(films, predictor, &BundledLungs, &mut |index, scored| {
+            plainfilm::predict::score(&known, predictor, &BundledLungs, &mut |index, scored| {
                 tell(index, scored.map(|probabilities| (probabilities, None)))
             })?
         }
         Some(writer) => stream_films(
-            films,
+            &known,
             |_, film| Ok(FilmToExplain { film, lungs: None }),
             |indices, readable| {
                 let explained = writer.explain(films, indices, readable, Target::Predicted)?;
@@ -188,6 +217,8 @@ fn prediction(predictor: &Predictor, path: String, scored: Scored) -> Prediction
             probabilities: None,
             threshold: None,
             reason: Some(reason),
+            seen_in_training: false,
+            seen_in_validation: false,
             maps: None,
         },
         Ok((values, maps)) if predictor.is_not_sure(&values) => Prediction {
@@ -197,6 +228,8 @@ fn prediction(predictor: &Predictor, path: String, scored: Scored) -> Prediction
             probabilities: Some(Probabilities::new(&header.labels, values)),
             threshold: threshold(predictor),
             reason: Some(NOT_SURE.to_owned()),
+            seen_in_training: false,
+            seen_in_validation: false,
             maps,
         },
         Ok((values, maps)) => Prediction {
@@ -206,6 +239,8 @@ fn prediction(predictor: &Predictor, path: String, scored: Scored) -> Prediction
             probabilities: Some(Probabilities::new(&header.labels, values)),
             threshold: threshold(predictor),
             reason: None,
+            seen_in_training: false,
+            seen_in_validation: false,
             maps,
         },
     }
@@ -255,7 +290,8 @@ fn csv_line(predictor: &Predictor, prediction: &Prediction) -> String {
             .threshold
             .map_or(String::new(), |t| t.to_string()),
     );
-    row.push(prediction.reason.clone().unwrap_or_default());
+    let reason = prediction.reason.as_deref().or(prediction.seen());
+    row.push(reason.unwrap_or_default().to_owned());
     csv_text(row.into_iter())
 }
 
@@ -286,7 +322,7 @@ fn table(predictor: &Predictor, predictions: &[Prediction]) -> String {
                     row.extend(probabilities.values().map(|p| format!("{p:.3}")));
                     let first = prediction.maps.as_ref().and_then(|maps| maps.maps.first());
                     row.extend(first.map(|map| lung_cell(map.lungs.as_ref())));
-                    row.push(String::new());
+                    row.push(prediction.seen().unwrap_or_default().to_owned());
                 }
                 None => {
                     row.push("(set aside)".to_owned());

@@ -7,6 +7,7 @@ pub mod folds;
 pub mod notes;
 pub mod operation;
 pub mod outcome;
+pub mod own_films;
 pub mod set_aside;
 pub mod table;
 pub mod training;
