@@ -1,5 +1,7 @@
 //! `plainfilm evaluate`
 
+use std::path::Path;
+
 use plainfilm::NOT_A_MEDICAL_DEVICE;
 use plainfilm::dataset::{Dataset, Part, Split};
 use plainfilm::evaluate::{
@@ -10,7 +12,7 @@ use plainfilm::train::{FindingsFigures, RunFolder};
 use serde::Serialize;
 
 use crate::args::{EvaluateArgs, TableFormat};
-use crate::exit::Exit;
+use crate::exit::{Exit, UsageError};
 use crate::inputs::{model_file, renames};
 use crate::print::figures::print_figures;
 use crate::print::findings::print_findings;
@@ -43,6 +45,9 @@ struct Output {
 
 /// Scores labelled films and prints the figures.
 pub fn run(args: &EvaluateArgs, printer: &Printer) -> anyhow::Result<Exit> {
+    if let Some(path) = &args.output {
+        refuse_run(path)?;
+    }
     use_threads(args.threads.unwrap_or_else(available_threads))?;
     let file = model_file(&args.model)?;
     let device = plainfilm::device::parse_with_precision(&args.device, args.precision.into())?;
@@ -108,6 +113,27 @@ pub fn run(args: &EvaluateArgs, printer: &Printer) -> anyhow::Result<Exit> {
     printer.line(&predictor.operation_text());
     printer.line(&printer.styled(Style::Dim, NOT_A_MEDICAL_DEVICE));
     Ok(Exit::after(output.set_aside))
+}
+
+/// Refuses to write the figures over those of a training.
+fn refuse_run(path: &Path) -> Result<(), UsageError> {
+    let folder = RunFolder::at(path);
+    let is_run = [
+        folder.settings_path(),
+        folder.model_path(),
+        // A finding of a run has a folder of its own with neither.
+        path.join("report.html"),
+    ]
+    .iter()
+    .any(|file| file.exists());
+    match is_run {
+        true => Err(UsageError(format!(
+            "--output {0}: it holds a run, whose figures would be written over\n\
+             hint: name another folder, such as {0}-evaluated",
+            path.display()
+        ))),
+        false => Ok(()),
+    }
 }
 
 fn own_films(args: &EvaluateArgs) -> OwnFilms {

@@ -318,6 +318,39 @@ fn a_model_that_does_not_say_what_it_was_trained_on_says_so() {
 }
 
 #[test]
+fn a_run_is_not_overwritten_by_its_evaluation() {
+    let scratch = Scratch::with_films(20);
+    let (films, run, out) = (
+        scratch.path("films"),
+        scratch.path("run"),
+        scratch.path("out"),
+    );
+    assert_code(&train(&films, &run, &["--no-audit", "--epochs", "1"]), 0);
+    let before = std::fs::read(run.join("metrics.json")).unwrap();
+    let evaluate = |output: &std::path::Path| {
+        plainfilm(&[
+            "evaluate",
+            text(&run),
+            text(&films),
+            "--output",
+            text(output),
+        ])
+    };
+    let refused = evaluate(&run);
+    assert_code(&refused, 2);
+    let said = stderr(&refused);
+    assert!(
+        said.contains("holds a run") && said.contains("hint"),
+        "{said}"
+    );
+    assert_eq!(std::fs::read(run.join("metrics.json")).unwrap(), before);
+    // An evaluation of before is replaced, as ever.
+    for _ in 0..2 {
+        assert_code(&evaluate(&out), 0);
+    }
+}
+
+#[test]
 fn models_print_the_published_parameters() {
     let list = stdout(&plainfilm(&["models"]));
     for expected in ["1,164,434", "14,747,650", "32,962", "plants"] {
