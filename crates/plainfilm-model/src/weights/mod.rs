@@ -16,6 +16,7 @@
 mod checksum;
 mod error;
 mod formats;
+mod head;
 mod import;
 mod input;
 mod naming;
