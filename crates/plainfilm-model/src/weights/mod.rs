@@ -20,6 +20,7 @@ mod head;
 mod import;
 mod input;
 mod naming;
+mod origin;
 mod public;
 mod start;
 
