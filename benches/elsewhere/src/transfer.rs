@@ -228,7 +228,7 @@ fn fit(
     let mut settings: TrainSettings = table.try_into()?;
     settings.labels.clone_from(&dataset.labels);
     if let Some(weights) = weights {
-        let options = ImportOptions { scaling: None };
+        let options = ImportOptions::default();
         let opened = StartingWeights::open(weights, &settings.network(), &options)?;
         settings.preprocessing.scaling = opened.record.scaling;
         settings.weights = Some(opened);

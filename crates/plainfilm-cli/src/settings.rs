@@ -26,6 +26,8 @@ pub struct WeightsFile {
     pub path: PathBuf,
     /// Whether arguments or the settings file say how values are scaled; else the weights do.
     pub scaling_is_given: bool,
+    /// Whether its head is kept though its labels are others or not known.
+    pub keep_head: bool,
 }
 
 /// The settings of a training, but for the labels, which only the data set knows, and the weights to
@@ -174,6 +176,7 @@ pub fn resolve(
     let weights = args.weights.clone().map(|path| WeightsFile {
         path,
         scaling_is_given,
+        keep_head: args.keep_head,
     });
     Ok((settings, weights))
 }

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use plainfilm_audit::Collector;
 use plainfilm_data::{Dataset, SetAside};
 use plainfilm_film::radiograph::{Plane, Preprocessing};
+use plainfilm_model::bundle::FilmDigest;
 use plainfilm_model::lungs::BundledLungs;
 
 /// Bytes of resized films that are kept in memory; the rest is decoded again when needed.
@@ -23,10 +24,18 @@ pub struct LoadedFilms {
     preprocessing: Preprocessing,
     planes: Arc<Vec<Option<Plane>>>,
     digests: Arc<Vec<[u8; 32]>>,
+    film_digests: Arc<Vec<FilmDigest>>,
 }
 
-/// A film that could be read: its digest, and itself where it fitted into memory.
-type Loaded = ([u8; 32], Option<Plane>);
+/// A film that could be read.
+struct Loaded {
+    /// Of the film as it was decoded.
+    film_digest: FilmDigest,
+    /// Of the resized film.
+    digest: [u8; 32],
+    /// The resized film, where it fitted into memory.
+    plane: Option<Plane>,
+}
 
 fn digest(plane: &Plane) -> [u8; 32] {
     let mut hash = Sha256::new();
@@ -69,7 +78,11 @@ impl LoadedFilms {
                     let digest = digest(&plane);
                     let bytes = plane.values.len() * size_of::<f32>();
                     let before = cached.fetch_add(bytes, Ordering::Relaxed);
-                    (digest, (before + bytes <= CACHE_BYTES).then_some(plane))
+                    Loaded {
+                        film_digest: FilmDigest::of(&film),
+                        digest,
+                        plane: (before + bytes <= CACHE_BYTES).then_some(plane),
+                    }
                 });
                 progress(done.fetch_add(1, Ordering::Relaxed) + 1, total);
                 plane
@@ -77,12 +90,14 @@ impl LoadedFilms {
             .collect();
         let mut planes = Vec::with_capacity(total);
         let mut digests = Vec::with_capacity(total);
+        let mut film_digests = Vec::with_capacity(total);
         let films = std::mem::take(&mut dataset.films);
         for (film, plane) in films.into_iter().zip(read) {
             match plane {
-                Ok((digest, plane)) => {
-                    digests.push(digest);
-                    planes.push(plane);
+                Ok(loaded) => {
+                    film_digests.push(loaded.film_digest);
+                    digests.push(loaded.digest);
+                    planes.push(loaded.plane);
                     dataset.films.push(film);
                 }
                 Err(reason) => dataset.set_aside.push(SetAside {
@@ -98,6 +113,7 @@ impl LoadedFilms {
             preprocessing: preprocessing.clone(),
             planes: Arc::new(planes),
             digests: Arc::new(digests),
+            film_digests: Arc::new(film_digests),
         }
     }
 
@@ -114,6 +130,12 @@ impl LoadedFilms {
     #[must_use]
     pub fn digest(&self, index: usize) -> &[u8; 32] {
         &self.digests[index]
+    }
+
+    /// What a model file keeps of the film at `index`, to know it when it comes again.
+    #[must_use]
+    pub fn film_digest(&self, index: usize) -> FilmDigest {
+        self.film_digests[index]
     }
 
     /// The resized film at `index` of [`Self::dataset`].

@@ -55,7 +55,9 @@ pub(super) fn starting_network(
     let network = Network::new(&settings.network(), settings.seed, device)?;
     Ok(match &settings.weights {
         None => network,
-        Some(weights) => weights.read(&settings.network())?.load_into(network)?,
+        Some(weights) => weights
+            .read(&settings.network(), &settings.labels)?
+            .load_into(network)?,
     })
 }
 

@@ -71,6 +71,10 @@ pub struct EvaluateArgs {
     /// films]
     #[arg(long, value_name = "X", value_parser = share)]
     pub prevalence: Option<f64>,
+    /// Keep films in the figures that the model was trained or validated on: they then do not say how it
+    /// does on new films
+    #[arg(long)]
+    pub include_training_films: bool,
     /// Also write metrics.json, predictions.csv and split.csv (the patients) into this folder
     #[arg(long, value_name = "DIR")]
     pub output: Option<PathBuf>,

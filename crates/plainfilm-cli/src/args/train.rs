@@ -48,6 +48,10 @@ pub struct TrainArgs {
     /// model. The scaling that they were fitted with is used unless --scaling says otherwise
     #[arg(long, value_name = "FILE", help_heading = "Training")]
     pub weights: Option<PathBuf>,
+    /// Keep the head of --weights for the data's labels in their order, though the file has other labels
+    /// or does not say which
+    #[arg(long, requires = "weights", help_heading = "Training")]
+    pub keep_head: bool,
     /// Passes over the training films
     #[arg(long, value_name = "N", help_heading = "Training")]
     pub epochs: Option<usize>,

@@ -1,11 +1,13 @@
 //! `plainfilm evaluate`
 
+use std::path::Path;
+
 use plainfilm::NOT_A_MEDICAL_DEVICE;
-use plainfilm::dataset::{Dataset, Split, place_of_label};
+use plainfilm::dataset::{Dataset, Part, Split, place_of_label};
 use plainfilm::evaluate::{
     Operation, OperationFigures, PartMetrics, PositiveLabel, Subgroups, evaluate, subgroups,
 };
-use plainfilm::predict::{Predictor, score_dataset, score_findings};
+use plainfilm::predict::{OwnFilms, Predictor, ScoredDataset, score_dataset, score_findings};
 use plainfilm::train::{FindingsFigures, RunFolder};
 use serde::Serialize;
 
@@ -16,6 +18,7 @@ use crate::print::figures::print_figures;
 use crate::print::findings::print_findings;
 use crate::print::notes::print_notes;
 use crate::print::operation::print_operation;
+use crate::print::own_films::{OwnFilmCounts, expect_others, print_own_films};
 use crate::print::set_aside::print_set_aside;
 use crate::printer::{Printer, Style};
 use crate::progress::counter;
@@ -34,11 +37,17 @@ struct Output {
     operation_on_test: Option<OperationFigures>,
     subgroups: Subgroups,
     set_aside: usize,
+    /// None of a model file that does not say what it was fitted on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    own_films: Option<OwnFilmCounts>,
     notice: &'static str,
 }
 
 /// Scores labelled films and prints the figures.
 pub fn run(args: &EvaluateArgs, printer: &Printer) -> anyhow::Result<Exit> {
+    if let Some(path) = &args.output {
+        refuse_run(path)?;
+    }
     use_threads(args.threads.unwrap_or_else(available_threads))?;
     let file = model_file(&args.model)?;
     let device = plainfilm::device::parse_with_precision(&args.device, args.precision.into())?;
@@ -75,11 +84,18 @@ pub fn run(args: &EvaluateArgs, printer: &Printer) -> anyhow::Result<Exit> {
     print_notes(&dataset, printer);
     let dataset = dataset.with_labels(&header.labels, &renames(&args.map)?)?;
     let bar = counter(printer, "scoring", dataset.films.len() as u64);
-    let scored = score_dataset(&predictor, &dataset, &|done, _| {
+    let scored = score_dataset(&predictor, &dataset, own_films(args), &|done, _| {
         bar.set_position(done as u64)
     })?;
     bar.finish_and_clear();
     print_set_aside(&scored.set_aside, printer);
+    print_own_films(header, &scored.own_films, own_films(args), printer);
+    expect_others(
+        &args.model,
+        &args.data,
+        scored.films.len(),
+        &scored.own_films,
+    )?;
     let operation = header.operation.clone();
     let operation_on_test = operation.as_ref().map(|operation| {
         let seen_from = match positive == predictor.positive() {
@@ -102,6 +118,7 @@ pub fn run(args: &EvaluateArgs, printer: &Printer) -> anyhow::Result<Exit> {
         positive_label: header.labels[positive].clone(),
         test: evaluate(&header.labels, positive, &scored.films),
         set_aside: scored.set_aside.len(),
+        own_films: OwnFilmCounts::of(header, &scored.own_films, own_films(args)),
         notice: NOT_A_MEDICAL_DEVICE,
     };
     let json = serde_json::to_string_pretty(&output)? + "\n";
@@ -120,7 +137,7 @@ pub fn run(args: &EvaluateArgs, printer: &Printer) -> anyhow::Result<Exit> {
         folder.write("metrics.json", json.as_bytes())?;
         folder.write_predictions(&header.labels, &scored.films)?;
         // Who the patients are: `compare` needs it.
-        Split::all_test(&dataset).write_csv(&dataset, &folder.split_path())?;
+        split(args, &dataset, &scored).write_csv(&dataset, &folder.split_path())?;
         folder.write_set_aside(&scored.set_aside)?;
     }
     for gap in &output.subgroups.gaps {
@@ -131,6 +148,49 @@ pub fn run(args: &EvaluateArgs, printer: &Printer) -> anyhow::Result<Exit> {
     Ok(Exit::after(output.set_aside))
 }
 
+/// Refuses to write the figures over those of a training.
+fn refuse_run(path: &Path) -> Result<(), UsageError> {
+    let folder = RunFolder::at(path);
+    let is_run = [
+        folder.settings_path(),
+        folder.model_path(),
+        // A finding of a run has a folder of its own with neither.
+        path.join("report.html"),
+    ]
+    .iter()
+    .any(|file| file.exists());
+    match is_run {
+        true => Err(UsageError(format!(
+            "--output {0}: it holds a run, whose figures would be written over\n\
+             hint: name another folder, such as {0}-evaluated",
+            path.display()
+        ))),
+        false => Ok(()),
+    }
+}
+
+fn own_films(args: &EvaluateArgs) -> OwnFilms {
+    match args.include_training_films {
+        true => OwnFilms::Included,
+        false => OwnFilms::LeftOut,
+    }
+}
+
+/// Every film in the test part but those that were left out.
+fn split<F>(args: &EvaluateArgs, dataset: &Dataset, scored: &ScoredDataset<F>) -> Split {
+    let mut split = Split::all_test(dataset);
+    if own_films(args) == OwnFilms::LeftOut {
+        // Both are in the data set's order.
+        let mut own = scored.own_films.iter().peekable();
+        for (part, film) in split.parts.iter_mut().zip(&dataset.films) {
+            if own.next_if(|own| own.path == film.path).is_some() {
+                *part = Part::LeftOut;
+            }
+        }
+    }
+    split
+}
+
 /// The JSON of `evaluate` for a model whose films may have any number of findings.
 #[derive(Debug, Serialize)]
 struct FindingsOutput<'a> {
@@ -138,6 +198,9 @@ struct FindingsOutput<'a> {
     findings: Option<FindingsFigures>,
     operations: &'a [Operation],
     set_aside: usize,
+    /// None of a model file that does not say what it was fitted on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    own_films: Option<OwnFilmCounts>,
     notice: &'static str,
 }
 
@@ -151,16 +214,24 @@ fn of_findings(
     print_notes(&dataset, printer);
     let dataset = dataset.with_findings(&header.labels, &renames(&args.map)?)?;
     let bar = counter(printer, "scoring", dataset.films.len() as u64);
-    let scored = score_findings(predictor, &dataset, &|done, _| {
+    let scored = score_findings(predictor, &dataset, own_films(args), &|done, _| {
         bar.set_position(done as u64)
     })?;
     bar.finish_and_clear();
     print_set_aside(&scored.set_aside, printer);
+    print_own_films(header, &scored.own_films, own_films(args), printer);
+    expect_others(
+        &args.model,
+        &args.data,
+        scored.films.len(),
+        &scored.own_films,
+    )?;
     let output = FindingsOutput {
         labels: &header.labels,
         findings: FindingsFigures::of(&header.labels, &scored.films, Some(&header.findings)),
         operations: &header.findings,
         set_aside: scored.set_aside.len(),
+        own_films: OwnFilmCounts::of(header, &scored.own_films, own_films(args)),
         notice: NOT_A_MEDICAL_DEVICE,
     };
     let json = serde_json::to_string_pretty(&output)? + "\n";
@@ -174,7 +245,7 @@ fn of_findings(
         folder.create()?;
         folder.write("metrics.json", json.as_bytes())?;
         folder.write_findings(&header.labels, &scored.films)?;
-        Split::all_test(&dataset).write_csv(&dataset, &folder.split_path())?;
+        split(args, &dataset, &scored).write_csv(&dataset, &folder.split_path())?;
         folder.write_set_aside(&scored.set_aside)?;
     }
     printer.line(&predictor.operation_text());

@@ -5,10 +5,10 @@ use std::ops::ControlFlow;
 use plainfilm::NOT_A_MEDICAL_DEVICE;
 use plainfilm::audit::quality::{Defect, examine};
 use plainfilm::bundle::bundled;
-use plainfilm::dataset::{FilmFiles, FilmSource, stream_films};
+use plainfilm::dataset::{FilmFiles, FilmSource, Part, stream_films};
 use plainfilm::explain::{ExplainSettings, Explainer, FilmToExplain, Method, Target};
 use plainfilm::lungs::BundledLungs;
-use plainfilm::predict::{FilmScore, Predictor};
+use plainfilm::predict::{FilmScore, OwnFilms, OwnFilmsIn, Predictor};
 use serde::Serialize;
 
 use crate::args::PredictArgs;
@@ -17,6 +17,7 @@ use crate::exit::Exit;
 use crate::inputs::{expand, model_file};
 use crate::maps::{FilmMaps, MapWriter, lung_cell};
 use crate::print::many;
+use crate::print::own_films::part_text;
 use crate::print::table::{Align, render};
 use crate::printer::{Printer, Style};
 use crate::progress::counter;
@@ -41,30 +42,53 @@ pub struct Prediction {
     /// What makes the film other than the frontal chest films that networks are trained on.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     doubts: Vec<Defect>,
+    /// The model was fitted on this film: how it does on new ones is not seen here.
+    #[serde(skip_serializing_if = "is_false")]
+    seen_in_training: bool,
+    /// The model's epoch and operation were chosen by this film, among others.
+    #[serde(skip_serializing_if = "is_false")]
+    seen_in_validation: bool,
     /// With `--explain`.
     #[serde(flatten)]
     maps: Option<FilmMaps>,
 }
 
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
 impl Prediction {
-    /// What makes the film doubtful, in words; empty where nothing does.
-    fn doubts_text(&self) -> String {
+    /// What makes the film doubtful, in words.
+    fn looks(&self) -> Option<String> {
         let names: Vec<String> = self
             .doubts
             .iter()
             .map(|defect| defect.name().replace('_', " "))
             .collect();
-        match names.is_empty() {
-            true => String::new(),
-            false => format!("looks {}", names.join(", ")),
-        }
+        (!names.is_empty()).then(|| format!("looks {}", names.join(", ")))
     }
 
-    /// The reason and the doubts in one field.
-    fn remark(&self) -> String {
-        let parts = [self.reason.clone().unwrap_or_default(), self.doubts_text()];
+    /// Where the model had seen the film, and what makes it doubtful; empty where nothing is to be said.
+    fn remarks(&self) -> String {
+        let seen = self.seen().map(str::to_owned);
+        let said: Vec<String> = seen.into_iter().chain(self.looks()).collect();
+        said.join("; ")
+    }
+
+    /// The reason, then the remarks, in one field.
+    fn reason_and_remarks(&self) -> String {
+        let parts = [self.reason.clone().unwrap_or_default(), self.remarks()];
         let said: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
         said.join("; ")
+    }
+
+    /// Where the model had seen the film, in words.
+    fn seen(&self) -> Option<&'static str> {
+        match (self.seen_in_training, self.seen_in_validation) {
+            (true, _) => Some(part_text(Part::Train)),
+            (_, true) => Some(part_text(Part::Validation)),
+            _ => None,
+        }
     }
 }
 
@@ -174,9 +198,16 @@ fn score(
     if format == PredictFormat::Csv {
         printer.data(&csv_header(predictor));
     }
+    let fitted_on = predictor.header().fitted_on.as_ref();
+    let known = OwnFilmsIn::new(films, fitted_on, OwnFilms::Included);
     let mut predictions = Vec::with_capacity(films.len());
     let mut tell = |index: usize, scored: Scored| {
-        let prediction = prediction(predictor, films.name(index), scored);
+        let seen = known.part(index);
+        let prediction = Prediction {
+            seen_in_training: seen == Some(Part::Train),
+            seen_in_validation: seen == Some(Part::Validation),
+            ..prediction(predictor, films.name(index), scored)
+        };
         match format {
             PredictFormat::Table => {}
             PredictFormat::Json => printer.data(&json_line(&prediction)),
@@ -188,12 +219,12 @@ fn score(
     };
     match maps {
         None => {
-            plainfilm::predict::score(films, predictor, &BundledLungs, &mut |index, scored| {
+            plainfilm::predict::score(&known, predictor, &BundledLungs, &mut |index, scored| {
                 tell(index, scored.map(|score| (score, None)))
             })?
         }
         Some(writer) => stream_films(
-            films,
+            &known,
             |_, film| Ok((examine(&film), FilmToExplain { film, lungs: None })),
             |indices, readable| {
                 let (doubts, readable): (Vec<_>, Vec<_>) = readable.into_iter().unzip();
@@ -238,6 +269,8 @@ fn prediction(predictor: &Predictor, path: String, scored: Scored) -> Prediction
                 threshold: None,
                 reason: Some(reason),
                 doubts: Vec::new(),
+                seen_in_training: false,
+                seen_in_validation: false,
                 maps: None,
             };
         }
@@ -252,6 +285,8 @@ fn prediction(predictor: &Predictor, path: String, scored: Scored) -> Prediction
         threshold: threshold(predictor),
         reason: is_not_sure.then(|| NOT_SURE.to_owned()),
         doubts: score.doubts.iter().map(|found| found.defect).collect(),
+        seen_in_training: false,
+        seen_in_validation: false,
         maps,
     }
 }
@@ -300,7 +335,7 @@ fn csv_line(predictor: &Predictor, prediction: &Prediction) -> String {
             .threshold
             .map_or(String::new(), |t| t.to_string()),
     );
-    row.push(prediction.remark());
+    row.push(prediction.reason_and_remarks());
     csv_text(row.into_iter())
 }
 
@@ -331,7 +366,7 @@ fn table(predictor: &Predictor, predictions: &[Prediction]) -> String {
                     row.extend(probabilities.values().map(|p| format!("{p:.3}")));
                     let first = prediction.maps.as_ref().and_then(|maps| maps.maps.first());
                     row.extend(first.map(|map| lung_cell(map.lungs.as_ref())));
-                    row.push(prediction.doubts_text());
+                    row.push(prediction.remarks());
                 }
                 None => {
                     row.push("(set aside)".to_owned());

@@ -7,7 +7,7 @@ use plainfilm::dataset::phantom::PhantomSettings;
 use plainfilm::dataset::{Dataset, DatasetOptions};
 use plainfilm::evaluate::{PartMetrics, counted, evaluate};
 use plainfilm::model::Architecture;
-use plainfilm::predict::{Predictor, score_dataset};
+use plainfilm::predict::{OwnFilms, Predictor, score_dataset};
 use plainfilm::train::{RunFolder, TrainDefaults, TrainSettings};
 
 use super::{data, predict, train};
@@ -125,7 +125,7 @@ fn score_elsewhere(predictor: &Predictor, folder: &Path) -> anyhow::Result<PartM
     let header = predictor.header();
     let dataset = Dataset::open(folder, &DatasetOptions::default())?
         .with_labels(&header.labels, &std::collections::BTreeMap::new())?;
-    let scored = score_dataset(predictor, &dataset, &|_, _| {})?;
+    let scored = score_dataset(predictor, &dataset, OwnFilms::Included, &|_, _| {})?;
     Ok(evaluate(
         &header.labels,
         predictor.positive(),

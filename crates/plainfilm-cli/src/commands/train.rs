@@ -174,12 +174,16 @@ fn start_from(
         scaling: weights
             .scaling_is_given
             .then_some(settings.preprocessing.scaling),
+        labels: settings.labels.clone(),
+        keep_head: weights.keep_head,
     };
     let opened = StartingWeights::open(&weights.path, &settings.network(), &options)?;
+    let head_note = opened.record.head_note.as_ref();
+    let head_note = head_note.map_or_else(String::new, |note| format!(" ({note})"));
     settings.preprocessing.scaling = opened.record.scaling;
     settings.check()?;
     printer.line(&format!(
-        "{} {} ({}), {}; scaling {}: {}",
+        "{} {} ({}), {}{}; scaling {}: {}",
         printer.styled(Style::Bold, "start"),
         opened.record.file,
         opened.record.format,
@@ -188,6 +192,7 @@ fn start_from(
         } else {
             "with a fresh head"
         },
+        head_note,
         opened.record.scaling,
         opened.record.scaling_known_from,
     ));

@@ -47,6 +47,7 @@ pub fn run(verb: WeightsVerb, printer: &Printer) -> anyhow::Result<Exit> {
             let scaling = scaling.map(|text| text.parse()).transpose();
             let options = ImportOptions {
                 scaling: scaling.map_err(|error| UsageError(format!("--scaling: {error}")))?,
+                ..ImportOptions::default()
             };
             let imported = import(&file, &settings, &options)?;
             imported.save(&output)?;

@@ -8,6 +8,7 @@ pub mod many;
 pub mod notes;
 pub mod operation;
 pub mod outcome;
+pub mod own_films;
 pub mod set_aside;
 pub mod table;
 pub mod training;

@@ -13,7 +13,7 @@ pub fn print_set_aside(set_aside: &[SetAside], printer: &Printer) {
         .iter()
         .map(|film| format!("{}: {}", film.path, film.reason));
     let what = format!("{} set aside", files(set_aside.len()));
-    print_first(&what, lines, ", in set_aside.csv", printer);
+    print_lines(&what, lines, ", in set_aside.csv", printer);
 }
 
 /// Says how many films were set aside, and names one, in one sentence.
@@ -35,7 +35,7 @@ pub fn print_set_aside_briefly(set_aside: &[SetAside], printer: &Printer) {
 /// Names the first few films of a list and says what they are.
 pub fn print_names(what: &str, names: &[String], printer: &Printer) {
     let what = format!("{} films are {what}", names.len());
-    print_first(&what, names.iter().cloned(), "", printer);
+    print_lines(&what, names.iter().cloned(), "", printer);
 }
 
 fn files(count: usize) -> String {
@@ -46,7 +46,7 @@ fn files(count: usize) -> String {
 }
 
 /// The first few lines of a list below what they are, and how many more there are, and where.
-fn print_first(
+pub fn print_lines(
     what: &str,
     lines: impl ExactSizeIterator<Item = String>,
     elsewhere: &str,

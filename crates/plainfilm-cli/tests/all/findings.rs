@@ -66,7 +66,7 @@ fn each_finding_is_learned_judged_and_served_for_itself() {
         let own = run.join("findings").join(folder);
         let report = std::fs::read_to_string(own.join("report.html")).unwrap();
         assert!(report.contains(&format!("no {finding}")));
-        assert!(report.contains("The audit asks what any finding"));
+        assert!(report.contains("The audit asks what predicts any finding"));
         assert_eq!(json(&own.join("metrics.json"))["positive_label"], finding);
     }
     let report = std::fs::read_to_string(run.join("report.html")).unwrap();
@@ -78,10 +78,25 @@ fn each_finding_is_learned_judged_and_served_for_itself() {
     assert!(card.contains("| Grey film | "), "{card}");
 
     // What `evaluate` and `predict` say is what the run said.
-    let evaluated = plainfilm(&["evaluate", text(&run), text(&films), "--format", "json"]);
+    let arguments = ["evaluate", text(&run), text(&films), "--format", "json"];
+    let evaluated = plainfilm(&arguments);
+    assert_code(&evaluated, 0);
+    let others: serde_json::Value = serde_json::from_str(&stdout(&evaluated)).unwrap();
+    let evaluated = plainfilm(&[arguments.as_slice(), &["--include-training-films"]].concat());
     assert_code(&evaluated, 0);
     let figures: serde_json::Value = serde_json::from_str(&stdout(&evaluated)).unwrap();
     assert_eq!(figures["findings"]["averages"]["n"], 80);
+    // Without the films that it was fitted on, the test films are left.
+    assert_eq!(
+        others["findings"]["averages"]["n"],
+        json(&run.join("metrics.json"))["findings"]["averages"]["n"]
+    );
+    let own = &others["own_films"];
+    let count = own["training"].as_u64().unwrap() + own["validation"].as_u64().unwrap();
+    assert_eq!(
+        count,
+        80 - others["findings"]["averages"]["n"].as_u64().unwrap()
+    );
     let mut saved = csv::Reader::from_path(run.join("findings.csv")).unwrap();
     for row in saved.records().map(Result::unwrap).take(5) {
         let film = films.join(&row[0]);

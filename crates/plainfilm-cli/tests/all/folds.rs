@@ -200,6 +200,7 @@ fn a_chosen_threshold_and_calibration_go_with_the_model() {
         "evaluate",
         text(&run),
         text(&films),
+        "--include-training-films",
         "--output",
         text(&again),
     ]);

@@ -83,7 +83,15 @@ fn evaluate_repeats_the_figures_of_the_run_and_maps_labels() {
         scratch.path("other"),
     );
     assert_code(&train(&films, &run, &[]), 0);
-    let output = plainfilm(&["evaluate", text(&run), text(&films), "--format", "json"]);
+    let keep = "--include-training-films";
+    let output = plainfilm(&[
+        "evaluate",
+        text(&run),
+        text(&films),
+        keep,
+        "--format",
+        "json",
+    ]);
     assert_code(&output, 0);
     let all: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
     let metrics = json(&run.join("metrics.json"));
@@ -108,6 +116,7 @@ fn evaluate_repeats_the_figures_of_the_run_and_maps_labels() {
         text(&other),
         "--map",
         "sick=opacity",
+        keep,
         "--format",
         "json",
     ]);
@@ -159,6 +168,7 @@ fn compare_finds_a_network_equal_to_itself_and_names_what_does_not_fit() {
         "evaluate",
         text(&run),
         text(&films),
+        "--include-training-films",
         "--output",
         text(&again),
     ]);
@@ -188,6 +198,186 @@ fn compare_finds_a_network_equal_to_itself_and_names_what_does_not_fit() {
     assert_code(&refused, 1);
     assert!(stderr(&refused).contains("predictions.csv"));
     assert_code(&plainfilm(&["compare", text(&run)]), 2);
+}
+
+/// Paths of a split.csv or predictions.csv by the value of a column.
+fn paths_where(table: &std::path::Path, column: &str, value: &str) -> Vec<String> {
+    let mut reader = csv::Reader::from_path(table).unwrap();
+    let headers = reader.headers().unwrap().clone();
+    let place = headers.iter().position(|name| name == column).unwrap();
+    let rows = reader.records().map(Result::unwrap);
+    rows.filter(|row| value.is_empty() || &row[place] == value)
+        .map(|row| row[0].to_owned())
+        .collect()
+}
+
+#[test]
+fn films_that_a_model_was_fitted_on_are_known_and_left_out() {
+    let scratch = Scratch::with_films(40);
+    let (films, run) = (scratch.path("films"), scratch.path("run"));
+    assert_code(&train(&films, &run, &["--no-audit"]), 0);
+    let metrics = json(&run.join("metrics.json"));
+    let parts = ["train", "validation", "test"].map(|part| metrics[part]["n"].as_u64().unwrap());
+    let found = |output: &std::process::Output| -> serde_json::Value {
+        serde_json::from_str(&stdout(output)).unwrap()
+    };
+
+    // Evaluated on its own films, the run says what it said of its test films.
+    let out = scratch.path("out");
+    let arguments = ["evaluate", text(&run), text(&films), "--format", "json"];
+    let output = plainfilm(&[arguments.as_slice(), &["--output", text(&out)]].concat());
+    assert_code(&output, 0);
+    let figures = found(&output);
+    assert_eq!(figures["test"]["n"], parts[2]);
+    for figure in ["accuracy", "auroc"] {
+        assert_eq!(
+            figures["test"][figure]["value"],
+            metrics["test"][figure]["value"]
+        );
+    }
+    let expected = serde_json::json!(
+        {"training": parts[0], "validation": parts[1], "included": false}
+    );
+    assert_eq!(figures["own_films"], expected);
+    let said = stderr(&output);
+    let count = parts[0] + parts[1];
+    assert!(
+        said.contains(&format!("{count} films were in this model's own training"))
+            && said.contains("left out of the figures")
+            && said.contains("more"),
+        "{said}"
+    );
+    let split = run.join("split.csv");
+    let mut tested = paths_where(&split, "split", "test");
+    tested.sort();
+    let mut scored = paths_where(&out.join("predictions.csv"), "path", "");
+    scored.sort();
+    assert_eq!(scored, tested);
+    let left = paths_where(&out.join("split.csv"), "split", "test").len();
+    assert_eq!(left, tested.len());
+
+    let kept = plainfilm(&[arguments.as_slice(), &["--include-training-films"]].concat());
+    assert_code(&kept, 0);
+    assert_eq!(found(&kept)["test"]["n"], parts.iter().sum::<u64>());
+    assert_eq!(found(&kept)["own_films"]["included"], true);
+    assert!(
+        stderr(&kept).contains("AND IN THE FIGURES"),
+        "{}",
+        stderr(&kept)
+    );
+
+    // Copies elsewhere, under other names: the training films alone leave nothing.
+    let copies = scratch.path("copies");
+    for (number, path) in paths_where(&split, "split", "train").iter().enumerate() {
+        let label = copies.join(path.split('/').next().unwrap());
+        std::fs::create_dir_all(&label).unwrap();
+        std::fs::copy(films.join(path), label.join(format!("{number}.png"))).unwrap();
+    }
+    let nothing = plainfilm(&["evaluate", text(&run), text(&copies)]);
+    assert_code(&nothing, 1);
+    let said = stderr(&nothing);
+    assert!(
+        said.contains("nothing is left") && said.contains("split.csv"),
+        "{said}"
+    );
+    assert!(said.contains("--include-training-films"), "{said}");
+
+    // One film of each part, as `predict` has it.
+    let one = |part: &str| films.join(&paths_where(&split, "split", part)[0]);
+    let each = ["train", "validation", "test"].map(one);
+    let predict = |format: &str| {
+        let [a, b, c] = &each;
+        let output = plainfilm(&[
+            "predict",
+            text(a),
+            text(b),
+            text(c),
+            "--model",
+            text(&run),
+            "--format",
+            format,
+        ]);
+        assert_code(&output, 0);
+        stdout(&output)
+    };
+    let lines: Vec<serde_json::Value> = predict("json")
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let seen = |field: &str| -> Vec<bool> {
+        let fields = lines.iter().map(|line| line.get(field));
+        fields
+            .map(|seen| seen.is_some_and(|seen| seen == true))
+            .collect()
+    };
+    assert_eq!(seen("seen_in_training"), [true, false, false]);
+    assert_eq!(seen("seen_in_validation"), [false, true, false]);
+    assert!(lines[2].get("seen_in_training").is_none());
+    let csv = predict("csv");
+    let ends = [",in training", ",in validation", ","];
+    for (line, end) in csv.lines().skip(1).zip(ends) {
+        assert!(line.ends_with(end), "{csv}");
+    }
+    let table = predict("table");
+    assert_eq!(table.matches("in training").count(), 1, "{table}");
+}
+
+#[test]
+fn a_model_that_does_not_say_what_it_was_trained_on_says_so() {
+    let scratch = Scratch::with_films(20);
+    let bundled = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../plainfilm-model/models/bundled.plainfilm.safetensors");
+    let output = plainfilm(&[
+        "evaluate",
+        text(&bundled),
+        text(&scratch.path("films")),
+        "--map",
+        "opacity=Covid-19,clear=No_findings",
+        "--format",
+        "json",
+    ]);
+    assert_code(&output, 0);
+    let said = stderr(&output);
+    assert!(
+        said.contains("this model file does not say which films it was trained on"),
+        "{said}"
+    );
+    let figures: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(figures["test"]["n"], 20);
+    assert!(figures.get("own_films").is_none());
+}
+
+#[test]
+fn a_run_is_not_overwritten_by_its_evaluation() {
+    let scratch = Scratch::with_films(20);
+    let (films, run, out) = (
+        scratch.path("films"),
+        scratch.path("run"),
+        scratch.path("out"),
+    );
+    assert_code(&train(&films, &run, &["--no-audit", "--epochs", "1"]), 0);
+    let before = std::fs::read(run.join("metrics.json")).unwrap();
+    let evaluate = |output: &std::path::Path| {
+        plainfilm(&[
+            "evaluate",
+            text(&run),
+            text(&films),
+            "--output",
+            text(output),
+        ])
+    };
+    let refused = evaluate(&run);
+    assert_code(&refused, 2);
+    let said = stderr(&refused);
+    assert!(
+        said.contains("holds a run") && said.contains("hint"),
+        "{said}"
+    );
+    assert_eq!(std::fs::read(run.join("metrics.json")).unwrap(), before);
+    // An evaluation of before is replaced, as ever.
+    for _ in 0..2 {
+        assert_code(&evaluate(&out), 0);
+    }
 }
 
 #[test]

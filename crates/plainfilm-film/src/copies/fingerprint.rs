@@ -43,7 +43,7 @@ impl Fingerprint {
             packed[cell / 2] |= level << (cell % 2 * 4);
         }
         Self {
-            digest: digest(radiograph),
+            digest: pixel_digest(radiograph),
             ranks: packed,
             has_detail: !radiograph.provenance.synthetic
                 && levels.iter().any(|level| *level != levels[0]),
@@ -69,7 +69,10 @@ impl Fingerprint {
     }
 }
 
-fn digest(film: &Radiograph) -> [u8; 32] {
+/// SHA-256 of a film's size, depth and pixels: files that decode to one picture share it, whatever their
+/// format and their metadata.
+#[must_use]
+pub fn pixel_digest(film: &Radiograph) -> [u8; 32] {
     let mut digest = Sha256::new();
     digest.update(film.width.to_le_bytes());
     digest.update(film.height.to_le_bytes());

@@ -25,7 +25,7 @@ use std::collections::HashMap;
 
 use rayon::prelude::*;
 
-pub use fingerprint::Fingerprint;
+pub use fingerprint::{Fingerprint, pixel_digest};
 
 /// How alike two films are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BundleError, WeightsRecord};
+use super::{BundleError, FittedFilms, WeightsRecord};
 use crate::networks::NetworkSettings;
 use plainfilm_audit::AuditSummary;
 use plainfilm_figures::Operation;
@@ -73,6 +73,10 @@ pub struct ModelHeader {
     pub seed: u64,
     /// The films that it was fitted on.
     pub dataset: DatasetRecord,
+    /// Digests of those films, so that they are known when they come again. None in files from before they
+    /// were kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fitted_on: Option<FittedFilms>,
     /// What the audit of the films said; `verdict` is `not_checked` where it was switched off. None in
     /// files from before there were audits: the field is optional, so the schema stays the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -5,6 +5,7 @@
 
 mod bundled;
 mod error;
+mod fitted;
 mod header;
 mod precision;
 mod weights_record;
@@ -17,6 +18,7 @@ use safetensors::tensor::{SafeTensors, TensorView};
 
 pub use bundled::bundled;
 pub use error::BundleError;
+pub use fitted::{FilmDigest, FilmDigests, FittedFilms};
 pub use header::{DatasetRecord, ModelHeader, SCHEMA_VERSION, Threshold};
 pub use precision::Precision;
 pub(crate) use weights_record::WEIGHTS_RECORD_KEY;
@@ -257,6 +259,7 @@ mod tests {
                     patients_grouped: true,
                     synthetic: true,
                 },
+                fitted_on: None,
                 audit: None,
                 weights: None,
                 metrics: json!({}),

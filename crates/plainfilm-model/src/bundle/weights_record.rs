@@ -26,6 +26,14 @@ pub struct WeightsRecord {
     pub scaling_known_from: String,
     /// Whether the head came along; else it starts afresh.
     pub head: bool,
+    /// The labels of the head's outputs, in their order here. Empty where no head came along, where the file
+    /// did not say, and in records from before they were kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
+    /// What was made of the file's head because of its labels, in words; none where it came along as it was
+    /// for the same labels, and where there was none to speak of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head_note: Option<String>,
     /// What was changed so that the weights compute here what they computed there, in words.
     pub changes: Vec<String>,
     /// Tensors of the file that the network has no use for.

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::{Predictor, ScoreError, score};
+use super::{OwnFilm, OwnFilms, OwnFilmsIn, Predictor, ScoreError, score};
 use crate::lungs::BundledLungs;
 use plainfilm_data::{Dataset, Film, SetAside};
 use plainfilm_figures::{FindingsFilm, ScoredFilm};
@@ -14,10 +14,13 @@ pub struct ScoredDataset<F = ScoredFilm> {
     pub films: Vec<F>,
     /// Sorted by path.
     pub set_aside: Vec<SetAside>,
+    /// Those that the model was fitted on, in the data set's order; among `films` only where they are
+    /// [included](OwnFilms::Included). Empty where the model file does not say what it was fitted on.
+    pub own_films: Vec<OwnFilm>,
 }
 
 /// Scores every film of a data set whose labels are the model's (see
-/// [`Dataset::with_labels`]). `progress` is told how many of how many are done.
+/// [`Dataset::with_labels`]), but for the model's own where they are left out. `progress` is told how many of how many are done.
 ///
 /// # Errors
 ///
@@ -25,15 +28,22 @@ pub struct ScoredDataset<F = ScoredFilm> {
 pub fn score_dataset(
     predictor: &Predictor,
     dataset: &Dataset,
+    own_films: OwnFilms,
     progress: &dyn Fn(usize, usize),
 ) -> Result<ScoredDataset, ScoreError> {
-    score_films(predictor, dataset, progress, &|film, probabilities| {
-        let called = Some(predictor.label(&probabilities));
-        ScoredFilm {
-            called,
-            ..film.scored(probabilities)
-        }
-    })
+    score_films(
+        predictor,
+        dataset,
+        own_films,
+        progress,
+        &|film, probabilities| {
+            let called = Some(predictor.label(&probabilities));
+            ScoredFilm {
+                called,
+                ..film.scored(probabilities)
+            }
+        },
+    )
 }
 
 /// The same of a data set whose findings are the model's (see [`Dataset::with_findings`]).
@@ -44,33 +54,48 @@ pub fn score_dataset(
 pub fn score_findings(
     predictor: &Predictor,
     dataset: &Dataset,
+    own_films: OwnFilms,
     progress: &dyn Fn(usize, usize),
 ) -> Result<ScoredDataset<FindingsFilm>, ScoreError> {
-    score_films(predictor, dataset, progress, &|film, probabilities| {
-        FindingsFilm {
+    score_films(
+        predictor,
+        dataset,
+        own_films,
+        progress,
+        &|film, probabilities| FindingsFilm {
             path: film.path.clone(),
             patient: film.patient_id.clone(),
             presence: film.findings.clone(),
             called: predictor.header().called(&probabilities),
             probabilities,
-        }
-    })
+        },
+    )
 }
 
 fn score_films<F>(
     predictor: &Predictor,
     dataset: &Dataset,
+    own_films: OwnFilms,
     progress: &dyn Fn(usize, usize),
     scored_film: &dyn Fn(&Film, Vec<f64>) -> F,
 ) -> Result<ScoredDataset<F>, ScoreError> {
     let mut scored = ScoredDataset {
         films: Vec::with_capacity(dataset.films.len()),
         set_aside: dataset.set_aside.clone(),
+        own_films: Vec::new(),
     };
-    score(dataset, predictor, &BundledLungs, &mut |index, result| {
+    let fitted_on = predictor.header().fitted_on.as_ref();
+    let known = OwnFilmsIn::new(dataset, fitted_on, own_films);
+    score(&known, predictor, &BundledLungs, &mut |index, result| {
         let film = &dataset.films[index];
+        let own = known.part(index);
+        if let Some(part) = own {
+            let path = film.path.clone();
+            scored.own_films.push(OwnFilm { path, part });
+        }
         match result {
             Ok(score) => scored.films.push(scored_film(film, score.probabilities)),
+            Err(_) if own.is_some() && own_films == OwnFilms::LeftOut => {}
             Err(reason) => scored.set_aside.push(SetAside {
                 path: film.path.clone(),
                 reason,

@@ -2,12 +2,14 @@
 
 mod data_set;
 mod link;
+mod own_films;
 mod scorer;
 
 use burn::tensor::{Device, Tensor, TensorData};
 
 pub use data_set::{ScoredDataset, score_dataset, score_findings};
 pub use link::Link;
+pub use own_films::{OwnFilm, OwnFilms, OwnFilmsIn};
 pub use scorer::{FilmScore, ScoreError, Scorer, score};
 
 use crate::bundle::{BundleError, ModelFile, ModelHeader};

@@ -7,11 +7,12 @@ use safetensors::tensor::{Dtype, TensorView};
 
 use super::checksum::{file_name, sha256};
 use super::error::{Problem, WeightsError, damaged};
-use super::formats::{self, Dialect, Entry, OwnMetadata, WeightsFile};
+use super::formats::{self, Dialect, Entry, WeightsFile};
+use super::head::{HeadUse, reorder};
 use super::input::InputScaling;
 use super::naming::{self, Layout, Place, Target};
+use super::origin::{own_record, scaling};
 use super::public::verify_weights;
-use crate::bundle::ModelHeader;
 use crate::bundle::{WEIGHTS_RECORD_KEY, WeightsRecord};
 use crate::networks::{
     ConvPlan, LayerPlan, Misshapen, ModelError, NamedTensor, Network, NetworkSettings, NormPlan,
@@ -25,6 +26,11 @@ use plainfilm_film::radiograph::Scaling;
 pub struct ImportOptions {
     /// The scaling that the weights were fitted with, where it is not the library's published one.
     pub scaling: Option<Scaling>,
+    /// The labels of the network's outputs, in order: a head of the same labels is put into this order, and
+    /// one of others, or of labels that are not known, is left out. Empty lets any head come along as it is.
+    pub labels: Vec<String>,
+    /// Lets a head come along whose labels are others or not known.
+    pub keep_head: bool,
 }
 
 /// Tensors of a network, without its head where the file's is another.
@@ -76,7 +82,15 @@ pub fn import(
         }
     })?;
     let input = InputScaling::read(&mut file, &places).map_err(|problem| problem.at(path))?;
-    let chosen = reader.choose(&file.entries, &places)?;
+    let labels_there = earlier
+        .as_ref()
+        .map_or(&[] as &[String], |earlier| earlier.labels.as_slice());
+    let mut head_use = HeadUse::of(options, labels_there);
+    let chosen = reader.choose(&file.entries, &places, head_use.comes_along)?;
+    if !chosen.head_fits && labels_there.is_empty() {
+        // Such as ImageNet's thousand: nobody would keep it.
+        head_use.note = None;
+    }
     let head = target
         .head
         .iter()
@@ -90,6 +104,9 @@ pub fn import(
         head,
     );
     let mut tensors = reader.read(file, &chosen, scaling)?;
+    if let Some(order) = head_use.order.as_ref().filter(|_| head) {
+        reorder(&mut tensors, &plan, order);
+    }
     if let Some(change) = input.and_then(|input| input.fold(&mut tensors)) {
         reader.changes.push(change);
     }
@@ -120,6 +137,12 @@ pub fn import(
             scaling,
             scaling_known_from,
             head,
+            labels: match (head, options.labels.is_empty()) {
+                (false, _) => vec![],
+                (true, true) => labels_there.to_vec(),
+                (true, false) => options.labels.clone(),
+            },
+            head_note: head_use.note,
             changes,
             left_out,
             licence,
@@ -234,70 +257,14 @@ fn epsilons(plan: &Plan) -> HashMap<String, f64> {
         .collect()
 }
 
-/// What this program wrote about the file's weights when it wrote the file.
-fn own_record(dialect: &Dialect, path: &Path) -> Result<Option<WeightsRecord>, WeightsError> {
-    let unreadable = |error: serde_json::Error| {
-        damaged(format!("plainfilm's own record in it: {error}")).at(path)
-    };
-    match dialect {
-        Dialect::Own(OwnMetadata::Imported(record)) => {
-            serde_json::from_str(record).map(Some).map_err(unreadable)
-        }
-        Dialect::Own(OwnMetadata::Model(header)) => {
-            let header: ModelHeader = serde_json::from_str(header).map_err(unreadable)?;
-            Ok(Some(WeightsRecord {
-                file: file_name(path),
-                sha256: sha256(path)?,
-                format: "plainfilm model".to_owned(),
-                architecture: header.network.architecture,
-                scaling: header.preprocessing.scaling,
-                scaling_known_from: "the model file".to_owned(),
-                head: false,
-                changes: vec![],
-                left_out: vec![],
-                licence: Some(header.licence),
-            }))
-        }
-        _ => Ok(None),
-    }
-}
-
-/// The scaling that goes with the weights, and how it is known.
-fn scaling(
-    options: &ImportOptions,
-    dialect: &Dialect,
-    earlier: Option<&WeightsRecord>,
-    input: Option<&InputScaling>,
-    settings: &NetworkSettings,
-    head: bool,
-) -> (Scaling, String) {
-    if let Some(scaling) = options.scaling {
-        return (scaling, "given with the import".to_owned());
-    }
-    if let Some(earlier) = earlier {
-        return (earlier.scaling, earlier.scaling_known_from.clone());
-    }
-    if let Some(input) = input {
-        return (input.scaling, "the model's own first layers".to_owned());
-    }
-    if matches!(dialect, Dialect::Keras(_)) && head {
-        let why = "not known: a file with a head of its own does not say; the notebook's was fitted on \
-                   values from 0 to 1";
-        return (Scaling::Unit, why.to_owned());
-    }
-    let scaling = naming::published_scaling(dialect, settings.architecture);
-    (
-        scaling,
-        "how the library's ImageNet weights are published".to_owned(),
-    )
-}
-
 /// Which entry is read for which tensor.
 struct Chosen {
     /// By the tensor's name here: the entry's place and how its numbers lie.
     tensors: HashMap<String, (usize, Layout)>,
     /// Biases that are subtracted from a running mean, by its name.
     biases: HashMap<String, usize>,
+    /// Whether the file's head has the network's shapes, wanted or not.
+    head_fits: bool,
 }
 
 /// Chooses and reads the tensors of a file, and keeps account of every other.
@@ -313,7 +280,12 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     /// Which entry holds which tensor of ours: the whole backbone, and the head or nothing of it.
-    fn choose(&mut self, entries: &[Entry], places: &[Place]) -> Result<Chosen, WeightsError> {
+    fn choose(
+        &mut self,
+        entries: &[Entry],
+        places: &[Place],
+        head_is_wanted: bool,
+    ) -> Result<Chosen, WeightsError> {
         let mut chosen: HashMap<String, (usize, Layout)> = HashMap::new();
         let mut biases: HashMap<String, usize> = HashMap::new();
         let mut head_fits = true;
@@ -367,7 +339,8 @@ impl Reader<'_> {
             .head
             .iter()
             .all(|(name, _)| chosen.contains_key(name));
-        if !(head_fits && head_is_whole) {
+        let head_fits = head_fits && head_is_whole;
+        if !(head_fits && head_is_wanted) {
             for (name, _) in &self.target.head {
                 if let Some((index, _)) = chosen.remove(name) {
                     self.left_out.push(entries[index].name.clone());
@@ -379,6 +352,7 @@ impl Reader<'_> {
         Ok(Chosen {
             tensors: chosen,
             biases,
+            head_fits,
         })
     }
 

@@ -16,9 +16,11 @@
 mod checksum;
 mod error;
 mod formats;
+mod head;
 mod import;
 mod input;
 mod naming;
+mod origin;
 mod public;
 mod start;
 

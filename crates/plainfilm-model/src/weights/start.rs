@@ -46,12 +46,16 @@ impl StartingWeights {
         })
     }
 
-    /// The tensors.
+    /// The tensors, with a head for these labels where one came along when the file was opened.
     ///
     /// # Errors
     ///
     /// [`WeightsError::Changed`] when the file is not the one that was opened; else as [`import`].
-    pub fn read(&self, settings: &NetworkSettings) -> Result<Imported, WeightsError> {
+    pub fn read(
+        &self,
+        settings: &NetworkSettings,
+        labels: &[String],
+    ) -> Result<Imported, WeightsError> {
         let found = sha256(&self.path)?;
         if found != self.sha256 {
             return Err(WeightsError::Changed {
@@ -62,6 +66,9 @@ impl StartingWeights {
         }
         let options = ImportOptions {
             scaling: Some(self.record.scaling),
+            labels: labels.to_vec(),
+            // It was asked for then, or the labels are the same.
+            keep_head: self.record.head,
         };
         import(&self.path, settings, &options)
     }

@@ -174,13 +174,7 @@ fn called(dataset: &Dataset, index: usize, row: &[f64], operations: &[Operation]
 fn header(trainer: &Trainer<'_>, metrics: &RunMetrics, operations: Vec<Operation>) -> ModelHeader {
     let dataset = &trainer.films.dataset;
     // The operation is of "any finding?": the model file has the findings' own.
-    let mut header = judge::header(
-        trainer.settings,
-        dataset,
-        trainer.split,
-        metrics,
-        &operations[0],
-    );
+    let mut header = judge::header(trainer, metrics, &operations[0]);
     header.dataset.films_per_label = dataset
         .findings
         .iter()

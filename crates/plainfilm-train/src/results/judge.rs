@@ -10,12 +10,14 @@ use crate::run_metrics::{LastEpoch, RunMetrics};
 use crate::settings::TrainSettings;
 use crate::trainer::{Trained, Trainer};
 use plainfilm_audit::{Audit, AuditSummary};
-use plainfilm_data::{Dataset, Part, Split};
+use plainfilm_data::Part;
 use plainfilm_figures::{
     CalibrationMethod, Operation, OperationFigures, OperationSettings, PartMetrics, ScoredFilm,
     ThresholdRule, evaluate, subgroups,
 };
-use plainfilm_model::bundle::{DatasetRecord, ModelHeader, SCHEMA_VERSION, Threshold};
+use plainfilm_model::bundle::{
+    DatasetRecord, FilmDigests, FittedFilms, ModelHeader, SCHEMA_VERSION, Threshold,
+};
 use plainfilm_model::weights::StartingWeights;
 
 /// What a network does on the films of a split.
@@ -175,12 +177,16 @@ pub(crate) fn write_tables(
 
 /// What a model file says about its network.
 pub(crate) fn header(
-    settings: &TrainSettings,
-    dataset: &Dataset,
-    split: &Split,
+    trainer: &Trainer<'_>,
     metrics: &RunMetrics,
     operation: &Operation,
 ) -> ModelHeader {
+    let (settings, split) = (trainer.settings, trainer.split);
+    let dataset = &trainer.films.dataset;
+    let digests = |part| -> FilmDigests {
+        let films = split.indices(part).into_iter();
+        films.map(|film| trainer.films.film_digest(film)).collect()
+    };
     let films_per_label: BTreeMap<String, u64> = dataset
         .labels
         .iter()
@@ -231,6 +237,10 @@ pub(crate) fn header(
                 && metrics.test_films_with_patient_in_training == 0,
             synthetic: dataset.synthetic,
         },
+        fitted_on: Some(FittedFilms {
+            training: digests(Part::Train),
+            validation: digests(Part::Validation),
+        }),
         audit: metrics.audit.clone(),
         weights: settings
             .weights

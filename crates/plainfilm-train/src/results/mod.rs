@@ -51,13 +51,7 @@ pub(crate) fn write(
         last_test,
     )?;
     let model = ModelFile {
-        header: judge::header(
-            trainer.settings,
-            dataset,
-            trainer.split,
-            &metrics,
-            &operation,
-        ),
+        header: judge::header(trainer, &metrics, &operation),
         tensors: trained.tensors.clone(),
     };
     model.save(&trainer.folder.model_path(), Precision::F32)?;

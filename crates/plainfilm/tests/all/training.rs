@@ -9,7 +9,7 @@ use plainfilm::bundle::bundled;
 use plainfilm::dataset::phantom::{PhantomSettings, generate};
 use plainfilm::dataset::{Dataset, DatasetOptions};
 use plainfilm::model::{Architecture, Freeze, Head};
-use plainfilm::predict::{Predictor, score_dataset};
+use plainfilm::predict::{OwnFilms, Predictor, score_dataset};
 use plainfilm::radiograph::{Limits, Preprocessing};
 use plainfilm::train::{
     BatchProgress, Best, HistoryRow, LoadedFilms, RunFolder, TrainDefaults, TrainObserver,
@@ -72,7 +72,8 @@ fn films_past_the_limits_of_their_data_set_are_set_aside() {
         assert_eq!(read.count(), readable, "{max_side}");
         let predictor = Predictor::new(&bundled().expect("its own model"), &Device::default())
             .expect("its own network");
-        let scored = score_dataset(&predictor, &dataset, &|_, _| {}).expect("films are scored");
+        let scored = score_dataset(&predictor, &dataset, OwnFilms::Included, &|_, _| {})
+            .expect("films are scored");
         assert_eq!(scored.films.len(), readable, "{max_side}");
         let loaded = LoadedFilms::load(dataset, &Preprocessing::default(), &|_, _| {}, None);
         assert_eq!(loaded.dataset.films.len(), readable, "{max_side}");

@@ -182,6 +182,7 @@ fn an_imported_file_is_imported_again_as_it_was() {
 
     let options = ImportOptions {
         scaling: Some(Scaling::Unit),
+        ..ImportOptions::default()
     };
     let imported = import(&path, &settings, &options).expect("sound");
     assert!(imported.record.head && imported.record.left_out.is_empty());
@@ -190,6 +191,31 @@ fn an_imported_file_is_imported_again_as_it_was() {
     imported.save(&again).expect("written");
     let read = import(&again, &settings, &ImportOptions::default()).expect("sound");
     assert_eq!(read, imported, "tensors and record");
+
+    // A head whose labels were told once is put in the order of those that are asked for.
+    let told = |labels: [&str; 2], keep_head| ImportOptions {
+        labels: labels.map(str::to_owned).to_vec(),
+        keep_head,
+        ..options.clone()
+    };
+    let unknown = import(&path, &settings, &told(["a", "b"], false)).expect("sound");
+    assert!(!unknown.record.head && unknown.record.labels.is_empty());
+    let known = import(&path, &settings, &told(["a", "b"], true)).expect("sound");
+    assert_eq!(known.tensors, tensors);
+    assert_eq!(known.record.labels, ["a", "b"]);
+    known.save(&again).expect("written");
+    let turned = import(&again, &settings, &told(["b", "a"], false)).expect("sound");
+    assert_eq!(turned.record.labels, ["b", "a"]);
+    let (before, after) = (tensors.last(), turned.tensors.last());
+    let (before, after) = (before.expect("a bias"), after.expect("a bias"));
+    assert_eq!(before.shape, [2], "{}", before.name);
+    assert_eq!(after.values, [before.values[1], before.values[0]]);
+    let others = import(&again, &settings, &told(["b", "c"], false)).expect("sound");
+    assert!(!others.record.head);
+    assert_eq!(
+        others.record.head_note.as_deref(),
+        Some("the file's is of a, b, not b, c")
+    );
 
     // Another head, and a network that the file is not of.
     let three = NetworkSettings {
