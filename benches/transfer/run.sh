@@ -19,7 +19,7 @@ mkdir -p "$out"
 "$python" benches/transfer/notebook.py weights "$out/vgg16.keras"
 ours() {
     "$program" train "$data" --labels Covid-19,No_findings --recipe notebook --weights "$out/vgg16.keras" \
-        --scaling unit --no-audit --cache-size 0 "$@" >"$out/log.txt" 2>&1
+        --keep-head --scaling unit --no-audit --cache-size 0 "$@" >"$out/log.txt" 2>&1
 }
 load=$(cut -d' ' -f1 /proc/loadavg)
 begun=$(date +%s.%N)
