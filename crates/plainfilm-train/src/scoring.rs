@@ -6,6 +6,7 @@ use super::batch;
 use super::error::TrainError;
 use super::features::FilmView;
 use super::loss::{CrossEntropy, FindingsLoss, Loss};
+use super::settings::Balance;
 use super::trainer::Trainer;
 use plainfilm_figures::Presence;
 use plainfilm_model::networks::Network;

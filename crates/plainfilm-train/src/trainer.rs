@@ -19,7 +19,7 @@ use super::observer::{BatchProgress, TrainObserver};
 use super::reporter::Reporter;
 use super::run_folder::RunFolder;
 use super::schedule::Position;
-use super::settings::{Balance, Selection, TrainSettings};
+use super::settings::{Selection, TrainSettings};
 use plainfilm_audit::Audit;
 use plainfilm_data::{Part, Split};
 use plainfilm_model::networks::{NamedTensor, Network, state_dict};
