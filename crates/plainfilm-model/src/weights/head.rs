@@ -1,6 +1,6 @@
 //! Whether a head comes along with weights, and in which order: each of its outputs is of a label.
 
-use super::import::ImportOptions;
+use super::options::ImportOptions;
 use crate::networks::{NamedTensor, Plan};
 
 /// What becomes of a head whose shapes fit.

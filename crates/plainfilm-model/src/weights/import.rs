@@ -11,6 +11,7 @@ use super::formats::{self, Dialect, Entry, WeightsFile};
 use super::head::{HeadUse, reorder};
 use super::input::InputScaling;
 use super::naming::{self, Layout, Place, Target};
+use super::options::ImportOptions;
 use super::origin::{own_record, scaling};
 use super::public::verify_weights;
 use crate::bundle::{WEIGHTS_RECORD_KEY, WeightsRecord};
@@ -20,18 +21,6 @@ use crate::networks::{
 };
 use plainfilm_film::files::atomic_write;
 use plainfilm_film::radiograph::Scaling;
-
-/// What the file cannot say.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct ImportOptions {
-    /// The scaling that the weights were fitted with, where it is not the library's published one.
-    pub scaling: Option<Scaling>,
-    /// The labels of the network's outputs, in order: a head of the same labels is put into this order, and
-    /// one of others, or of labels that are not known, is left out. Empty lets any head come along as it is.
-    pub labels: Vec<String>,
-    /// Lets a head come along whose labels are others or not known.
-    pub keep_head: bool,
-}
 
 /// Tensors of a network, without its head where the file's is another.
 #[derive(Debug, Clone, PartialEq)]

@@ -20,13 +20,15 @@ mod head;
 mod import;
 mod input;
 mod naming;
+mod options;
 mod origin;
 mod public;
 mod start;
 
 pub use crate::bundle::WeightsRecord;
 pub use error::WeightsError;
-pub use import::{ImportOptions, Imported, import};
+pub use import::{Imported, import};
+pub use options::ImportOptions;
 pub use public::{
     FetchedWeights, PublicWeights, Published, Verification, WeightsFetch, fetch_weights,
     find_public, public_weights, verify_weights,

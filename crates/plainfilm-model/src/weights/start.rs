@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::checksum::sha256;
 use super::error::WeightsError;
-use super::import::{ImportOptions, Imported, import};
+use super::import::{Imported, import};
+use super::options::ImportOptions;
 use crate::bundle::WeightsRecord;
 use crate::networks::NetworkSettings;
 
