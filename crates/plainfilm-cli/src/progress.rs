@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use plainfilm::audit::AuditSummary;
+use plainfilm::evaluate::counted;
 use plainfilm::train::{BatchProgress, Best, HistoryRow, TrainObserver};
 
 use crate::print::outcome::Detail;
@@ -105,7 +106,8 @@ impl TrainingDisplay {
     pub fn finish(&mut self) {
         if let (Detail::EndOnly, Some((last, Some(best)))) = (self.detail, self.latest) {
             self.line(&format!(
-                "{last} epochs, of which epoch {} is kept: the best by validation loss",
+                "{}, of which epoch {} is kept: the best by validation loss",
+                counted(last, "epoch"),
                 best.epoch
             ));
         }

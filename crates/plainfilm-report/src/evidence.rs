@@ -112,7 +112,11 @@ impl EvidenceView {
                     )
                 })
             }),
-            rows: section.lungs.groups.iter().map(row).collect(),
+            // A label without a map has nothing to show; all films together say that there is none.
+            rows: (section.lungs.groups.iter().enumerate())
+                .filter(|(index, group)| *index == 0 || group.films > 0)
+                .map(|(_, group)| row(group))
+                .collect(),
             pictures: pictures
                 .iter()
                 .map(|picture| EvidencePicture {

@@ -1,7 +1,7 @@
 //! What a training is about to do.
 
 use plainfilm::dataset::Dataset;
-use plainfilm::evaluate::PositiveLabel;
+use plainfilm::evaluate::{PositiveLabel, counted};
 use plainfilm::model::Freeze;
 use plainfilm::train::{RunFolder, TrainSettings};
 
@@ -32,14 +32,14 @@ pub fn describe(
         printer.warning(&doubt);
     }
     printer.line(&format!(
-        "{} {} at {} px, {} epochs, batch {}, {} with {} threads, seed {}",
+        "{} {} at {} px, {}, batch {}, {} with {}, seed {}",
         printer.styled(Style::Bold, "model"),
         settings.model,
         settings.preprocessing.size,
-        settings.epochs,
+        counted(settings.epochs, "epoch"),
         settings.batch,
         settings.device,
-        settings.threads,
+        counted(settings.threads, "thread"),
         settings.seed
     ));
     printer.line(&format!(
