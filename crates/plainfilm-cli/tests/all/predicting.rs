@@ -126,8 +126,15 @@ fn evaluate_repeats_the_figures_of_the_run_and_maps_labels() {
     assert_eq!(mapped["positive_label"], "opacity");
 
     let with = |more: &[&str]| {
-        let line = ["evaluate", text(&run), text(&other), "--format", "json"];
-        plainfilm(&[&line, more].concat())
+        let line = [
+            "evaluate",
+            text(&run),
+            text(&other),
+            keep,
+            "--format",
+            "json",
+        ];
+        plainfilm(&[&line[..], more].concat())
     };
     for (more, expected) in [
         (&["--map", "sik=opacity"][..], "did you mean `sick`?"),
