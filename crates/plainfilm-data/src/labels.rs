@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::DatasetError;
+use plainfilm_film::spelling::edits;
 
 /// The labels of the data set, in the order of the network's outputs: those asked for in their
 /// order, else all that are known, which are those that have a film, sorted by name.
@@ -74,7 +75,7 @@ pub(super) fn check_renames(
 /// The known label that needs the fewest edits to become `asked`, case and punctuation aside, if
 /// those are at most a third of its length or one begins the other.
 fn nearest(asked: &str, known: &BTreeSet<&str>) -> Option<String> {
-    let plain = |text: &str| -> Vec<char> {
+    let plain = |text: &str| -> String {
         text.to_lowercase()
             .chars()
             .filter(|character| character.is_alphanumeric())
@@ -85,30 +86,16 @@ fn nearest(asked: &str, known: &BTreeSet<&str>) -> Option<String> {
         .iter()
         .map(|label| {
             let label_plain = plain(label);
-            let begins = asked.len() >= 3
+            let letters = |text: &str| text.chars().count();
+            let begins = letters(&asked) >= 3
                 && (label_plain.starts_with(&asked) || asked.starts_with(&label_plain));
-            let edits = edit_distance(&asked, &label_plain);
-            let near = begins || edits * 3 <= label_plain.len().max(asked.len());
+            let edits = edits(&asked, &label_plain);
+            let near = begins || edits * 3 <= letters(&label_plain).max(letters(&asked));
             (near, edits, label)
         })
         .filter(|(near, ..)| *near)
         .min_by_key(|(_, edits, _)| *edits)
         .map(|(.., label)| (*label).to_owned())
-}
-
-/// Levenshtein's distance: insertions, deletions and substitutions.
-fn edit_distance(a: &[char], b: &[char]) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, to) in b.iter().enumerate() {
-            let substituted = diagonal + usize::from(from != to);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(row[j + 1] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]
@@ -175,14 +162,5 @@ mod tests {
             choose(&BTreeSet::from(["a"]), Some(&asked)),
             Err(DatasetError::RepeatedLabel(label)) if label == "a"
         ));
-    }
-
-    #[test]
-    fn edit_distances() {
-        let cases = [("", "", 0), ("kitten", "sitting", 3), ("abc", "", 3)];
-        for (a, b, expected) in cases {
-            let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-            assert_eq!(edit_distance(&a, &b), expected);
-        }
     }
 }
