@@ -31,7 +31,7 @@
 //! let films = FilmFiles(vec![Ok("film.png".into())]);
 //! score(&films, &predictor, &BundledLungs, &mut |film, result| {
 //!     match result {
-//!         Ok(score) => println!("{film}: {:?} {:?}", predictor.labels(), score.probabilities),
+//!         Ok(probabilities) => println!("{film}: {:?} {probabilities:?}", predictor.labels()),
 //!         Err(reason) => println!("{film} is set aside: {reason}"),
 //!     }
 //!     std::ops::ControlFlow::Continue(())

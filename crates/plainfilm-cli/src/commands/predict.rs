@@ -218,11 +218,12 @@ fn score(
         ControlFlow::Continue(())
     };
     match maps {
-        None => {
-            plainfilm::predict::score(&known, predictor, &BundledLungs, &mut |index, scored| {
-                tell(index, scored.map(|score| (score, None)))
-            })?
-        }
+        None => plainfilm::predict::score_and_examine(
+            &known,
+            predictor,
+            &BundledLungs,
+            &mut |index, scored| tell(index, scored.map(|score| (score, None))),
+        )?,
         Some(writer) => stream_films(
             &known,
             |_, film| Ok((examine(&film), FilmToExplain { film, lungs: None })),

@@ -94,7 +94,7 @@ fn score_films<F>(
             scored.own_films.push(OwnFilm { path, part });
         }
         match result {
-            Ok(score) => scored.films.push(scored_film(film, score.probabilities)),
+            Ok(probabilities) => scored.films.push(scored_film(film, probabilities)),
             Err(_) if own.is_some() && own_films == OwnFilms::LeftOut => {}
             Err(reason) => scored.set_aside.push(SetAside {
                 path: film.path.clone(),

@@ -4,13 +4,15 @@ mod data_set;
 mod link;
 mod own_films;
 mod scorer;
+#[cfg(test)]
+mod test_films;
 
 use burn::tensor::{Device, Tensor, TensorData};
 
 pub use data_set::{ScoredDataset, score_dataset, score_findings};
 pub use link::Link;
 pub use own_films::{OwnFilm, OwnFilms, OwnFilmsIn};
-pub use scorer::{FilmScore, ScoreError, Scorer, score};
+pub use scorer::{FilmScore, ScoreError, Scorer, score, score_and_examine};
 
 use crate::bundle::{BundleError, ModelFile, ModelHeader};
 use crate::networks::Network;

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use plainfilm_audit::quality::{Finding, examine};
 use plainfilm_data::{FilmSource, stream_films};
-use plainfilm_film::radiograph::{LungFinder, Plane, Preprocessing};
+use plainfilm_film::radiograph::{LungFinder, Plane, Preprocessing, Radiograph};
 
 /// Why a scorer has no probabilities for planes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -50,8 +50,8 @@ pub struct FilmScore {
     pub doubts: Vec<Finding>,
 }
 
-/// The one way from films to probabilities: decodes, examines, preprocesses and scores some films at a
-/// time, in order, and tells `each` of every film's score or of the one line that says why it has none.
+/// The one way from films to probabilities: decodes, preprocesses and scores some films at a time, in
+/// order, and tells `each` of every film's probabilities or of the one line that says why it has none.
 /// `each` can stop it. `lungs` finds lungs for a preprocessing that asks for them.
 ///
 /// # Errors
@@ -61,24 +61,52 @@ pub fn score(
     films: &dyn FilmSource,
     scorer: &dyn Scorer,
     lungs: &dyn LungFinder,
+    each: &mut dyn FnMut(usize, Result<Vec<f64>, String>) -> ControlFlow<()>,
+) -> Result<(), ScoreError> {
+    score_and_note(
+        films,
+        scorer,
+        lungs,
+        |_| (),
+        |index, result| each(index, result.map(|(probabilities, ())| probabilities)),
+    )
+}
+
+/// [`score`], and looks at every film for what makes it other than those that scorers are made for.
+///
+/// # Errors
+///
+/// As [`score`].
+pub fn score_and_examine(
+    films: &dyn FilmSource,
+    scorer: &dyn Scorer,
+    lungs: &dyn LungFinder,
     each: &mut dyn FnMut(usize, Result<FilmScore, String>) -> ControlFlow<()>,
+) -> Result<(), ScoreError> {
+    score_and_note(films, scorer, lungs, examine, |index, result| {
+        let score = result.map(|(probabilities, doubts)| FilmScore {
+            probabilities,
+            doubts,
+        });
+        each(index, score)
+    })
+}
+
+fn score_and_note<N: Send>(
+    films: &dyn FilmSource,
+    scorer: &dyn Scorer,
+    lungs: &dyn LungFinder,
+    note: impl Fn(&Radiograph) -> N + Sync,
+    each: impl FnMut(usize, Result<(Vec<f64>, N), String>) -> ControlFlow<()>,
 ) -> Result<(), ScoreError> {
     let preprocessing = scorer.preprocessing();
     stream_films(
         films,
-        |_, film| Ok((preprocessing.plane(&film, lungs), examine(&film))),
+        |_, film| Ok((preprocessing.plane(&film, lungs), note(&film))),
         |_, prepared| {
-            let (planes, doubts): (Vec<Plane>, Vec<_>) = prepared.into_iter().unzip();
-            let rows = scorer.probabilities(&planes)?.into_iter();
-            Ok(rows
-                .zip(doubts)
-                .map(|(probabilities, doubts)| {
-                    Ok(FilmScore {
-                        probabilities,
-                        doubts,
-                    })
-                })
-                .collect())
+            let (planes, notes): (Vec<Plane>, Vec<N>) = prepared.into_iter().unzip();
+            let rows = scorer.probabilities(&planes)?;
+            Ok(rows.into_iter().zip(notes).map(Ok).collect())
         },
         each,
     )
@@ -87,6 +115,7 @@ pub fn score(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::predict::test_films::bitmap;
     use plainfilm_data::FilmsInMemory;
     use plainfilm_film::radiograph::NoLungs;
 
@@ -112,21 +141,6 @@ mod tests {
         }
     }
 
-    /// A grey film as a bitmap file of 8 x 8 pixels.
-    fn bitmap(grey: u8) -> Vec<u8> {
-        let header_len = 14 + 40 + 4 * 256;
-        let mut bytes = b"BM".to_vec();
-        bytes.extend((header_len + 64_u32).to_le_bytes());
-        bytes.extend([0; 4]);
-        bytes.extend(header_len.to_le_bytes());
-        for field in [40_u32, 8, 8, 1 | (8 << 16), 0, 64, 0, 0, 256, 0] {
-            bytes.extend(field.to_le_bytes());
-        }
-        bytes.extend((0..=255_u8).flat_map(|level| [level, level, level, 0]));
-        bytes.extend([grey; 64]);
-        bytes
-    }
-
     #[test]
     fn anything_that_answers_can_score_films_and_every_film_is_told() {
         let scorer = MeanGrey(
@@ -144,7 +158,7 @@ mod tests {
         ]);
         let mut told = Vec::new();
         score(&films, &scorer, &NoLungs, &mut |index, result| {
-            told.push((index, result.ok().map(|score| score.probabilities)));
+            told.push((index, result.ok()));
             ControlFlow::Continue(())
         })
         .unwrap();
