@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # Trains the lung network that comes with the program; Dice on held-out patients goes to stdout.
-# usage: benches/elsewhere/lungs.sh DATA, the reference data with its lung_masks
+# usage: benches/elsewhere/lungs.sh DATA…, data sets with lung masks (in their manifests, or in lung_masks/)
 set -euo pipefail
-data=$(realpath "${1:?usage: $0 DATA}")
+[ $# -gt 0 ] || { sed -n 3p "$0"; exit 2; }
+data=()
+for folder in "$@"; do data+=("$(realpath "$folder")"); done
 cd "$(dirname "$0")/../.."
 cargo build --release --package plainfilm-bench-elsewhere
 fresh=target/lungs.safetensors
-target/release/bench-elsewhere lungs "$data" "$data/lung_masks" "$fresh" 40
+target/release/bench-elsewhere lungs "$fresh" 80 "${data[@]}"
 mv "$fresh" crates/plainfilm-model/models/lungs.safetensors

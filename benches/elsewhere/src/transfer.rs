@@ -327,7 +327,7 @@ fn interval(placements: &[Placement]) -> (f64, f64) {
 }
 
 /// The second table's values over the first's, table by table.
-fn merge(into: &mut toml::Table, from: toml::Table) {
+pub fn merge(into: &mut toml::Table, from: toml::Table) {
     for (key, value) in from {
         match (into.get_mut(&key), value) {
             (Some(toml::Value::Table(inner)), toml::Value::Table(value)) => merge(inner, value),
@@ -336,4 +336,19 @@ fn merge(into: &mut toml::Table, from: toml::Table) {
             }
         }
     }
+}
+
+/// The settings of one recipe of a file.
+pub fn recipe_named(recipes: &str, name: &str) -> anyhow::Result<toml::Table> {
+    let text = std::fs::read_to_string(recipes).with_context(|| recipes.to_owned())?;
+    let file: toml::Table = toml::from_str(&text)?;
+    let found = file.get("recipe").and_then(|all| all.get(name));
+    let recipe = found.and_then(toml::Value::as_table);
+    let mut recipe = recipe.with_context(|| format!("no recipe {name}"))?.clone();
+    let Some(from) = recipe.remove("from") else {
+        return Ok(recipe);
+    };
+    let mut table = Recipe::named(from.as_str().context("from is a name")?)?.settings();
+    merge(&mut table, recipe);
+    Ok(table)
 }

@@ -134,6 +134,9 @@ pub fn resolve(
         settings.split.folds = args.folds;
     }
     replace(&mut settings.learning_curve, args.learning_curve.clone());
+    if args.elsewhere.is_some() {
+        settings.elsewhere = args.elsewhere;
+    }
     if args.repeats.is_some() {
         settings.split.repeats = args.repeats;
     }

@@ -1,8 +1,8 @@
 //! Every film of a data set, decoded and resized once and then kept in memory.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
@@ -11,7 +11,8 @@ use plainfilm_audit::Collector;
 use plainfilm_data::{Dataset, SetAside};
 use plainfilm_film::radiograph::{Plane, Preprocessing};
 use plainfilm_model::bundle::FilmDigest;
-use plainfilm_model::lungs::BundledLungs;
+use plainfilm_model::likeness::FACTS;
+use plainfilm_model::lungs::{BundledLungs, film_facts};
 
 /// Bytes of resized films that are kept in memory; the rest is decoded again when needed.
 pub const CACHE_BYTES: usize = 1 << 30;
@@ -25,7 +26,11 @@ pub struct LoadedFilms {
     planes: Arc<Vec<Option<Plane>>>,
     digests: Arc<Vec<[u8; 32]>>,
     film_digests: Arc<Vec<FilmDigest>>,
+    facts: Arc<Vec<OnceLock<Option<FilmFacts>>>>,
 }
+
+/// See [`film_facts`].
+type FilmFacts = [f32; FACTS.len()];
 
 /// A film that could be read.
 struct Loaded {
@@ -108,8 +113,10 @@ impl LoadedFilms {
         }
         dataset.synthetic = any_synthetic.into_inner();
         dataset.set_aside.sort_by(|a, b| a.path.cmp(&b.path));
+        let facts = (0..planes.len()).map(|_| OnceLock::new()).collect();
         Self {
             dataset,
+            facts: Arc::new(facts),
             preprocessing: preprocessing.clone(),
             planes: Arc::new(planes),
             digests: Arc::new(digests),
@@ -136,6 +143,19 @@ impl LoadedFilms {
     #[must_use]
     pub fn film_digest(&self, index: usize) -> FilmDigest {
         self.film_digests[index]
+    }
+
+    /// The facts of some films, each measured once and then remembered; none of a film that has become
+    /// unreadable since it was first read.
+    #[must_use]
+    pub fn facts(&self, indices: &[usize]) -> Vec<Option<FilmFacts>> {
+        let measured = |&index: &usize| {
+            *self.facts[index].get_or_init(|| {
+                let film = self.dataset.film(&self.dataset.films[index]).ok()?;
+                Some(film_facts(&film, self.preprocessing.inversion))
+            })
+        };
+        indices.par_iter().map(measured).collect()
     }
 
     /// The resized film at `index` of [`Self::dataset`].

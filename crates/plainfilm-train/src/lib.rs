@@ -8,6 +8,8 @@ pub mod augment;
 mod average;
 mod batch;
 mod checkpoint;
+pub mod distil;
+mod elsewhere;
 mod error;
 mod features;
 mod films;
@@ -37,6 +39,7 @@ mod trainer;
 use std::sync::atomic::AtomicBool;
 
 pub use checkpoint::{Best, EpochSums, HistoryRow, Progress};
+pub use elsewhere::ElsewhereEstimate;
 pub use error::TrainError;
 pub use features::FeatureCache;
 pub use films::LoadedFilms;
@@ -133,6 +136,7 @@ pub fn train(
         audit: None,
         shares: &settings.learning_curve,
         curve: &[],
+        elsewhere: None,
         interrupt,
         reporter,
     };
@@ -145,6 +149,7 @@ pub fn train(
     } else {
         jobs.iter().map(|job| job.split().clone()).collect()
     };
+    let without_sources = elsewhere::splits(&films.dataset, settings);
     let audit = match collector {
         Some(collector) => {
             // Further repeats, and a second cross-validation, deal the same films.
@@ -161,11 +166,20 @@ pub fn train(
     run.audit = audit.as_ref();
     // Folds that are all there, as after a merge, need none.
     let features = if jobs.is_empty() || folds::is_unfinished(&run, &jobs, folder) {
-        run.features(&splits, cache, observer)?
+        let mut all = splits.clone();
+        all.extend(
+            without_sources
+                .iter()
+                .flatten()
+                .map(|(_, split)| split.clone()),
+        );
+        run.features(&all, cache, observer)?
     } else {
         None
     };
     run.features = features.as_ref();
+    let elsewhere = elsewhere::estimate(&run, &without_sources, folder, observer)?;
+    run.elsewhere = Some(&elsewhere);
     let (metrics, folds) = match settings.split.folds {
         None => {
             let curve = learning_curve::train(&run, &splits[0], folder, observer)?;

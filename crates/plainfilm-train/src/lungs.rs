@@ -10,8 +10,8 @@ use super::augment::{Augmentation, Scanner, Transform};
 use super::{OptimiserKind, OptimiserSettings, Position, Schedule};
 use plainfilm_film::radiograph::{Histogram, NoLungs, Plane, Preprocessing, Radiograph};
 use plainfilm_model::lungs::{
-    LungNetwork, LungsError, Mask, SIZE, batch, input_settings, probabilities, read_network,
-    write_network,
+    LungNetwork, LungsError, Mask, Outline, SIZE, batch, input_settings, probabilities,
+    read_network, write_network,
 };
 use plainfilm_seed as seed;
 
@@ -23,11 +23,12 @@ const BATCH: usize = 8;
 pub struct Pair {
     film: Plane,
     mask: Plane,
+    outline: Outline,
 }
 
 impl Pair {
     /// Brings both to the grid; they may differ in size, as both are taken to show the whole film.
-    pub fn new(film: &Radiograph, mask: &Radiograph) -> Self {
+    pub fn new(film: &Radiograph, mask: &Radiograph, outline: Outline) -> Self {
         let plain = Preprocessing {
             histogram: Histogram::Stored,
             ..input_settings()
@@ -35,6 +36,7 @@ impl Pair {
         Self {
             film: plain.plane(film, &NoLungs),
             mask: plain.plane(mask, &NoLungs),
+            outline,
         }
     }
 }
@@ -48,8 +50,8 @@ pub struct TrainedLungs {
     pub held_out: Vec<f64>,
 }
 
-/// Films are changed much more than any hospital would: masks exist for films of one collection
-/// only, and the network must find lungs on all.
+/// Films are changed much more than any hospital would: masks exist for films of a few collections only,
+/// and the network must find lungs on all.
 fn augmentation() -> Augmentation {
     Augmentation {
         rotation_degrees: 15.0,
@@ -106,7 +108,8 @@ pub fn train(
                 .collect();
             let (planes, masks): (Vec<_>, Vec<_>) = changed.into_iter().unzip();
             let logits = network.forward(batch(&planes, &device));
-            let value = loss(logits, &masks, &device);
+            let outlines: Vec<Outline> = indices.iter().map(|&i| films[i].outline).collect();
+            let value = loss(logits, &masks, &outlines, &device);
             let number: f32 = value.clone().into_scalar();
             sum += f64::from(number) * indices.len() as f64;
             let rate = schedule.rate(
@@ -130,7 +133,7 @@ pub fn train(
         .iter()
         .map(|pair| {
             dice(
-                &probabilities(&shipped, std::slice::from_ref(&pair.film))[0],
+                &probabilities(&shipped, std::slice::from_ref(&pair.film), pair.outline)[0],
                 &pair.mask,
             )
         })
@@ -154,14 +157,22 @@ fn changed(pair: &Pair, seed: u64, epoch: usize, index: usize) -> (Plane, Plane)
     (film, moved.apply(&pair.mask))
 }
 
-/// Binary cross-entropy plus one less the soft Dice coefficient, over all pixels of the batch.
-fn loss(logits: Tensor<4>, masks: &[Plane], device: &Device) -> Tensor<1> {
+/// Binary cross-entropy plus one less the soft Dice coefficient, over all pixels of the batch. A film is held
+/// against the map of its own outline; the other map learns from other films.
+fn loss(logits: Tensor<4>, masks: &[Plane], outlines: &[Outline], device: &Device) -> Tensor<1> {
     let targets: Vec<f32> = masks
         .iter()
         .flat_map(|mask| mask.values.iter().map(|&value| f32::from(value > 0.5)))
         .collect();
     let shape = [masks.len(), 1, SIZE, SIZE];
     let targets = Tensor::<4>::from_data(TensorData::new(targets, shape), device);
+    let own: Vec<f32> = outlines
+        .iter()
+        .flat_map(|outline| (0..Outline::COUNT).map(|map| f32::from(map == outline.index())))
+        .collect();
+    let shape = [masks.len(), Outline::COUNT, 1, 1];
+    let own = Tensor::<4>::from_data(TensorData::new(own, shape), device);
+    let logits = (logits * own).sum_dim(1);
     let softened = (logits.clone().abs().neg().exp() + 1.0).log();
     let entropy =
         (logits.clone().clamp_min(0.0) - logits.clone() * targets.clone() + softened).mean();
@@ -210,6 +221,7 @@ mod tests {
         Pair {
             film: plane(0.2, 0.7),
             mask: plane(1.0, 0.0),
+            outline: Outline::WithHeart,
         }
     }
 

@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use super::checkpoint::Checkpoint;
+use super::elsewhere::ElsewhereEstimate;
 use super::error::TrainError;
 use super::features::{FeatureCache, Features};
 use super::films::LoadedFilms;
@@ -31,6 +32,8 @@ pub(crate) struct Run<'a> {
     pub shares: &'a [f64],
     /// What they reached.
     pub curve: &'a [LearningPoint],
+    /// What it reaches on sources that it has not seen; none while that is found out.
+    pub elsewhere: Option<&'a ElsewhereEstimate>,
     pub interrupt: &'a AtomicBool,
     pub reporter: &'a dyn Reporter,
 }
@@ -113,6 +116,7 @@ impl<'a> Run<'a> {
             split,
             audit: self.audit,
             curve: self.curve,
+            elsewhere: self.elsewhere,
             settings: self.settings,
             folder,
             device: device::parse(&self.settings.device)?,

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::elsewhere::ElsewhereEstimate;
 use super::findings_figures::FindingsFigures;
 use super::fold_summary::{FoldSummary, Ungrouped};
 use super::learning_point::LearningPoint;
@@ -41,6 +42,9 @@ pub struct RunMetrics {
     /// What fewer training films reached, up to all of them; empty unless it was asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub learning_curve: Vec<LearningPoint>,
+    /// What the same training reaches on sources that it has not seen; none in files from before that was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub elsewhere: Option<ElsewhereEstimate>,
     /// The test films by sex, age, view and source.
     #[serde(default)]
     pub subgroups: Subgroups,

@@ -10,6 +10,7 @@ use burn::tensor::{Bytes, Device, Tensor, TensorData};
 use super::average::WeightAverage;
 use super::batch;
 use super::checkpoint::{Best, Checkpoint, EpochSums, HistoryRow, Progress};
+use super::elsewhere::ElsewhereEstimate;
 use super::error::TrainError;
 use super::features::{Features, FilmView};
 use super::films::LoadedFilms;
@@ -40,6 +41,8 @@ pub(super) struct Trainer<'a> {
     pub audit: Option<&'a Audit>,
     /// What fewer films reached.
     pub curve: &'a [LearningPoint],
+    /// What the training reaches on sources that it has not seen.
+    pub elsewhere: Option<&'a ElsewhereEstimate>,
     pub settings: &'a TrainSettings,
     pub folder: &'a RunFolder,
     pub device: Device,

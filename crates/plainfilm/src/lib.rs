@@ -14,6 +14,7 @@
 //! | [`model`], [`weights`] | holds the networks, and brings other libraries' weights to them | `plainfilm-model` |
 //! | [`bundle`], [`device`] | is the one file with all that is needed to use a network, and says where it computes | `plainfilm-model` |
 //! | [`lungs`], [`predict`] | finds the lungs on a film; scores films | `plainfilm-model` |
+//! | [`likeness`] | says how a film differs from those that a network was trained on | `plainfilm-model` |
 //! | [`explain`] | shows where a network looked | `plainfilm-explain` |
 //! | [`train`], [`recipe`] | fits a network as a recipe or a person says | `plainfilm-train` |
 //! | [`report`] | shows a result to people | `plainfilm-report` |
@@ -96,7 +97,7 @@ pub use plainfilm_data as dataset;
 pub use plainfilm_explain as explain;
 pub use plainfilm_figures as evaluate;
 pub use plainfilm_film::{NOT_A_MEDICAL_DEVICE, copies, files, radiograph};
-pub use plainfilm_model::{bundle, device, lungs, networks as model, predict, weights};
+pub use plainfilm_model::{bundle, device, likeness, lungs, networks as model, predict, weights};
 pub use plainfilm_report as report;
 pub use plainfilm_seed as seed;
 pub use plainfilm_train::recipe;

@@ -106,6 +106,11 @@ impl Layout {
     }
 }
 
+/// Correlation of a film with the average chest film.
+pub(super) fn likeness(grid: &Grid) -> f32 {
+    product(&seen(grid, &grid.without_frame()), &CHEST)
+}
+
 /// Where a cell of the square lay before the square was turned clockwise.
 fn source(cell: usize, quarters: usize) -> usize {
     let last = SIDE - 1;

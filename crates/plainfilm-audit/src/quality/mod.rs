@@ -165,6 +165,12 @@ pub fn examine(radiograph: &Radiograph) -> Vec<Finding> {
     findings
 }
 
+/// How much a film looks like an average frontal chest film: Pearson's correlation of their ranks, -1 to 1.
+#[must_use]
+pub fn likeness_to_a_chest(film: &Grid) -> f32 {
+    layout::likeness(film)
+}
+
 /// What is wrong with the way the chest lies in a film, if anything: the likeliest explanation.
 fn misplaced(layout: &Layout) -> Option<(Defect, f64, String)> {
     let turned = layout.turned.map(f64::from);

@@ -133,6 +133,15 @@ pub struct TrainArgs {
         help_heading = "Split"
     )]
     pub learning_curve: Option<Vec<f64>>,
+    /// Leave every source with films of both labels out in turn, to see what the training reaches elsewhere; each
+    /// costs a training [default: yes where the backbone is frozen]
+    #[arg(
+        long,
+        value_name = "YES|NO",
+        value_parser = yes_or_no,
+        help_heading = "Split"
+    )]
+    pub elsewhere: Option<bool>,
     /// Regular expression with one group that finds the patient in a file's name
     #[arg(long, value_name = "REGEX", help_heading = "Split")]
     pub patient_pattern: Option<String>,
@@ -324,5 +333,13 @@ mod tests {
         ] {
             assert_eq!(bytes(text).ok(), expected, "{text}");
         }
+    }
+}
+
+fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err("expected yes or no".to_owned()),
     }
 }

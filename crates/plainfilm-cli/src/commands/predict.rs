@@ -3,12 +3,15 @@
 use std::ops::ControlFlow;
 
 use plainfilm::NOT_A_MEDICAL_DEVICE;
-use plainfilm::audit::quality::{Defect, examine};
+use plainfilm::audit::quality::Defect;
 use plainfilm::bundle::bundled;
 use plainfilm::dataset::{FilmFiles, FilmSource, Part, stream_films};
 use plainfilm::explain::{ExplainSettings, Explainer, FilmToExplain, Method, Target};
+use plainfilm::likeness::{GroupSample, GroupTest};
 use plainfilm::lungs::BundledLungs;
-use plainfilm::predict::{FilmScore, OwnFilms, OwnFilmsIn, Predictor};
+use plainfilm::predict::{
+    Examined, FilmScore, OwnFilms, OwnFilmsIn, Predictor, Scorer, examined_scores,
+};
 use serde::Serialize;
 
 use crate::args::PredictArgs;
@@ -29,6 +32,8 @@ const METHODS: [Method; 1] = [Method::GradCam];
 
 /// The answer where a model file leaves films without one: the label is then none, and this the reason.
 const NOT_SURE: &str = "not sure";
+/// What a film is for which no label means anything.
+const UNLIKE: &str = "unlike the training films";
 
 /// What became of one input; its JSON is a stable output.
 #[derive(Debug, Serialize)]
@@ -42,6 +47,13 @@ pub struct Prediction {
     /// What makes the film other than the frontal chest films that networks are trained on.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     doubts: Vec<Defect>,
+    /// Why no label means anything for the film; the label is none then.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unlike: Vec<String>,
+    /// How far the film is from the training films: beyond 1 it is unlike them. None of a model file that does not
+    /// say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    distance: Option<f64>,
     /// The model was fitted on this film: how it does on new ones is not seen here.
     #[serde(skip_serializing_if = "is_false")]
     seen_in_training: bool,
@@ -68,10 +80,17 @@ impl Prediction {
         (!names.is_empty()).then(|| format!("looks {}", names.join(", ")))
     }
 
+    /// How the film differs from the training films, in words.
+    fn unlike(&self) -> Option<String> {
+        (!self.unlike.is_empty()).then(|| format!("{UNLIKE}: {}", self.unlike.join(", ")))
+    }
+
     /// Where the model had seen the film, and what makes it doubtful; empty where nothing is to be said.
     fn remarks(&self) -> String {
         let seen = self.seen().map(str::to_owned);
-        let said: Vec<String> = seen.into_iter().chain(self.looks()).collect();
+        // What makes it unlike says more than the name of its defect.
+        let differs = self.unlike().or_else(|| self.looks());
+        let said: Vec<String> = seen.into_iter().chain(differs).collect();
         said.join("; ")
     }
 
@@ -136,7 +155,7 @@ pub fn print_table(
     printer: &Printer,
 ) -> anyhow::Result<()> {
     let inputs = expand(inputs)?;
-    let predictions = score(predictor, &inputs, PredictFormat::Table, None, printer)?;
+    let (predictions, _) = score(predictor, &inputs, PredictFormat::Table, None, printer)?;
     printer.data(&table(predictor, &predictions));
     Ok(())
 }
@@ -153,7 +172,7 @@ fn print_scores(
     printer: &Printer,
 ) -> anyhow::Result<Exit> {
     let inputs = expand(inputs)?;
-    let predictions = score(predictor, &inputs, format, maps, printer)?;
+    let (predictions, group) = score(predictor, &inputs, format, maps, printer)?;
     if format == PredictFormat::Table {
         printer.data(&table(predictor, &predictions));
     }
@@ -169,15 +188,24 @@ fn print_scores(
             audit.sentence
         ));
     }
-    let doubtful = predictions
+    let scored = predictions.len() - set_aside;
+    let unlike = predictions
         .iter()
-        .filter(|one| !one.doubts.is_empty())
+        .filter(|one| !one.unlike.is_empty())
         .count();
-    if doubtful > 0 {
+    if unlike > 0 {
         printer.warning(&format!(
-            "{doubtful} of {} films look other than the frontal chest films that networks are trained \
-             on: their labels may mean nothing",
-            predictions.len() - set_aside
+            "{unlike} of {scored} films are {UNLIKE}: the answer for them is “{NOT_SURE}”"
+        ));
+    }
+    if let Some(group) = group.filter(GroupTest::is_elsewhere) {
+        printer.warning(&format!(
+            "as a group these films are from elsewhere (two-sample test, p {}): what was measured on the \
+             model's own test films does not hold for them",
+            match group.p <= 0.001 {
+                true => "at most 0.001".to_owned(),
+                false => format!("= {:.3}", group.p),
+            }
         ));
     }
     printer.line(&predictor.operation_text());
@@ -193,7 +221,7 @@ fn score(
     format: PredictFormat,
     maps: Option<&mut MapWriter<'_>>,
     printer: &Printer,
-) -> anyhow::Result<Vec<Prediction>> {
+) -> anyhow::Result<(Vec<Prediction>, Option<GroupTest>)> {
     let bar = counter(printer, "scoring", films.len() as u64);
     if format == PredictFormat::Csv {
         printer.data(&csv_header(predictor));
@@ -201,7 +229,14 @@ fn score(
     let fitted_on = predictor.header().fitted_on.as_ref();
     let known = OwnFilmsIn::new(films, fitted_on, OwnFilms::Included);
     let mut predictions = Vec::with_capacity(films.len());
+    let mut group = GroupSample::default();
     let mut tell = |index: usize, scored: Scored| {
+        if let Ok((score, _)) = &scored
+            && let Some((measures, _)) = &score.likeness
+            && known.part(index).is_none()
+        {
+            group.push(measures.clone());
+        }
         let seen = known.part(index);
         let prediction = Prediction {
             seen_in_training: seen == Some(Part::Train),
@@ -226,32 +261,46 @@ fn score(
         )?,
         Some(writer) => stream_films(
             &known,
-            |_, film| Ok((examine(&film), FilmToExplain { film, lungs: None })),
+            |_, film| {
+                let preprocessing = predictor.preprocessing();
+                let examined = Examined::of(
+                    &film,
+                    preprocessing.inversion,
+                    predictor.likeness().is_some(),
+                );
+                let plane = preprocessing.plane(&film, &BundledLungs);
+                Ok((plane, examined, FilmToExplain { film, lungs: None }))
+            },
             |indices, readable| {
-                let (doubts, readable): (Vec<_>, Vec<_>) = readable.into_iter().unzip();
-                let explained = writer.explain(films, indices, readable, Target::Predicted)?;
-                Ok::<_, anyhow::Error>(
-                    explained
-                        .into_iter()
-                        .zip(doubts)
-                        .map(|(film, doubts)| {
-                            film.map(|(film, maps)| {
-                                let probabilities = film.explained.probabilities;
-                                let score = FilmScore {
-                                    probabilities,
-                                    doubts,
-                                };
-                                (score, Some(maps))
-                            })
-                        })
-                        .collect(),
-                )
+                let (mut planes, mut examined, mut films_to_explain) = (vec![], vec![], vec![]);
+                for (plane, seen, film) in readable {
+                    planes.push(plane);
+                    examined.push(seen);
+                    films_to_explain.push(film);
+                }
+                let scores = examined_scores(predictor, &planes, examined)?;
+                let explained =
+                    writer.explain(films, indices, films_to_explain, Target::Predicted)?;
+                let scored = explained.into_iter().zip(scores).map(|(film, score)| {
+                    film.map(|(film, maps)| {
+                        // The maps are of these very probabilities.
+                        let probabilities = film.explained.probabilities;
+                        let score = FilmScore {
+                            probabilities,
+                            ..score
+                        };
+                        (score, Some(maps))
+                    })
+                });
+                Ok::<_, anyhow::Error>(scored.collect())
             },
             tell,
         )?,
     }
     bar.finish_and_clear();
-    Ok(predictions)
+    let kept = predictor.header().likeness.as_ref();
+    let test = kept.and_then(|kept| kept.group(group.films()));
+    Ok((predictions, test))
 }
 
 /// The score of a film, with its maps where they were asked for; or why there is none.
@@ -270,14 +319,17 @@ fn prediction(predictor: &Predictor, path: String, scored: Scored) -> Prediction
                 threshold: None,
                 reason: Some(reason),
                 doubts: Vec::new(),
+                unlike: Vec::new(),
+                distance: None,
                 seen_in_training: false,
                 seen_in_validation: false,
                 maps: None,
             };
         }
     };
+    let unlike = score.unlike();
     let values = score.probabilities;
-    let is_not_sure = predictor.is_not_sure(&values);
+    let is_not_sure = !unlike.is_empty() || predictor.is_not_sure(&values);
     Prediction {
         path,
         status: Status::Scored,
@@ -286,6 +338,8 @@ fn prediction(predictor: &Predictor, path: String, scored: Scored) -> Prediction
         threshold: threshold(predictor),
         reason: is_not_sure.then(|| NOT_SURE.to_owned()),
         doubts: score.doubts.iter().map(|found| found.defect).collect(),
+        unlike,
+        distance: score.likeness.map(|(_, likeness)| likeness.distance),
         seen_in_training: false,
         seen_in_validation: false,
         maps,

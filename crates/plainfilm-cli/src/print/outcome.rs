@@ -2,7 +2,7 @@
 
 use plainfilm::NOT_A_MEDICAL_DEVICE;
 use plainfilm::evaluate::{Estimate, LabelMetrics, PartMetrics, Subgroups, counted};
-use plainfilm::train::{FoldSummary, Outcome, RunFolder, RunMetrics};
+use plainfilm::train::{ElsewhereEstimate, FoldSummary, Outcome, RunFolder, RunMetrics};
 
 use super::figures::print_figures;
 use super::findings::print_findings;
@@ -54,6 +54,9 @@ pub fn print_outcome(outcome: &Outcome, folder: &RunFolder, detail: Detail, prin
             other.test.n
         ));
     }
+    if let Some(estimate) = &metrics.elsewhere {
+        print_elsewhere(estimate, verbose, printer);
+    }
     print_gaps(&metrics.subgroups, verbose, printer);
     if let Some(audit) = &metrics.audit {
         if verbose {
@@ -83,6 +86,50 @@ pub fn print_outcome(outcome: &Outcome, folder: &RunFolder, detail: Detail, prin
     // A demonstration says so once, at its own end.
     if detail != Detail::EndOnly {
         printer.line(&printer.styled(Style::Dim, NOT_A_MEDICAL_DEVICE));
+    }
+}
+
+/// What the training reaches on sources that it has not seen, beside what it reaches inside.
+fn print_elsewhere(estimate: &ElsewhereEstimate, verbose: bool, printer: &Printer) {
+    let elsewhere = match estimate {
+        ElsewhereEstimate::Unknown { unknown } => {
+            printer.sentence(&format!("elsewhere  unknown: {unknown}"));
+            return;
+        }
+        ElsewhereEstimate::Measured(elsewhere) => elsewhere,
+    };
+    printer.sentence(&format!(
+        "elsewhere  AUROC {} on {} left out in turn, compared within each{}; sensitivity {}, specificity {}",
+        elsewhere.auroc.number_with_ends(2),
+        counted(elsewhere.sources.len(), "source"),
+        match elsewhere.auroc_by_source.ends() {
+            Some((low, high)) => format!(" ({low:.2} to {high:.2} over sources to come)"),
+            None => String::new(),
+        },
+        elsewhere.sensitivity.percent(0),
+        elsewhere.specificity.percent(0),
+    ));
+    if verbose {
+        let header = [
+            ("source left out", Align::Left),
+            ("films", Align::Right),
+            ("positive", Align::Right),
+            ("AUROC", Align::Right),
+        ];
+        let rows: Vec<Vec<String>> = elsewhere
+            .sources
+            .iter()
+            .map(|source| {
+                let auroc = source.auroc.value();
+                vec![
+                    source.name.clone(),
+                    source.films.to_string(),
+                    source.positive.to_string(),
+                    auroc.map_or("n/a".to_owned(), |auroc| format!("{auroc:.2}")),
+                ]
+            })
+            .collect();
+        printer.data(&render(&header, &rows));
     }
 }
 

@@ -16,6 +16,7 @@ mod grouped;
 mod method;
 mod random;
 mod shrink;
+mod sources_left_out;
 #[cfg(test)]
 mod tests;
 

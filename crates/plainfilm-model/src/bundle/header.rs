@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{BundleError, FittedFilms, WeightsRecord};
+use crate::likeness::Likeness;
 use crate::networks::NetworkSettings;
 use plainfilm_audit::AuditSummary;
 use plainfilm_figures::Operation;
@@ -77,6 +78,10 @@ pub struct ModelHeader {
     /// were kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fitted_on: Option<FittedFilms>,
+    /// How films differ from those it was trained on. None in files from before that was kept, and where too few
+    /// validation films say what is far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub likeness: Option<Likeness>,
     /// What the audit of the films said; `verdict` is `not_checked` where it was switched off. None in
     /// files from before there were audits: the field is optional, so the schema stays the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -197,6 +202,20 @@ impl ModelHeader {
                     format!("temperature {} and threshold {}", agreed[0], agreed[1]),
                     format!("{} and {}", own[0], own[1]),
                 );
+            }
+        }
+        if let Some(likeness) = &self.likeness {
+            // Settings that are no network are refused where the tensors are compared.
+            let channels = self
+                .network
+                .plan()
+                .ok()
+                .and_then(|plan| plan.feature_channels());
+            if let Some(channels) = channels
+                && let Err(found) = likeness.check(channels)
+            {
+                let expected = "what fits the network".to_owned();
+                return refuse("likeness", expected, found);
             }
         }
         if self.not_a_medical_device != plainfilm_film::NOT_A_MEDICAL_DEVICE {

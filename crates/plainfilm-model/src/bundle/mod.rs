@@ -260,6 +260,7 @@ mod tests {
                     synthetic: true,
                 },
                 fitted_on: None,
+                likeness: None,
                 audit: None,
                 weights: None,
                 metrics: json!({}),

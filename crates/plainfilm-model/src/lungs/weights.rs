@@ -12,7 +12,7 @@ use crate::bundle::{Precision, read_values, stored};
 use crate::networks::NamedTensor;
 
 /// Key and value in the file's metadata that tell it from other files.
-const KIND: (&str, &str) = ("plainfilm", "lungs 1");
+const KIND: (&str, &str) = ("plainfilm", "lungs 2");
 
 /// The bytes of a file with these weights: kernels in 16 bits, the rest in 32.
 ///
@@ -77,7 +77,7 @@ mod tests {
     fn weights_survive_a_file_and_a_damaged_file_is_refused() {
         let network = LungNetwork::new(3, &Device::default());
         let bytes = write_network(&network.state()).unwrap();
-        assert!(bytes.len() < 300_000, "{} bytes", bytes.len());
+        assert!(bytes.len() < 500_000, "{} bytes", bytes.len());
         let back = read_network(&bytes, &Device::default()).unwrap();
         for (a, b) in network.state().iter().zip(back.state()) {
             for (a, b) in a.values.iter().zip(b.values) {

@@ -276,6 +276,20 @@ impl Network {
         self.forward_from(films, 0)
     }
 
+    /// Logits as [`Self::forward`] has them, up to rounding, and the backbone's maps averaged over their pixels:
+    /// `[films, classes]` and `[films, maps]`.
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::features`].
+    pub fn forward_with_features(&self, films: Tensor<4>) -> (Tensor<2>, Tensor<2>) {
+        let maps = self.features(films);
+        let [films, channels, height, width] = maps.dims();
+        let pixels = maps.clone().reshape([films, channels, height * width]);
+        let averages = pixels.mean_dim(2).reshape([films, channels]);
+        (self.head(maps), averages)
+    }
+
     /// Maps `[films, channels, side, side]` through some of the layers before maps become vectors, counted
     /// from the film as [`map_layers`](super::map_layers()) lists them: one or a few alone, to time them. Layer by
     /// layer, without what prediction does for several at once.

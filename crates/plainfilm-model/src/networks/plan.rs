@@ -57,6 +57,11 @@ impl Plan {
             .collect()
     }
 
+    /// Channels of the backbone's maps: the numbers that their averages are. None without a backbone.
+    pub fn feature_channels(&self) -> Option<usize> {
+        self.features.last().map(|placed| placed.output[0])
+    }
+
     /// How many layers from the film on, of those before the flattening, do the same in training as
     /// in prediction.
     pub fn constant_layers(&self) -> usize {

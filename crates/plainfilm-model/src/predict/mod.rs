@@ -12,9 +12,12 @@ use burn::tensor::{Device, Tensor, TensorData};
 pub use data_set::{ScoredDataset, score_dataset, score_findings};
 pub use link::Link;
 pub use own_films::{OwnFilm, OwnFilms, OwnFilmsIn};
-pub use scorer::{FilmScore, ScoreError, Scorer, score, score_and_examine};
+pub use scorer::{
+    Examined, FilmScore, ScoreError, Scorer, examined_scores, score, score_and_examine,
+};
 
 use crate::bundle::{BundleError, ModelFile, ModelHeader};
+use crate::likeness::Likeness;
 use crate::networks::Network;
 use plainfilm_data::SEPARATOR;
 use plainfilm_figures::{CalibrationMethod, Operation, decide, most_probable, positive_label};
@@ -152,6 +155,37 @@ impl Scorer for Predictor {
     }
 
     fn probabilities(&self, planes: &[Plane]) -> Result<Vec<Vec<f64>>, ScoreError> {
+        let logits = self.input(planes)?.map(|input| self.network.forward(input));
+        Ok(self.calibrated(logits))
+    }
+
+    fn likeness(&self) -> Option<&Likeness> {
+        self.header.likeness.as_ref()
+    }
+
+    fn probabilities_and_features(
+        &self,
+        planes: &[Plane],
+    ) -> Result<Vec<(Vec<f64>, Vec<f32>)>, ScoreError> {
+        if self.header.likeness.is_none() {
+            let rows = self.probabilities(planes)?;
+            return Ok(rows.into_iter().map(|row| (row, Vec::new())).collect());
+        }
+        let Some(input) = self.input(planes)? else {
+            return Ok(Vec::new());
+        };
+        let (logits, features) = self.network.forward_with_features(input);
+        Ok(self
+            .calibrated(Some(logits))
+            .into_iter()
+            .zip(rows_of(features))
+            .collect())
+    }
+}
+
+impl Predictor {
+    /// The planes as the network's input; none of none.
+    fn input(&self, planes: &[Plane]) -> Result<Option<Tensor<4>>, ScoreError> {
         let preprocessing = &self.header.preprocessing;
         let size = preprocessing.size;
         if let Some(other) = planes.iter().find(|plane| plane.size != size) {
@@ -161,7 +195,7 @@ impl Scorer for Predictor {
             });
         }
         if planes.is_empty() {
-            return Ok(Vec::new());
+            return Ok(None);
         }
         let length = preprocessing.tensor_len();
         let mut pixels = vec![0.0; planes.len() * length];
@@ -169,11 +203,17 @@ impl Scorer for Predictor {
             preprocessing.write_tensor(plane, target);
         }
         let shape = [planes.len(), preprocessing.channels, size, size];
-        let input = Tensor::<4>::from_data(TensorData::new(pixels, shape), &self.device);
-        Ok(logits_of(self.network.forward(input))
-            .iter()
+        Ok(Some(Tensor::from_data(
+            TensorData::new(pixels, shape),
+            &self.device,
+        )))
+    }
+
+    fn calibrated(&self, logits: Option<Tensor<2>>) -> Vec<Vec<f64>> {
+        let rows = logits.map(rows_of).unwrap_or_default();
+        rows.iter()
             .map(|film| self.header.calibrated(film))
-            .collect())
+            .collect()
     }
 }
 
@@ -265,20 +305,20 @@ pub fn probabilities(
 
 /// Probabilities of logits `[films, labels]`.
 pub fn of_logits(logits: Tensor<2>, link: Link) -> Vec<Vec<f64>> {
-    logits_of(logits)
+    rows_of(logits)
         .iter()
         .map(|row| link.probabilities(row))
         .collect()
 }
 
-/// Rows of `[films, labels]`.
-fn logits_of(logits: Tensor<2>) -> Vec<Vec<f32>> {
-    let labels = logits.dims()[1];
-    let values: Vec<f32> = logits
+/// The rows of a matrix, one a film.
+pub fn rows_of(matrix: Tensor<2>) -> Vec<Vec<f32>> {
+    let width = matrix.dims()[1];
+    let values: Vec<f32> = matrix
         .into_data()
         .try_into_vec::<f32>()
-        .expect("logits are 32-bit floats on every device we offer");
-    values.chunks_exact(labels).map(<[f32]>::to_vec).collect()
+        .expect("a network computes 32-bit floats on every device we offer");
+    values.chunks_exact(width).map(<[f32]>::to_vec).collect()
 }
 
 #[cfg(test)]

@@ -2,9 +2,11 @@
 
 use std::ops::ControlFlow;
 
-use plainfilm_audit::quality::{Finding, examine};
+use crate::likeness::{FACTS, FilmLikeness, FilmMeasures, Likeness};
+use crate::lungs::film_facts;
+use plainfilm_audit::quality::{Defect, Finding, examine};
 use plainfilm_data::{FilmSource, stream_films};
-use plainfilm_film::radiograph::{LungFinder, Plane, Preprocessing, Radiograph};
+use plainfilm_film::radiograph::{Inversion, LungFinder, Plane, Preprocessing, Radiograph};
 
 /// Why a scorer has no probabilities for planes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -38,6 +40,24 @@ pub trait Scorer {
     ///
     /// When the planes are not what the scorer expects, or it fails.
     fn probabilities(&self, planes: &[Plane]) -> Result<Vec<Vec<f64>>, ScoreError>;
+
+    /// What the scorer keeps of the films that it was made from; none where it keeps nothing.
+    fn likeness(&self) -> Option<&Likeness> {
+        None
+    }
+
+    /// Probabilities, and for each film the features that [`Self::likeness`] goes by; none of a scorer without.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::probabilities`].
+    fn probabilities_and_features(
+        &self,
+        planes: &[Plane],
+    ) -> Result<Vec<(Vec<f64>, Vec<f32>)>, ScoreError> {
+        let rows = self.probabilities(planes)?;
+        Ok(rows.into_iter().map(|row| (row, Vec::new())).collect())
+    }
 }
 
 /// What is said of a film.
@@ -48,6 +68,31 @@ pub struct FilmScore {
     /// What makes the film other than the frontal chest films that scorers are made for; empty where
     /// nothing does.
     pub doubts: Vec<Finding>,
+    /// What was measured of it, and how far it is from the scorer's own films, where the scorer keeps what those
+    /// are like.
+    pub likeness: Option<(FilmMeasures, FilmLikeness)>,
+}
+
+impl FilmScore {
+    /// Why no label means anything for the film, in words; empty where one does.
+    #[must_use]
+    pub fn unlike(&self) -> Vec<String> {
+        let defects = self.doubts.iter().map(|found| found.defect);
+        let defects = defects.filter_map(|defect| match defect {
+            Defect::Inverted => Some("black and white exchanged"),
+            Defect::Blank => Some("nothing to be seen"),
+            Defect::Rotated => Some("on its side or its head"),
+            Defect::Collage => Some("several pictures in one"),
+            Defect::Lateral => Some("no frontal view of a chest"),
+            // A label can be right all the same.
+            Defect::OverCropped | Defect::TextHeavy | Defect::ColourAnnotated => None,
+        });
+        let mut reasons: Vec<String> = defects.map(str::to_owned).collect();
+        if let Some((_, likeness)) = &self.likeness {
+            reasons.extend(likeness.reasons.iter().cloned());
+        }
+        reasons
+    }
 }
 
 /// The one way from films to probabilities: decodes, preprocesses and scores some films at a time, in
@@ -63,16 +108,20 @@ pub fn score(
     lungs: &dyn LungFinder,
     each: &mut dyn FnMut(usize, Result<Vec<f64>, String>) -> ControlFlow<()>,
 ) -> Result<(), ScoreError> {
-    score_and_note(
+    let preprocessing = scorer.preprocessing();
+    stream_films(
         films,
-        scorer,
-        lungs,
-        |_| (),
-        |index, result| each(index, result.map(|(probabilities, ())| probabilities)),
+        |_, film| Ok(preprocessing.plane(&film, lungs)),
+        |_, planes| {
+            let rows = scorer.probabilities(&planes)?;
+            Ok(rows.into_iter().map(Ok).collect())
+        },
+        each,
     )
 }
 
-/// [`score`], and looks at every film for what makes it other than those that scorers are made for.
+/// [`score`], and looks at every film for what makes it other than those that scorers are made for, and other
+/// than those that this one was made from.
 ///
 /// # Errors
 ///
@@ -83,33 +132,65 @@ pub fn score_and_examine(
     lungs: &dyn LungFinder,
     each: &mut dyn FnMut(usize, Result<FilmScore, String>) -> ControlFlow<()>,
 ) -> Result<(), ScoreError> {
-    score_and_note(films, scorer, lungs, examine, |index, result| {
-        let score = result.map(|(probabilities, doubts)| FilmScore {
-            probabilities,
-            doubts,
-        });
-        each(index, score)
-    })
-}
-
-fn score_and_note<N: Send>(
-    films: &dyn FilmSource,
-    scorer: &dyn Scorer,
-    lungs: &dyn LungFinder,
-    note: impl Fn(&Radiograph) -> N + Sync,
-    each: impl FnMut(usize, Result<(Vec<f64>, N), String>) -> ControlFlow<()>,
-) -> Result<(), ScoreError> {
     let preprocessing = scorer.preprocessing();
+    let is_kept = scorer.likeness().is_some();
     stream_films(
         films,
-        |_, film| Ok((preprocessing.plane(&film, lungs), note(&film))),
+        |_, film| {
+            let examined = Examined::of(&film, preprocessing.inversion, is_kept);
+            Ok((preprocessing.plane(&film, lungs), examined))
+        },
         |_, prepared| {
-            let (planes, notes): (Vec<Plane>, Vec<N>) = prepared.into_iter().unzip();
-            let rows = scorer.probabilities(&planes)?;
-            Ok(rows.into_iter().zip(notes).map(Ok).collect())
+            let (planes, examined): (Vec<Plane>, Vec<Examined>) = prepared.into_iter().unzip();
+            let scores = examined_scores(scorer, &planes, examined)?;
+            Ok(scores.into_iter().map(Ok).collect())
         },
         each,
     )
+}
+
+/// What was seen on a film before any scorer.
+#[derive(Debug, Clone)]
+pub struct Examined {
+    doubts: Vec<Finding>,
+    facts: Option<[f32; FACTS.len()]>,
+}
+
+impl Examined {
+    /// `with_facts` for a scorer with a [`likeness`](Scorer::likeness).
+    #[must_use]
+    pub fn of(film: &Radiograph, inversion: Inversion, with_facts: bool) -> Self {
+        Self {
+            doubts: examine(film),
+            facts: with_facts.then(|| film_facts(film, inversion)),
+        }
+    }
+}
+
+/// The scores of films whose planes are at hand: one for each.
+///
+/// # Errors
+///
+/// What the scorer fails with.
+pub fn examined_scores(
+    scorer: &dyn Scorer,
+    planes: &[Plane],
+    examined: Vec<Examined>,
+) -> Result<Vec<FilmScore>, ScoreError> {
+    let rows = scorer.probabilities_and_features(planes)?;
+    let score = |((probabilities, features), examined): ((Vec<f64>, Vec<f32>), Examined)| {
+        let likeness = scorer.likeness().zip(examined.facts).map(|(kept, facts)| {
+            let measures = FilmMeasures { facts, features };
+            let likeness = kept.film(&measures);
+            (measures, likeness)
+        });
+        FilmScore {
+            probabilities,
+            doubts: examined.doubts,
+            likeness,
+        }
+    };
+    Ok(rows.into_iter().zip(examined).map(score).collect())
 }
 
 #[cfg(test)]

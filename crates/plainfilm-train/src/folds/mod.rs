@@ -185,6 +185,7 @@ fn write(
         findings: findings(dataset, folder, &main.folds)?,
         last_epoch: None,
         learning_curve: Vec::new(),
+        elsewhere: run.elsewhere.cloned(),
         folds: Some(main.summary.clone()),
         ungrouped: beside.map(|beside| Ungrouped {
             split: beside.split,

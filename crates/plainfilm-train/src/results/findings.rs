@@ -5,6 +5,7 @@
 //! audit asks too.
 
 use super::judge::{self, Judged};
+use super::likeness;
 use crate::error::TrainError;
 use crate::findings_figures::{FindingsFigures, any_is_known};
 use crate::run_metrics::RunMetrics;
@@ -79,6 +80,7 @@ pub(super) fn write(
             split: &split,
             audit: None,
             curve: &[],
+            elsewhere: None,
             settings: trainer.settings,
             folder: &folder,
             device: trainer.device.clone(),
@@ -116,6 +118,7 @@ pub(super) fn write(
         split: &split,
         audit: trainer.audit,
         curve: trainer.curve,
+        elsewhere: trainer.elsewhere,
         settings: trainer.settings,
         folder: trainer.folder,
         device: trainer.device.clone(),
@@ -129,7 +132,10 @@ pub(super) fn write(
     } = judge::judge(&any, trained, &scored_by, None)?;
     metrics.findings = figures;
     let model = ModelFile {
-        header: header(trainer, &metrics, operations),
+        header: ModelHeader {
+            likeness: likeness::of(trainer, &network)?,
+            ..header(trainer, &metrics, operations)
+        },
         tensors: trained.tensors.clone(),
     };
     model.save(&trainer.folder.model_path(), Precision::F32)?;

@@ -80,6 +80,7 @@ pub(crate) fn judge(
     }
     let metrics = RunMetrics {
         learning_curve,
+        elsewhere: trainer.elsewhere.cloned(),
         labels: labels.clone(),
         positive_label: labels[positive].clone(),
         split: trainer.split.label_text(),
@@ -175,7 +176,7 @@ pub(crate) fn write_tables(
     folder.write("metrics.json", json.as_bytes())
 }
 
-/// What a model file says about its network.
+/// What a model file says about its network, but for what it keeps of its films.
 pub(crate) fn header(
     trainer: &Trainer<'_>,
     metrics: &RunMetrics,
@@ -241,6 +242,7 @@ pub(crate) fn header(
             training: digests(Part::Train),
             validation: digests(Part::Validation),
         }),
+        likeness: None,
         audit: metrics.audit.clone(),
         weights: settings
             .weights

@@ -2,6 +2,7 @@
 
 mod findings;
 pub(crate) mod judge;
+mod likeness;
 
 use crate::error::TrainError;
 use crate::reporter::TestedNetwork;
@@ -10,7 +11,7 @@ use crate::trainer::{Trained, Trainer};
 use judge::Judged;
 use plainfilm_data::Part;
 use plainfilm_figures::ScoredFilm;
-use plainfilm_model::bundle::{ModelFile, Precision};
+use plainfilm_model::bundle::{ModelFile, ModelHeader, Precision};
 use plainfilm_model::networks::{NamedTensor, Network};
 
 /// Evaluates the kept weights on every part and writes predictions, metrics, model and report.
@@ -51,7 +52,10 @@ pub(crate) fn write(
         last_test,
     )?;
     let model = ModelFile {
-        header: judge::header(trainer, &metrics, &operation),
+        header: ModelHeader {
+            likeness: likeness::of(trainer, &network)?,
+            ..judge::header(trainer, &metrics, &operation)
+        },
         tensors: trained.tensors.clone(),
     };
     model.save(&trainer.folder.model_path(), Precision::F32)?;

@@ -75,6 +75,7 @@ impl TrainSettings {
                 Views::Fresh
             },
             learning_curve: Vec::new(),
+            elsewhere: None,
             recipe: None,
             split: SplitSettings {
                 method: SplitMethod::Grouped,

@@ -93,6 +93,10 @@ pub struct TrainSettings {
     /// Shares of the training patients that are trained on too, for a learning curve.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub learning_curve: Vec<f64>,
+    /// Whether sources are left out in turn, to see what the training reaches elsewhere; none: where features are
+    /// kept, so that it costs little.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub elsewhere: Option<bool>,
     /// The recipe that the settings began with, if any: for people, nothing reads it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recipe: Option<String>,
