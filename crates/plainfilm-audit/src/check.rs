@@ -44,13 +44,13 @@ impl CheckId {
     /// What is asked, for a heading.
     pub fn question(self) -> &'static str {
         match self {
-            Self::HeaderOnly => "Can the label be told from the file alone?",
-            Self::BorderOnly => "Can the label be told without the lungs?",
+            Self::HeaderOnly => "Can the label be predicted from the file alone?",
+            Self::BorderOnly => "Can the label be predicted without the lungs?",
             Self::ExactDuplicates => "Are films there twice?",
             Self::NearDuplicates => "Do films look the same?",
             Self::PatientOverlap => "Are patients on both sides of the split?",
-            Self::SourceConfounding => "Does the hospital tell the label?",
-            Self::CohortBalance => "Do age, sex or view tell the label?",
+            Self::SourceConfounding => "Does the hospital predict the label?",
+            Self::CohortBalance => "Do age, sex or view predict the label?",
             Self::ImageQuality => "Are the films what they should be?",
         }
     }

@@ -50,9 +50,9 @@ pub(super) fn unclear(area: &Interval) -> String {
 /// The rest of a sentence that begins with what was looked at.
 pub(super) fn told(found: &Separation, labels: &[String], judged: Judged) -> String {
     let how_well = match judged {
-        Judged::Fail => "tell",
-        Judged::Warn => "partly tell",
-        Judged::Pass | Judged::Unclear => "hardly tell",
+        Judged::Fail => "separate",
+        Judged::Warn => "partly separate",
+        Judged::Pass | Judged::Unclear => "hardly separate",
     };
     let Interval {
         value, low, high, ..

@@ -57,7 +57,7 @@ pub(super) fn check(
             Some(only) if counts.len() == 1 => check.found(
                 Status::Pass,
                 0.0,
-                format!("all films come from one source, {only}: it cannot tell the label"),
+                format!("all films come from one source, {only}: it cannot predict the label"),
             ),
             _ => check.cannot("needs two labels".to_owned()),
         };

@@ -73,7 +73,7 @@ impl AuditSummary {
     pub fn not_audited() -> Self {
         Self {
             verdict: Status::NotChecked,
-            sentence: "Not audited: nobody looked whether the label can be had without the lungs."
+            sentence: "Not audited: it was not checked whether the label can be predicted without the lungs."
                 .to_owned(),
             after_preprocessing: None,
         }
@@ -165,7 +165,7 @@ pub(super) fn sentence(checks: &[Check], accuracy: Option<f64>) -> String {
     match verdict(checks) {
         Status::Fail => format!("{subject}: {}.", clauses(Status::Fail).join(", and ")),
         Status::Warn => match clauses(Status::Warn).as_slice() {
-            [] => "Not enough films to tell whether the label can be had without the lungs."
+            [] => "Not enough films to tell whether the label can be predicted without the lungs."
                 .to_owned(),
             found => {
                 let subject = accuracy.map_or("the accuracy".to_owned(), |accuracy| {
@@ -237,7 +237,7 @@ mod tests {
             (
                 &[(HeaderOnly, NotChecked, ""), (BorderOnly, Pass, "")],
                 Warn,
-                "Not enough films to tell whether the label can be had without the lungs.",
+                "Not enough films to tell whether the label can be predicted without the lungs.",
             ),
             (
                 &[(HeaderOnly, Warn, "w"), (BorderOnly, Fail, "f")],

@@ -120,6 +120,31 @@ impl Lattice {
         channels * self.channel() + WIDEST
     }
 
+    /// Copies rows `rows` of the output's maps, of `plane` values with `width` a row, into planes of `room`
+    /// values, with the lattice's distance between rows and zeros between and below them.
+    pub fn place_output(
+        &self,
+        maps: &[f32],
+        [plane, width]: [usize; 2],
+        rows: Range<usize>,
+        room: usize,
+        out: &mut [f32],
+    ) {
+        for (map, out) in maps.chunks_exact(plane).zip(out.chunks_exact_mut(room)) {
+            let map = &map[rows.start * width..rows.end * width];
+            let (out, below) = out.split_at_mut(rows.len() * self.pitch);
+            for (from, to) in map
+                .chunks_exact(width)
+                .zip(out.chunks_exact_mut(self.pitch))
+            {
+                let (to, gap) = to.split_at_mut(width);
+                to.copy_from_slice(from);
+                gap.fill(0.0);
+            }
+            below.fill(0.0);
+        }
+    }
+
     /// Lays out channels, given one after another in `film`, for output rows `rows`; all of
     /// `out`, [`length`](Self::length) values, is written.
     pub fn gather(&self, film: &[f32], rows: Range<usize>, out: &mut [f32]) {

@@ -55,7 +55,7 @@ pub(super) fn resolve(
             listing.reject(
                 &film.path,
                 None,
-                "nobody said which of the findings it shows",
+                "the table does not say which findings it shows",
             );
             continue;
         }
@@ -174,7 +174,7 @@ mod tests {
         assert_eq!(resolved.films.len(), 1);
         assert_eq!(
             listing.rejected[0].reason,
-            "nobody said which of the findings it shows"
+            "the table does not say which findings it shows"
         );
     }
 

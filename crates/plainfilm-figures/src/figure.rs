@@ -47,10 +47,23 @@ impl Figure {
     }
 }
 
-/// A number of things, such as `1 patient` or `62 films`.
+/// A number of things, such as `1 patient` or `1,124 films`.
 pub fn counted(count: usize, thing: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {thing}{plural}")
+    format!("{} {thing}{plural}", thousands(count as u64))
+}
+
+/// With a comma between thousands, as in `1,164,434`.
+pub fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// What people call a figure, from its name in `metrics.json`.
@@ -106,8 +119,24 @@ mod tests {
     }
 
     #[test]
+    fn thousands_have_commas() {
+        for (number, expected) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (1_164_434, "1,164,434"),
+        ] {
+            assert_eq!(thousands(number), expected);
+        }
+    }
+
+    #[test]
     fn one_is_no_plural() {
-        for (count, expected) in [(0, "0 patients"), (1, "1 patient"), (62, "62 patients")] {
+        for (count, expected) in [
+            (0, "0 patients"),
+            (1, "1 patient"),
+            (1124, "1,124 patients"),
+        ] {
             assert_eq!(counted(count, "patient"), expected);
         }
     }

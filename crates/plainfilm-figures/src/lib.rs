@@ -54,7 +54,7 @@ pub use effects::{
     cramers_v, odds_ratio, standardised_difference, standardised_difference_of_shares,
 };
 pub use estimate::Estimate;
-pub use figure::{Figure, counted, figure_name};
+pub use figure::{Figure, counted, figure_name, thousands};
 pub use findings::{FindingsAverages, FindingsFilm, average_findings};
 pub use intervals::{Interval, mean_of_shares, wilson, wilson_by_patient};
 pub use left_out::{Elsewhere, SourceFigures, SourceLeftOut};

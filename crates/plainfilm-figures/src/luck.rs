@@ -249,7 +249,7 @@ mod tests {
         assert!((mean / squared - 1.0).abs() < 0.1, "{mean} for {squared}");
         assert!(
             outside > 170,
-            "{outside} of {runs} are called miscalibrated"
+            "{outside} of {runs} are classified as miscalibrated"
         );
     }
 

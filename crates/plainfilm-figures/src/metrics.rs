@@ -47,7 +47,7 @@ pub struct PartMetrics {
     /// workshops 2019). Luck keeps it above 0 however good the probabilities are, so it has no interval: what stands
     /// beside it is in `calibration`.
     pub ece: Estimate,
-    /// The calibration error without what luck adds to it, and what luck alone would make of it.
+    /// The calibration error without what chance adds to it, and what luck alone would make of it.
     #[serde(default)]
     pub calibration: CalibrationLuck,
     /// Cohen's kappa: agreement beyond chance.

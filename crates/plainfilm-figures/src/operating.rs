@@ -190,7 +190,7 @@ fn predictive(wrong: &Interval, right: &Interval, odds: f64) -> Estimate {
         } else {
             Figure::from(value(wrong.value / right.value))
         };
-        return Estimate::without_interval(figure, "no film is called so rightly");
+        return Estimate::without_interval(figure, "no film is rightly classified so");
     }
     let product = wrong.value * right.value;
     let part = |wrong_end: f64, right_end: f64| {

@@ -147,7 +147,7 @@ impl Operation {
             operation.choose_points(settings, labels, positive, &calibrated);
         } else if settings.threshold != ThresholdRule::default() {
             operation.chosen = format!(
-                "the most probable of {} labels is the answer: {} is for two",
+                "the most probable of {} labels is predicted: {} is for two",
                 labels.len(),
                 settings.threshold
             );

@@ -280,15 +280,15 @@ fn coverage(input: &ReportInput) -> Chart {
         )
     };
     Chart {
-        description: "accuracy when only the surest films are answered".to_owned(),
-        x_name: "% of films answered, surest first",
+        description: "accuracy when only the most certain films are classified".to_owned(),
+        x_name: "% of films classified, most certain first",
         y_name: "accuracy".to_owned(),
         x_tick: |tick| format!("{:.0}", tick * 100.0),
         y: Scale::linear(low, 1.0, 4, true),
         y_tick: percent,
         series: vec![series],
         height: 260.0,
-        ..unit_chart("If only sure answers counted".to_owned())
+        ..unit_chart("Accuracy of the most certain predictions".to_owned())
     }
 }
 

@@ -208,8 +208,8 @@ fn sentence(all: &LungFigures) -> String {
         _ => "",
     };
     format!(
-        "Of what speaks for the predicted label, {} is on the lungs, which are {} of the picture: {gain:.2} times \
-         the share of an even map{ends}. It is strongest on a lung on {} of the films.{above}",
+        "Of the evidence for the predicted label, {} is on the lungs, which are {} of the picture: {gain:.2} times \
+         the share of a uniform map{ends}. It is strongest on a lung on {} of the films.{above}",
         all.share.percent(0),
         all.area.percent(0),
         all.pointing.percent(0)

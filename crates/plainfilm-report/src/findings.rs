@@ -52,7 +52,7 @@ impl<'a> FindingsView<'a> {
                     ),
                 ),
                 (
-                    "all answers in one (micro)",
+                    "all predictions pooled (micro)",
                     cells(
                         &averages.micro_auroc,
                         &averages.micro_auprc,

@@ -180,7 +180,7 @@ fn lines(picture: &FilmPicture<'_>, alone: bool) -> Vec<String> {
         lines.push(format!("evidence for {}{lungs}", picture.label));
     }
     if map.evidence.greatest() <= 0.0 {
-        lines.push("nothing on the film speaks for this label".to_owned());
+        lines.push("no evidence for this label on the film".to_owned());
     }
     lines
 }

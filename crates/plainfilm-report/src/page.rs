@@ -256,12 +256,12 @@ fn figure_rows(input: &ReportInput) -> Vec<FigureRow> {
         ),
         row(
             "calibration error",
-            "gap between confidence and accuracy; luck alone keeps it above 0",
+            "gap between confidence and accuracy; above 0 by chance alone",
             &|part| calibration_error(&part.ece, &part.calibration),
         ),
         row(
-            "calibration error without luck",
-            "root mean square, less what luck adds",
+            "calibration error without chance",
+            "root mean square, less what chance adds",
             &|part| (part.calibration.debiased.percent(1), String::new()),
         ),
         row(

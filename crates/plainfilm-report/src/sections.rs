@@ -74,10 +74,10 @@ impl OperationView {
         });
         let threshold = match own {
             Some(own) if input.labels.len() == 2 => format!(
-                "A film is called “{}” from a probability of {:.3} on ({}).",
+                "A film is classified as “{}” from a probability of {:.3} on ({}).",
                 input.labels[input.positive], own.threshold, own.chosen
             ),
-            Some(_) => "The most probable label is the answer.".to_owned(),
+            Some(_) => "The most probable label is predicted.".to_owned(),
             None if on_test.points.is_empty() => {
                 "Every fold's network has a threshold of its own, chosen on its validation films."
                     .to_owned()
@@ -95,7 +95,7 @@ impl OperationView {
             .collect();
         let not_sure = match (&on_test.answered, own.and_then(|own| own.not_sure)) {
             (Some(answered), Some(band)) => format!(
-                "{} the answer is “not sure”. On the test films {} are answered, and {} of the answers are \
+                "{} a film is classified as “not sure”. Of the test films {} get a label, and {} of these labels are \
                  right.",
                 if input.labels.len() == 2 {
                     format!("From {:.3} to {:.3}", band.low, band.high)

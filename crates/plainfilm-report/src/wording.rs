@@ -1,9 +1,10 @@
 //! Numbers as people write them.
 
 use plainfilm_figures::PartMetrics;
+pub(crate) use plainfilm_figures::{counted, thousands};
 
 /// The calibration error with what stands beside it, such as `calibration error 11.0 % (6.1 to 13.9 % if perfectly
-/// calibrated)` and `2.1 % without what luck adds (root mean square)`.
+/// calibrated)` and `2.1 % without what chance adds (root mean square)`.
 pub(crate) fn calibration_text(part: &PartMetrics) -> Vec<String> {
     let luck = &part.calibration;
     let beside = match luck.in_words() {
@@ -13,7 +14,7 @@ pub(crate) fn calibration_text(part: &PartMetrics) -> Vec<String> {
     let mut parts = vec![format!("calibration error {}{beside}", part.ece.percent(1))];
     if luck.debiased.value().is_some() {
         parts.push(format!(
-            "calibration error without what luck adds {} (root mean square)",
+            "calibration error without what chance adds {} (root mean square)",
             luck.debiased.percent(1)
         ));
     }
@@ -23,25 +24,6 @@ pub(crate) fn calibration_text(part: &PartMetrics) -> Vec<String> {
 /// `1 film`, `62 films`.
 pub(crate) fn films(count: usize) -> String {
     counted(count, "film")
-}
-
-/// A number of things, with the plural's `s` where it belongs.
-pub(crate) fn counted(count: usize, thing: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{} {thing}{plural}", thousands(count as u64))
-}
-
-/// With a comma between thousands, as in `1,164,434`.
-pub(crate) fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// Floating-point operations with three digits or so, as in `1.53 GFLOPs`.
@@ -72,14 +54,6 @@ mod tests {
 
     #[test]
     fn numbers_as_people_write_them() {
-        for (number, expected) in [
-            (0, "0"),
-            (999, "999"),
-            (1000, "1,000"),
-            (1_164_434, "1,164,434"),
-        ] {
-            assert_eq!(thousands(number), expected);
-        }
         let cases = [
             (0.0, "0.0 s"),
             (9.94, "9.9 s"),

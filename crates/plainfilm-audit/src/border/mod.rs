@@ -99,7 +99,7 @@ fn headline(found: &Separation, labels: &[String], whole: Option<f64>, view: &Vi
         .map(|whole| format!(", the whole film {whole:.2}"))
         .unwrap_or_default();
     format!(
-        "{border} tells {} with an AUROC of {:.2} (0.5 is guessing{against})",
+        "{border} separates {} with an AUROC of {:.2} (0.5 is guessing{against})",
         judge::which(found, labels),
         found.auroc.value
     )

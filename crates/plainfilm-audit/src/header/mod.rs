@@ -59,7 +59,7 @@ pub(super) fn check(
         .filter(|_| matches!(judged, Judged::Fail | Judged::Warn))
         .map(|(column, found)| {
             format!(
-                "{} alone tells {} right in {} of cases",
+                "{} alone separates {} correctly in {} of cases",
                 names[*column],
                 super::judge::which(found, labels),
                 super::judge::percent(found.right)

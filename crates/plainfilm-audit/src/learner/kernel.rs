@@ -187,6 +187,8 @@ fn gaussian_kernel(table: &Table) -> Vec<f32> {
     kernel
 }
 
+/// As [`dot`], in 32 bits and sixteen sums; one function for both would have to be generic over type and
+/// width, and be longer than the two.
 fn dot_f32(a: &[f32], b: &[f32]) -> f32 {
     let mut sums = [0.0_f32; 16];
     let (a_blocks, b_blocks) = (a.chunks_exact(16), b.chunks_exact(16));

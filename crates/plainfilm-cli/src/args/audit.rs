@@ -7,7 +7,7 @@ use clap::Args;
 use super::TableFormat;
 use super::reading::ReadingArgs;
 
-/// Find out what predicts the label besides the lungs.
+/// Measure what predicts the label besides the lungs.
 #[derive(Debug, Args)]
 pub struct AuditArgs {
     /// Films: a folder with a sub-folder per label, a manifest (CSV or Parquet), or a zip of either
@@ -21,11 +21,11 @@ pub struct AuditArgs {
     /// Also write audit.json and audit.html into this folder
     #[arg(long, value_name = "DIR")]
     pub output: Option<PathBuf>,
-    /// How to print
+    /// Output format
     #[arg(long, value_enum, default_value_t = TableFormat::Table)]
     pub format: TableFormat,
-    /// Judge the films a second time as this preprocessing leaves them, in the words of `train`, such
-    /// as "--fit crop --strip-borders 8%"
+    /// Also audit the films after this preprocessing, given as options of `train`, such as
+    /// "--fit crop --strip-borders 8%"
     #[arg(long, value_name = "PREPROCESSING", allow_hyphen_values = true)]
     pub after: Option<String>,
     /// How training will divide the films: as --split of `train`
@@ -40,7 +40,7 @@ pub struct AuditArgs {
     pub patient_pattern: Option<String>,
     #[command(flatten)]
     pub reading: ReadingArgs,
-    /// Seed of every random draw
+    /// Random seed
     #[arg(long, value_name = "N", default_value_t = crate::settings::DEFAULT_SEED)]
     pub seed: u64,
     /// Threads [default: all cores]

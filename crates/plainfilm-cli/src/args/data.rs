@@ -25,7 +25,7 @@ pub enum DataVerb {
         /// Folder for it [default: data/<name>]
         #[arg(long, value_name = "DIR")]
         output: Option<PathBuf>,
-        /// Another address that serves the same files
+        /// Another web address of the same files
         #[arg(long, value_name = "URL")]
         mirror: Option<String>,
     },
@@ -60,10 +60,10 @@ pub enum DataVerb {
         /// Longer side in pixels
         #[arg(long, value_name = "N", default_value_t = 320)]
         size: usize,
-        /// How strongly the site gives the label away: 0 not at all, 1 entirely
+        /// How strongly the hospital (site) predicts the label: 0 not at all, 1 entirely
         #[arg(long, value_name = "0..1", default_value_t = 0.0)]
         shortcut: f64,
-        /// Seed of every random draw
+        /// Random seed
         #[arg(long, default_value_t = 42)]
         seed: u64,
     },

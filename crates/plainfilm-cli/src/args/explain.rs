@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use super::predict::PredictFormat;
 use super::reading::ReadingArgs;
 
-/// Show where a network looked.
+/// Draw heat maps of where a network looked.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
     /// Model file or run folder, or `bundled` for the model inside the program
@@ -15,15 +15,15 @@ pub struct ExplainArgs {
     /// Films, folders, patterns such as 'films/*.png', or - for a list of paths on stdin
     #[arg(value_name = "INPUT", required_unless_present = "data")]
     pub inputs: Vec<String>,
-    /// A labelled data set in place of single films: a folder, manifest or zip, as for `evaluate`. Figures
-    /// come by label and source too
+    /// A labelled data set instead of single films: a folder, manifest or zip, as for `evaluate`. The share on the
+    /// lungs is given by label and source too
     #[arg(long, value_name = "DATA", conflicts_with = "inputs")]
     pub data: Option<PathBuf>,
-    /// Films of the data set: those that the run folder's split calls test films, or all [default: test where
-    /// MODEL is a run folder]
+    /// Films of the data set: the test films of the run's split, or all [default: test where MODEL is a run
+    /// folder]
     #[arg(long, value_enum, requires = "data")]
     pub part: Option<PartArg>,
-    /// Rename the data's labels to the model's
+    /// Rename labels of the data to those of the model
     #[arg(
         long,
         value_name = "FROM=TO,…",
@@ -48,34 +48,34 @@ pub struct ExplainArgs {
     /// The label to find evidence for [default: the predicted one]
     #[arg(long, value_name = "LABEL")]
     pub class: Option<String>,
-    /// Check whether the maps follow the network: random weights must destroy them, and covering what they
-    /// show must cost more than covering what they do not (slow)
+    /// Test whether the maps depend on the network: random weights must change them, and covering the places they
+    /// show must change the score more than covering other places (slow)
     #[arg(long)]
     pub check: bool,
-    /// Folder with lung masks named as the films (white is lung); films without one have the manifest's
-    /// (column `mask`), else that of the program's own lung network
+    /// Folder with lung masks named as the films (white is lung); for other films the manifest's masks (column
+    /// `mask`) or those of the bundled lung network are used
     #[arg(long, value_name = "DIR")]
     pub masks: Option<PathBuf>,
-    /// How maps are written, pixel by pixel of the film
+    /// File format of the maps
     #[arg(long, value_enum, default_value_t = RawArg::Npy)]
     pub raw: RawArg,
     /// Write no pictures of single films
     #[arg(long)]
     pub no_pictures: bool,
-    /// Make class activation maps from the last maps of this stage (`plainfilm models --summary NAME` lists them)
+    /// Make class activation maps from the last layer of this stage (`plainfilm models --summary NAME` lists them)
     #[arg(long, value_name = "STAGE")]
     pub stage: Option<String>,
-    /// Stretch class activation maps over the film as other programs do, in place of putting each cell where
-    /// it looks
+    /// Stretch class activation maps over the film as other programs do, instead of drawing each cell at the
+    /// pixels it depends on
     #[arg(long)]
     pub stretched: bool,
-    /// Random masks of rise
+    /// Number of random masks for rise
     #[arg(long, value_name = "N", default_value_t = 1000)]
     pub rise_masks: usize,
-    /// Seed of noise and masks
+    /// Random seed of noise and masks
     #[arg(long, value_name = "N", default_value_t = crate::settings::DEFAULT_SEED)]
     pub seed: u64,
-    /// How to print
+    /// Output format
     #[arg(long, value_enum, default_value_t = PredictFormat::Table)]
     pub format: PredictFormat,
     /// Where to compute: cpu, vulkan[:N], cuda[:N] or metal[:N]

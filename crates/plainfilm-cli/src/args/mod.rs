@@ -20,7 +20,7 @@ pub use predict::{CompareArgs, EvaluateArgs, PredictArgs};
 pub use train::{MergeArgs, TrainArgs};
 pub use weights::{WeightsArgs, WeightsVerb};
 
-/// Train, evaluate and judge chest X-ray classifiers.
+/// Train and evaluate chest X-ray classifiers, and find out whether their results can be trusted.
 ///
 /// For research and teaching only: plainfilm is not a medical device.
 #[derive(Debug, Parser)]
@@ -59,27 +59,27 @@ Data goes to stdout, progress and messages to stderr. NO_COLOR turns colour off.
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Draw synthetic films, train on them, evaluate, predict: the whole path in two minutes
+    /// Draw synthetic films, train on them, evaluate and predict: a tour of two minutes
     Quickstart(QuickstartArgs),
     /// List, fetch, verify or describe data sets, or draw synthetic films
     Data(DataArgs),
-    /// Find out what predicts the label besides the lungs, and what leaks between the parts
+    /// Measure what predicts the label besides the lungs, and what leaks between training and test
     Audit(AuditArgs),
     /// Train a network on a folder, a manifest or a zip of films, and write its report
     Train(Box<TrainArgs>),
-    /// Put the shards of a cross-validation together, and write the report of the whole
+    /// Merge the shards of a cross-validation, and write one report
     Merge(MergeArgs),
-    /// Score labelled films with a trained model and print its figures
+    /// Test a trained model on labelled films and print its metrics
     Evaluate(EvaluateArgs),
-    /// Compare networks on the films that all of them scored, with tests and intervals
+    /// Compare networks on the films that all of them were tested on, with significance tests and intervals
     Compare(CompareArgs),
-    /// Score films with a trained model, by default the one inside the program
+    /// Classify films with a trained model, by default the bundled one
     Predict(PredictArgs),
-    /// Show where a network looked: maps on films, how much of them is on the lungs, and whether to believe them
+    /// Draw heat maps of where a network looked, measure how much of them is on the lungs, and test the maps
     Explain(Box<ExplainArgs>),
     /// List the networks, or print one layer by layer
     Models(ModelsArgs),
-    /// List the recipes, or print one: ready settings for `train --recipe`
+    /// List the recipes (ready settings for `train --recipe`), or print one
     Recipes(RecipesArgs),
     /// List, fetch, verify or import weights of other libraries
     Weights(WeightsArgs),
@@ -91,7 +91,7 @@ pub struct QuickstartArgs {
     /// Folder for the films and the run [default: plainfilm-quickstart]
     #[arg(long, value_name = "DIR")]
     pub output: Option<PathBuf>,
-    /// Seed of every random draw
+    /// Random seed
     #[arg(long, default_value_t = 42)]
     pub seed: u64,
     /// Threads [default: all cores]
@@ -105,13 +105,13 @@ pub struct ModelsArgs {
     /// Print the layers of one network, as Keras does
     #[arg(long, value_name = "NAME")]
     pub summary: Option<String>,
-    /// Labels
+    /// Number of labels
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(2..=1000))]
     pub classes: u16,
     /// Side of the input in pixels [default: the network's own]
     #[arg(long, value_name = "N")]
     pub size: Option<usize>,
-    /// How to print
+    /// Output format
     #[arg(long, value_enum, default_value_t = TableFormat::Table)]
     pub format: TableFormat,
 }
@@ -122,12 +122,12 @@ pub struct RecipesArgs {
     /// Print this one as a settings file (TOML)
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
-    /// How to print the list
+    /// Output format of the list
     #[arg(long, value_enum, default_value_t = TableFormat::Table, conflicts_with = "name")]
     pub format: TableFormat,
 }
 
-/// A table for people or JSON for programs.
+/// A table or JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum TableFormat {
     /// Aligned columns

@@ -8,7 +8,7 @@ use plainfilm::device::Precision;
 use super::TableFormat;
 use super::reading::ReadingArgs;
 
-/// Score films.
+/// Classify films.
 #[derive(Debug, Args)]
 pub struct PredictArgs {
     /// Films, folders, patterns such as 'films/*.png', or - for a list of paths on stdin
@@ -17,8 +17,7 @@ pub struct PredictArgs {
     /// Model file or run folder [default: the bundled model, Covid-19 vs No_findings]
     #[arg(long, value_name = "FILE")]
     pub model: Option<PathBuf>,
-    /// Also show where the network looked: Grad-CAM pictures and maps in this folder [without DIR:
-    /// explanations]; `explain` has more
+    /// Also write Grad-CAM heat maps into this folder [without DIR: explanations]; `explain` has more methods
     #[arg(
         long,
         value_name = "DIR",
@@ -27,13 +26,13 @@ pub struct PredictArgs {
         default_missing_value = "explanations"
     )]
     pub explain: Option<PathBuf>,
-    /// How to print
+    /// Output format
     #[arg(long, value_enum, default_value_t = PredictFormat::Table)]
     pub format: PredictFormat,
     /// Where to compute: cpu, vulkan[:N], cuda[:N] or metal[:N]
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     pub device: String,
-    /// bf16 is about twice as fast on CPUs with AMX, and costs about three digits
+    /// Precision of convolutions: bf16 is about twice as fast on CPUs with AMX, and rounds to 8 bits of mantissa
     #[arg(long, value_enum, default_value_t = PrecisionArg::F32)]
     pub precision: PrecisionArg,
     /// Threads [default: all cores]
@@ -52,39 +51,39 @@ pub enum PredictFormat {
     Csv,
 }
 
-/// Score labelled films and print the figures.
+/// Test a model on labelled films and print its metrics.
 #[derive(Debug, Args)]
 pub struct EvaluateArgs {
     /// Model file or run folder
     pub model: PathBuf,
     /// Films: a folder with a sub-folder per label, a manifest (CSV or Parquet), or a zip of either
     pub data: PathBuf,
-    /// Rename the data's labels to the model's
+    /// Rename labels of the data to those of the model
     #[arg(long, value_name = "FROM=TO,…", value_delimiter = ',')]
     pub map: Vec<String>,
-    /// The label that sensitivity, predictive values and threshold are about, of two [default: the model's]
+    /// The positive label of two, to which sensitivity, predictive values and threshold refer [default: the
+    /// model's]
     #[arg(long, value_name = "LABEL")]
     pub positive: Option<String>,
     #[command(flatten)]
     pub reading: ReadingArgs,
-    /// Share of patients with the finding among those to come, for predictive values [default: that of the
-    /// films]
+    /// Prevalence of the finding among future patients, for predictive values [default: that of the films]
     #[arg(long, value_name = "X", value_parser = share)]
     pub prevalence: Option<f64>,
-    /// Keep films in the figures that the model was trained or validated on: they then do not say how it
+    /// Do not leave out films that the model was trained or validated on: the metrics then do not show how it
     /// does on new films
     #[arg(long)]
     pub include_training_films: bool,
     /// Also write metrics.json, predictions.csv and split.csv (the patients) into this folder
     #[arg(long, value_name = "DIR")]
     pub output: Option<PathBuf>,
-    /// How to print
+    /// Output format
     #[arg(long, value_enum, default_value_t = TableFormat::Table)]
     pub format: TableFormat,
     /// Where to compute: cpu, vulkan[:N], cuda[:N] or metal[:N]
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     pub device: String,
-    /// bf16 is about twice as fast on CPUs with AMX, and costs about three digits
+    /// Precision of convolutions: bf16 is about twice as fast on CPUs with AMX, and rounds to 8 bits of mantissa
     #[arg(long, value_enum, default_value_t = PrecisionArg::F32)]
     pub precision: PrecisionArg,
     /// Threads [default: all cores]
@@ -98,11 +97,11 @@ pub struct CompareArgs {
     /// Run folders, folders of `evaluate --output`, or predictions.csv files: two or more
     #[arg(required = true, num_args = 2.., value_name = "RUN")]
     pub networks: Vec<PathBuf>,
-    /// The label that sensitivity, predictive values and threshold are about, of two [default: the one whose name
-    /// does not say that nothing was found]
+    /// The positive label of two, to which sensitivity, predictive values and threshold refer [default: the one
+    /// whose name does not say that nothing was found]
     #[arg(long, value_name = "LABEL")]
     pub positive: Option<String>,
-    /// How to print
+    /// Output format
     #[arg(long, value_enum, default_value_t = TableFormat::Table)]
     pub format: TableFormat,
 }

@@ -6,11 +6,11 @@ use plainfilm::dataset::{ColumnNames, DatasetOptions, Uncertain};
 /// How a table of films is read.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ReadingArgs {
-    /// Which columns of a table tell what: path, label, unknown, patient_id, source, view, sex, age, synthetic,
-    /// mask, split [default: those names, else the usual ones]
+    /// Names of the table's columns for path, label, unknown, patient_id, source, view, sex, age, synthetic, mask
+    /// and split [default: these names, else common ones]
     #[arg(long, value_name = "path=filename,label=class")]
     pub columns: Option<ColumnNames>,
-    /// What a finding counts as that a table calls uncertain, as CheXpert's -1: ignore, positive or negative
+    /// How to read findings marked as uncertain, such as CheXpert's -1: ignore, positive or negative
     /// [default: ignore]
     #[arg(long, value_name = "WHAT")]
     pub uncertain: Option<Uncertain>,

@@ -13,52 +13,52 @@ use super::reading::ReadingArgs;
 #[command(args_override_self = true)]
 pub struct TrainArgs {
     /// Films: a folder with a sub-folder per label, a manifest (CSV or Parquet), or a zip of either. In a
-    /// manifest a label may be a list (`Effusion|Mass`): each finding is then a question of its own
+    /// manifest a label may be a list (`Effusion|Mass`), for a multi-label classifier
     #[arg(required_unless_present = "resume", conflicts_with = "resume")]
     pub data: Option<PathBuf>,
     /// Labels or findings to use, in order [default: all, by name]
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     pub labels: Option<Vec<String>>,
-    /// The label that sensitivity, predictive values and threshold are about, of two [default: the one whose name
-    /// does not say that nothing was found]
+    /// The positive label of two, to which sensitivity, predictive values and threshold refer [default: the one
+    /// whose name does not say that nothing was found]
     #[arg(long, value_name = "LABEL")]
     pub positive: Option<String>,
     /// Network: see `plainfilm models` [default: darkcovidnet]
     #[arg(long, value_name = "NAME")]
     pub model: Option<String>,
-    /// Where results go [default: runs/<time>-<model>]
+    /// Run folder to write [default: runs/<time>-<model>]
     #[arg(long, value_name = "DIR")]
     pub run: Option<PathBuf>,
-    /// Go on with an interrupted run; the run folder knows everything else
+    /// Continue the interrupted run in this folder, with its own settings
     #[arg(long, value_name = "RUN")]
     pub resume: Option<PathBuf>,
-    /// A settings file (TOML, as a run's settings.toml); arguments win over it
+    /// A settings file (TOML, such as a run's settings.toml); arguments override it
     #[arg(long, value_name = "FILE")]
     pub settings: Option<PathBuf>,
 
-    /// Print every table at the end, not only what was reached in short
+    /// Print every table at the end, not only a summary
     #[arg(long)]
     pub verbose: bool,
 
-    /// Begin with a recipe's settings: see `plainfilm recipes`. A settings file and arguments win over it
+    /// Start from a recipe's settings: see `plainfilm recipes`. A settings file and arguments override them
     #[arg(long, value_name = "NAME")]
     pub recipe: Option<String>,
 
     /// Weights to start from: Keras (.h5, .keras), PyTorch (.pth, .pt), safetensors, or a plainfilm
-    /// model. The scaling that they were fitted with is used unless --scaling says otherwise
+    /// model. Pixel values are scaled as these weights expect unless --scaling says otherwise
     #[arg(long, value_name = "FILE", help_heading = "Training")]
     pub weights: Option<PathBuf>,
-    /// Keep the head of --weights for the data's labels in their order, though the file has other labels
-    /// or does not say which
+    /// Keep the head of --weights, taking its outputs to be the data's labels in their order, although the file
+    /// names other labels or none
     #[arg(long, requires = "weights", help_heading = "Training")]
     pub keep_head: bool,
     /// Passes over the training films
     #[arg(long, value_name = "N", help_heading = "Training")]
     pub epochs: Option<usize>,
-    /// Films a step
+    /// Films in a batch
     #[arg(long, value_name = "N", help_heading = "Training")]
     pub batch: Option<usize>,
-    /// Seed of every random draw [default: 42]
+    /// Random seed [default: 42]
     #[arg(long, value_name = "N", help_heading = "Training")]
     pub seed: Option<u64>,
     /// Peak learning rate
@@ -73,36 +73,37 @@ pub struct TrainArgs {
     /// Learning rate over time
     #[arg(long, value_enum, help_heading = "Training")]
     pub schedule: Option<ScheduleArg>,
-    /// What to do about labels of unequal size
+    /// How to balance labels of unequal size
     #[arg(long, value_enum, help_heading = "Training")]
     pub balance: Option<BalanceArg>,
-    /// Smoothing of the target
+    /// Label smoothing
     #[arg(long, value_name = "X", help_heading = "Training")]
     pub label_smoothing: Option<f32>,
-    /// Keep an exponential moving average of the weights with this decay, such as 0.99, in their place
+    /// Use an exponential moving average of the weights, with this decay, such as 0.99
     #[arg(long, value_name = "DECAY", help_heading = "Training")]
     pub ema: Option<f64>,
     /// Stop after this many epochs without a better validation loss
     #[arg(long, value_name = "EPOCHS", help_heading = "Training")]
     pub early_stopping: Option<usize>,
-    /// Which weights stay as they are: none, the backbone's, or all before the stage that is named
+    /// Which weights are frozen: none, the backbone's, or all before this stage
     /// (`plainfilm models --summary NAME` lists a network's stages)
     #[arg(long, value_name = "none|backbone|STAGE", help_heading = "Training")]
     pub freeze: Option<String>,
-    /// Views of a training film that the frozen layers look at, once each for the whole training; fresh
+    /// Augmented versions of each training film whose frozen features are computed once and kept; fresh
     /// augments and computes anew in every epoch [default: 8 with a frozen backbone, else fresh]
     #[arg(long, value_name = "N|fresh", help_heading = "Training")]
     pub views: Option<String>,
     /// The epoch whose weights are kept: the best by validation loss, or the last; best-and-last keeps
-    /// the best and scores the test films with both [default: best]
+    /// the best and tests both [default: best]
     #[arg(long, value_enum, help_heading = "Training")]
     pub selection: Option<SelectionArg>,
-    /// What turns the backbone's maps into logits [default: published]
+    /// The layers after the backbone [default: published]
     #[arg(long, value_enum, help_heading = "Training")]
     pub head: Option<HeadArg>,
 
-    /// Division into train, validation and test: by patient, whole sources left out, by label alone at
-    /// random (both share patients), as the data's own folders train, val and test divide it, or a split.csv [default: grouped]
+    /// How films are divided into training, validation and test: by patient (grouped), holding out whole sources,
+    /// ignoring patients (stratified by label, or random), by the data's own folders train, val and test, or by a
+    /// split.csv [default: grouped]
     #[arg(
         long,
         value_name = "grouped|sources|stratified|random|folders|FILE",
@@ -115,16 +116,16 @@ pub struct TrainArgs {
     /// Cross-validation with this many folds
     #[arg(long, value_name = "K", help_heading = "Split")]
     pub folds: Option<usize>,
-    /// With --folds: deal the films to folds this many times
+    /// With --folds: repeat with this many partitions into folds
     #[arg(long, value_name = "N", help_heading = "Split")]
     pub repeats: Option<usize>,
-    /// With --folds: train only every N-th fold, from the I-th on; `plainfilm merge` puts shards together
+    /// With --folds: train only every N-th fold, from the I-th on; `plainfilm merge` merges the shards
     #[arg(long, value_name = "I/N", help_heading = "Split")]
     pub shard: Option<String>,
-    /// With --folds: cross-validate again without regard to patients, to show what that flatters
+    /// With --folds: cross-validate again ignoring patients, to show how much better that looks
     #[arg(long, help_heading = "Split")]
     pub both_splits: bool,
-    /// Train on these shares of the training patients too, such as 0.1,0.25,0.5, and draw the test figures over
+    /// Train on these shares of the training patients too, such as 0.1,0.25,0.5, and plot the test metrics over
     /// the number of training films
     #[arg(
         long,
@@ -148,19 +149,19 @@ pub struct TrainArgs {
     #[command(flatten)]
     pub reading: ReadingArgs,
 
-    /// How probabilities are corrected, fitted on the validation films: none, temperature, or (two labels)
+    /// Calibration of the probabilities, fitted on the validation films: none, temperature, or (two labels)
     /// platt [default: temperature]
     #[arg(long, value_name = "METHOD", help_heading = "Operation")]
     pub calibration: Option<String>,
-    /// From which probability on a film is classified as positive (two labels): a number, or chosen on the
+    /// Probability from which on a film is classified as positive (two labels): a number, or chosen on the
     /// validation films by youden, sensitivity=X, specificity=X or cost=MISS:ALARM [default: 0.5]
     #[arg(long, value_name = "RULE", help_heading = "Operation")]
     pub threshold: Option<String>,
-    /// Share of patients with the finding among those to come, for predictive values and costs
-    /// [default: that of the films]
+    /// Prevalence of the finding among future patients, for predictive values and costs [default: that of the
+    /// films]
     #[arg(long, value_name = "X", help_heading = "Operation")]
     pub prevalence: Option<f64>,
-    /// Share of validation films that may be answered with "not sure" [default: 0]
+    /// Share of validation films, the least certain, that may be classified as "not sure" [default: 0]
     #[arg(long, value_name = "X", help_heading = "Operation")]
     pub not_sure: Option<f64>,
 
@@ -170,13 +171,13 @@ pub struct TrainArgs {
     /// Largest rotation in degrees
     #[arg(long, value_name = "DEGREES", help_heading = "Augmentation")]
     pub rotation: Option<f32>,
-    /// Largest shift as a share of the side
+    /// Largest shift, as a share of the side
     #[arg(long, value_name = "X", help_heading = "Augmentation")]
     pub shift: Option<f32>,
-    /// Largest zoom in or out as a share
+    /// Largest zoom in or out, as a share
     #[arg(long, value_name = "X", help_heading = "Augmentation")]
     pub zoom: Option<f32>,
-    /// Largest change of brightness as a share
+    /// Largest change of brightness, as a share
     #[arg(long, value_name = "X", help_heading = "Augmentation")]
     pub brightness: Option<f32>,
     /// Mirror half of the films, although hearts lie on the left
@@ -186,10 +187,10 @@ pub struct TrainArgs {
     /// Also write event files for TensorBoard, into the run's `tensorboard`
     #[arg(long, help_heading = "Logs")]
     pub tensorboard: bool,
-    /// Also tell an MLflow server, such as http://127.0.0.1:5000
+    /// Also log to an MLflow server, such as http://127.0.0.1:5000
     #[arg(long, value_name = "ADDRESS", help_heading = "Logs")]
     pub mlflow: Option<String>,
-    /// With --mlflow: the experiment, which is made where it is missing
+    /// With --mlflow: the experiment, which is created if missing
     #[arg(
         long,
         value_name = "NAME",
@@ -201,11 +202,10 @@ pub struct TrainArgs {
     /// Where to compute: cpu, vulkan[:N], cuda[:N] or metal[:N] [default: cpu]
     #[arg(long, value_name = "DEVICE", help_heading = "Machine")]
     pub device: Option<String>,
-    /// Disk for features that frozen layers computed, such as 500MB or 2GiB; 0 keeps none [default: 2GiB]
+    /// Disk space for kept features of frozen layers, such as 500MB or 2GiB; 0 keeps none [default: 2GiB]
     #[arg(long, value_name = "SIZE", value_parser = bytes, help_heading = "Machine")]
     pub cache_size: Option<u64>,
-    /// Precision of convolutions, frozen and trained; weights and their steps stay f32. bf16 is faster on CPUs
-    /// with AMX [default: f32]
+    /// Precision of convolutions; weights and optimiser stay f32. bf16 is faster on CPUs with AMX [default: f32]
     #[arg(long, value_enum, help_heading = "Machine")]
     pub precision: Option<PrecisionArg>,
     /// Threads [default: all cores]
@@ -213,22 +213,22 @@ pub struct TrainArgs {
     pub threads: Option<usize>,
 }
 
-/// Put the shards of a cross-validation together.
+/// Merge the shards of a cross-validation.
 #[derive(Debug, Args)]
 pub struct MergeArgs {
     /// Run folders of `train --folds K --shard I/N`: all N of them
     #[arg(required = true, value_name = "RUN")]
     pub shards: Vec<PathBuf>,
-    /// Where the whole goes: a folder that is not there yet, or empty
+    /// Folder for the merged run; must be new or empty
     #[arg(long, value_name = "DIR")]
     pub run: PathBuf,
-    /// Where the films are here [default: where the first shard found them]
+    /// Where the films are on this machine [default: where the first shard found them]
     #[arg(long, value_name = "DATA")]
     pub data: Option<PathBuf>,
     /// Threads [default: all cores]
     #[arg(long, value_name = "N", value_parser = super::threads)]
     pub threads: Option<usize>,
-    /// Print every table at the end, not only what was reached in short
+    /// Print every table at the end, not only a summary
     #[arg(long)]
     pub verbose: bool,
 }
@@ -236,11 +236,11 @@ pub struct MergeArgs {
 /// `--selection`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SelectionArg {
-    /// The one with the least validation loss
+    /// The one with the lowest validation loss
     Best,
     /// The last
     Last,
-    /// The best, and figures of the last beside it
+    /// The best, with metrics of the last too
     BestAndLast,
 }
 

@@ -7,7 +7,9 @@ use plainfilm::dataset::{Dataset, Part, Split, place_of_label};
 use plainfilm::evaluate::{
     Operation, OperationFigures, PartMetrics, PositiveLabel, Subgroups, evaluate, subgroups,
 };
-use plainfilm::predict::{OwnFilms, Predictor, ScoredDataset, score_dataset, score_findings};
+use plainfilm::predict::{
+    OwnFilms, Predictor, ScoreError, ScoredDataset, score_dataset, score_findings,
+};
 use plainfilm::train::{FindingsFigures, RunFolder};
 use serde::Serialize;
 
@@ -55,7 +57,7 @@ pub fn run(args: &EvaluateArgs, printer: &Printer) -> anyhow::Result<Exit> {
     let header = predictor.header();
     if !header.findings.is_empty() {
         if args.positive.is_some() {
-            let reason = "--positive: each of the model's findings is judged for itself";
+            let reason = "--positive: the model scores each of several findings separately";
             return Err(UsageError(reason.to_owned()).into());
         }
         return of_findings(args, &predictor, printer);
@@ -83,19 +85,7 @@ pub fn run(args: &EvaluateArgs, printer: &Printer) -> anyhow::Result<Exit> {
     let dataset = Dataset::open(&args.data, &args.reading.options())?;
     print_notes(&dataset, printer);
     let dataset = dataset.with_labels(&header.labels, &renames(&args.map)?)?;
-    let bar = counter(printer, "scoring", dataset.films.len() as u64);
-    let scored = score_dataset(&predictor, &dataset, own_films(args), &|done, _| {
-        bar.set_position(done as u64)
-    })?;
-    bar.finish_and_clear();
-    print_set_aside(&scored.set_aside, printer);
-    print_own_films(header, &scored.own_films, own_films(args), printer);
-    expect_others(
-        &args.model,
-        &args.data,
-        scored.films.len(),
-        &scored.own_films,
-    )?;
+    let scored = score(args, &predictor, &dataset, score_dataset, printer)?;
     let operation = header.operation.clone();
     let operation_on_test = operation.as_ref().map(|operation| {
         let seen_from = match positive == predictor.positive() {
@@ -169,6 +159,43 @@ fn refuse_run(path: &Path) -> Result<(), UsageError> {
     }
 }
 
+/// What scores the films of a data set, and says how many are done.
+type ScoreFilms<F> = fn(
+    &Predictor,
+    &Dataset,
+    OwnFilms,
+    &dyn Fn(usize, usize),
+) -> Result<ScoredDataset<F>, ScoreError>;
+
+/// Scores the films under a progress bar, and says which could not be scored and which are the model's own.
+fn score<F>(
+    args: &EvaluateArgs,
+    predictor: &Predictor,
+    dataset: &Dataset,
+    score_films: ScoreFilms<F>,
+    printer: &Printer,
+) -> anyhow::Result<ScoredDataset<F>> {
+    let bar = counter(printer, "scoring", dataset.films.len() as u64);
+    let scored = score_films(predictor, dataset, own_films(args), &|done, _| {
+        bar.set_position(done as u64)
+    })?;
+    bar.finish_and_clear();
+    print_set_aside(&scored.set_aside, printer);
+    print_own_films(
+        predictor.header(),
+        &scored.own_films,
+        own_films(args),
+        printer,
+    );
+    expect_others(
+        &args.model,
+        &args.data,
+        scored.films.len(),
+        &scored.own_films,
+    )?;
+    Ok(scored)
+}
+
 fn own_films(args: &EvaluateArgs) -> OwnFilms {
     match args.include_training_films {
         true => OwnFilms::Included,
@@ -213,19 +240,7 @@ fn of_findings(
     let dataset = Dataset::open(&args.data, &args.reading.options())?;
     print_notes(&dataset, printer);
     let dataset = dataset.with_findings(&header.labels, &renames(&args.map)?)?;
-    let bar = counter(printer, "scoring", dataset.films.len() as u64);
-    let scored = score_findings(predictor, &dataset, own_films(args), &|done, _| {
-        bar.set_position(done as u64)
-    })?;
-    bar.finish_and_clear();
-    print_set_aside(&scored.set_aside, printer);
-    print_own_films(header, &scored.own_films, own_films(args), printer);
-    expect_others(
-        &args.model,
-        &args.data,
-        scored.films.len(),
-        &scored.own_films,
-    )?;
+    let scored = score(args, predictor, &dataset, score_findings, printer)?;
     let output = FindingsOutput {
         labels: &header.labels,
         findings: FindingsFigures::of(&header.labels, &scored.films, Some(&header.findings)),

@@ -113,7 +113,7 @@ fn luck_rows(part: &PartMetrics) -> Vec<Vec<String>> {
     }
     if luck.debiased.value().is_some() {
         rows.push(vec![
-            "  without what luck adds".to_owned(),
+            "  without what chance adds".to_owned(),
             luck.debiased.to_string(),
             String::new(),
             "root mean square, debiased".to_owned(),

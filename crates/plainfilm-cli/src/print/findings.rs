@@ -69,7 +69,7 @@ pub fn print_findings(figures: &FindingsFigures, printer: &Printer) {
         render(&averages, &means),
     ));
     printer.sentence(&format!(
-        "of all answers {} are right; on {} of the films every answer is",
+        "{} of all predictions are right; on {} of the films all are",
         of.accuracy.percent(1),
         of.exact.percent(1)
     ));

@@ -49,7 +49,7 @@ pub fn print_operation(figures: &OperationFigures, printer: &Printer) {
     }
     if let Some(answered) = &figures.answered {
         printer.sentence(&format!(
-            "answered {} of the films, {} of the answers right; the others are \u{201c}not sure\u{201d}",
+            "classified {} of the films, {} of these rightly; the others are \u{201c}not sure\u{201d}",
             percent(&answered.coverage),
             percent(&answered.accuracy)
         ));

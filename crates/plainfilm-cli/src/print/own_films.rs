@@ -101,7 +101,7 @@ pub fn expect_others(
         false => (String::new(), String::new()),
     };
     anyhow::bail!(
-        "{}: nothing is left to judge this model by: it was fitted on every film that could be read{said}\n\
+        "{}: no film is left to test this model on: it was trained on every film that could be read{said}\n\
          hint: evaluate it on films that it has not seen, or give --include-training-films for figures \
          that do not say how it does on new films{figures}",
         data.display()

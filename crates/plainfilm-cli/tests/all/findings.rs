@@ -70,7 +70,7 @@ fn each_finding_is_learned_judged_and_served_for_itself() {
         assert_eq!(json(&own.join("metrics.json"))["positive_label"], finding);
     }
     let report = std::fs::read_to_string(run.join("report.html")).unwrap();
-    for expected in ["Each finding for itself", "findings/opacity/report.html"] {
+    for expected in ["Results by finding", "findings/opacity/report.html"] {
         assert!(report.contains(expected), "{expected}");
     }
 

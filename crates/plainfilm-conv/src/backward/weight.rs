@@ -137,24 +137,9 @@ impl WeightGradient {
     /// Lays out rows `rows` of the output's gradient with the input's distance between rows, and
     /// zeros between.
     fn place(&self, gradient: &[f32], rows: Range<usize>, placed: &mut [f32]) {
-        let (plane, width) = (self.shape.output_plane(), self.shape.output[1]);
-        let pitch = self.lattice.pitch;
-        for (gradient, out) in gradient
-            .chunks_exact(plane)
-            .zip(placed.chunks_exact_mut(self.placed))
-        {
-            let gradient = &gradient[rows.start * width..rows.end * width];
-            let (out, below) = out.split_at_mut(rows.len() * pitch);
-            for (from, to) in gradient
-                .chunks_exact(width)
-                .zip(out.chunks_exact_mut(pitch))
-            {
-                let (to, gap) = to.split_at_mut(width);
-                to.copy_from_slice(from);
-                gap.fill(0.0);
-            }
-            below.fill(0.0);
-        }
+        let maps = [self.shape.output_plane(), self.shape.output[1]];
+        self.lattice
+            .place_output(gradient, maps, rows, self.placed, placed);
     }
 
     /// Values of one film's output gradient, laid out.

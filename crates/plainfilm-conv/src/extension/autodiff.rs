@@ -64,28 +64,64 @@ impl Backward<Flex, 3> for ConvStep {
 /// Registers the gradients of input and weight, those that are tracked.
 fn conv2d_backward(
     dy: &FlexTensor,
-    [x_node, weight_node]: [Option<NodeId>; 2],
+    nodes: [Option<NodeId>; 2],
     (x, weight, geometry): ConvState,
     gradients: &mut Gradients,
     checkpointer: &mut Checkpointer,
 ) -> Shape {
-    let x = contiguous(checkpointer.retrieve_node_output::<FlexTensor>(x));
-    let weight = contiguous(checkpointer.retrieve_node_output::<FlexTensor>(weight));
-    let shape = shape_of(&x, &weight, &geometry);
-    let wanted = Wanted {
-        input: x_node.is_some(),
-        weight: weight_node.is_some(),
-    };
+    let again = Again::of([x, weight], &geometry, nodes, checkpointer);
+    let Again { x, weight, .. } = &again;
     let dy = OutputGradient::Given(values(dy));
-    let found = backward(values(&x), values(&weight), dy, &shape, wanted);
-    register(gradients, x_node, found.input, x.shape().dims::<4>());
-    register(
-        gradients,
-        weight_node,
-        found.weight,
-        weight.shape().dims::<4>(),
-    );
-    shape
+    let found = backward(values(x), values(weight), dy, &again.shape, again.wanted);
+    again.register(gradients, nodes, found.input, found.weight);
+    again.shape
+}
+
+/// The input and the weight of a convolution, had again, and what is asked of its backward step.
+struct Again {
+    x: FlexTensor,
+    weight: FlexTensor,
+    shape: Shape,
+    wanted: Wanted,
+}
+
+impl Again {
+    /// `kept` says where input and weight are to be had, `nodes` which of their gradients are tracked.
+    fn of(
+        kept: [NodeId; 2],
+        geometry: &ConvGeometry,
+        nodes: [Option<NodeId>; 2],
+        checkpointer: &mut Checkpointer,
+    ) -> Self {
+        let [x, weight] =
+            kept.map(|node| contiguous(checkpointer.retrieve_node_output::<FlexTensor>(node)));
+        Self {
+            shape: shape_of(&x, &weight, geometry),
+            wanted: Wanted {
+                input: nodes[0].is_some(),
+                weight: nodes[1].is_some(),
+            },
+            x,
+            weight,
+        }
+    }
+
+    /// Registers the gradients of input and weight, those that are tracked.
+    fn register(
+        &self,
+        gradients: &mut Gradients,
+        [x, weight]: [Option<NodeId>; 2],
+        of_x: Option<impl Values>,
+        of_weight: Option<impl Values>,
+    ) {
+        register(gradients, x, of_x, self.x.shape().dims::<4>());
+        register(
+            gradients,
+            weight,
+            of_weight,
+            self.weight.shape().dims::<4>(),
+        );
+    }
 }
 
 /// Hands a gradient to a node, where both exist.
@@ -153,22 +189,13 @@ fn block_backward(
     gradients: &mut Gradients,
     checkpointer: &mut Checkpointer,
 ) {
-    let x = contiguous(checkpointer.retrieve_node_output::<FlexTensor>(x));
-    let weight = contiguous(checkpointer.retrieve_node_output::<FlexTensor>(weight));
-    let shape = shape_of(&x, &weight, &geometry);
-    let wanted = Wanted {
-        input: x_node.is_some(),
-        weight: weight_node.is_some(),
-    };
-    let found = fused::backward(values(&x), values(&weight), &saved, dy, &shape, wanted);
+    let nodes = [x_node, weight_node];
+    let again = Again::of([x, weight], &geometry, nodes, checkpointer);
+    let Again { x, weight, .. } = &again;
+    let shape = &again.shape;
+    let found = fused::backward(values(x), values(weight), &saved, dy, shape, again.wanted);
     let channels = [shape.channels_out()];
-    register(gradients, x_node, found.input, x.shape().dims::<4>());
-    register(
-        gradients,
-        weight_node,
-        found.weight,
-        weight.shape().dims::<4>(),
-    );
+    again.register(gradients, nodes, found.input, found.weight);
     register(gradients, gamma, Some(found.gamma), channels);
     register(gradients, beta, Some(found.beta), channels);
 }
@@ -189,29 +216,20 @@ impl Backward<Flex, 3> for BiasBlockStep {
         let dy = contiguous(gradients.consume::<Flex>(&ops.node));
         let [x_node, weight_node, bias] = ops.parents.map(|parent| parent.map(|node| node.id));
         let (x, weight, settings, output, index) = ops.state;
-        let x = contiguous(checkpointer.retrieve_node_output::<FlexTensor>(x));
-        let weight = contiguous(checkpointer.retrieve_node_output::<FlexTensor>(weight));
-        let shape = shape_of(&x, &weight, &settings.geometry);
-        let wanted = Wanted {
-            input: x_node.is_some(),
-            weight: weight_node.is_some(),
-        };
+        let nodes = [x_node, weight_node];
+        let again = Again::of([x, weight], &settings.geometry, nodes, checkpointer);
+        let Again { x, weight, .. } = &again;
         let (found, bias_gradient) = fused::biased_backward(
-            values(&x),
-            values(&weight),
+            values(x),
+            values(weight),
             (values(&output), &index),
             values(&dy),
-            (&shape, &settings),
-            wanted,
+            (&again.shape, &settings),
+            again.wanted,
         );
-        register(gradients, x_node, found.input, x.shape().dims::<4>());
-        register(
-            gradients,
-            weight_node,
-            found.weight,
-            weight.shape().dims::<4>(),
-        );
-        register(gradients, bias, Some(bias_gradient), [shape.channels_out()]);
+        again.register(gradients, nodes, found.input, found.weight);
+        let channels = [again.shape.channels_out()];
+        register(gradients, bias, Some(bias_gradient), channels);
     }
 }
 

@@ -152,7 +152,6 @@ impl Plan {
     /// between them.
     fn lay_out(&self, gradient: &[f32], memory: &mut Vec<f32>, out: &mut [u32]) {
         let (plane, width) = (self.shape.output_plane(), self.shape.output[1]);
-        let pitch = self.lattice.pitch;
         let memory = lines_of(memory, TILE * self.tile);
         for (rows, out) in self
             .tiles
@@ -162,22 +161,9 @@ impl Plan {
             for (column, gradient) in gradient.chunks(TILE * plane).enumerate() {
                 let count = gradient.len() / plane;
                 let planes = &mut memory[..count * self.tile];
-                for (gradient, out) in gradient
-                    .chunks_exact(plane)
-                    .zip(planes.chunks_exact_mut(self.tile))
-                {
-                    let gradient = &gradient[rows.start * width..rows.end * width];
-                    let (out, below) = out.split_at_mut(rows.len() * pitch);
-                    for (from, to) in gradient
-                        .chunks_exact(width)
-                        .zip(out.chunks_exact_mut(pitch))
-                    {
-                        let (to, gap) = to.split_at_mut(width);
-                        to.copy_from_slice(from);
-                        gap.fill(0.0);
-                    }
-                    below.fill(0.0);
-                }
+                let maps = [plane, width];
+                self.lattice
+                    .place_output(gradient, maps, rows.clone(), self.tile, planes);
                 let out = &mut out[column * TILE..];
                 turn(planes, self.tile, self.tile / 2, out, self.columns);
             }

@@ -72,6 +72,9 @@ struct Outer<'a> {
     stride: usize,
 }
 
+// The walk is that of `packed`, with other widths and another rule for what is left over: rows are of any
+// length here, and of three registers at most there. One walk with all of that as parameters would be
+// harder to read than two.
 impl WithSimd for Outer<'_> {
     type Output = ();
 

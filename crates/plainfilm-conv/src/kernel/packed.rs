@@ -83,6 +83,7 @@ struct Packed<'a> {
     length: usize,
 }
 
+// `outer` has the same walk with its own widths; it says why they are two.
 impl WithSimd for Packed<'_> {
     type Output = ();
 

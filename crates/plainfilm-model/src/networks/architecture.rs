@@ -1,4 +1,4 @@
-//! Which networks there are, and what is known of each.
+//! Which networks there are, one line each; what is known of a network is in its own file.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,216 +7,145 @@ use serde::{Deserialize, Serialize};
 
 use super::error::ModelError;
 use super::freeze::Freeze;
+use super::plan::Planner;
 use plainfilm_film::radiograph::Scaling;
 use plainfilm_film::spelling::edits;
 
-/// A published network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Architecture {
-    /// DarkCovidNet: 17 small convolutions after Darknet.
-    #[serde(rename = "darkcovidnet")]
-    DarkCovidNet,
-    /// VGG16 without its classifier, under the small head of the Keras notebook.
-    #[serde(rename = "vgg16")]
-    Vgg16,
-    /// VGG19 in the same way: three convolutions more.
-    #[serde(rename = "vgg19")]
-    Vgg19,
-    /// ResNet-18: residual sums.
-    #[serde(rename = "resnet18")]
-    ResNet18,
-    /// ResNet-50: residual sums around bottlenecks.
-    #[serde(rename = "resnet50")]
-    ResNet50,
-    /// ResNet-50 as Keras has it: the stride in the first convolution of a block.
-    #[serde(rename = "resnet50-keras")]
-    ResNet50Keras,
-    /// MobileNetV2: inverted residuals with depthwise convolutions.
-    #[serde(rename = "mobilenet-v2")]
-    MobileNetV2,
-    /// MobileNetV2 as Keras has it: padded as TensorFlow does, with its constants.
-    #[serde(rename = "mobilenet-v2-keras")]
-    MobileNetV2Keras,
-    /// EfficientNet-Lite0: MobileNetV2's blocks in EfficientNet-B0's sizes.
-    #[serde(rename = "efficientnet-lite0")]
-    EfficientNetLite0,
-    /// EfficientNet-B0: inverted residuals with squeeze-and-excitation.
-    #[serde(rename = "efficientnet-b0")]
-    EfficientNetB0,
-    /// EfficientNet-B0 as its authors, Keras and timm's `tf_efficientnet_b0` have it: padded as
-    /// TensorFlow does, with its constants.
-    #[serde(rename = "efficientnet-b0-keras")]
-    EfficientNetB0Keras,
-    /// DenseNet-121: every layer reads all before it in its block.
-    #[serde(rename = "densenet121")]
-    DenseNet121,
-    /// DenseNet-121 as torchxrayvision fitted it to chest films: one channel, its own scaling.
-    #[serde(rename = "xrv-densenet121")]
-    XrvDenseNet121,
-    /// The plain CNN of the notebook's plant-identification reference.
-    #[serde(rename = "plants")]
-    PlantsCnn,
+/// What lays the layers of a part of a network one after another.
+pub(super) type Part = fn(&mut Planner) -> Result<(), ModelError>;
+
+/// What is known of a published network. Each network's file has its own.
+pub(super) struct Published {
+    /// The name in prose.
+    pub title: &'static str,
+    pub paper: &'static str,
+    /// Side of the film in pixels.
+    pub size: usize,
+    /// Channels of the film tensor.
+    pub channels: usize,
+    /// The scaling of pixel values that goes with fresh weights.
+    pub scaling: Scaling,
+    /// Whether only the head is trained, unless told otherwise.
+    pub frozen: bool,
+    /// Lays the backbone out.
+    pub features: Part,
+    /// Lays the head out.
+    pub head: Part,
 }
 
-/// What is known of a network.
-struct Facts {
-    name: &'static str,
-    title: &'static str,
-    paper: &'static str,
-    size: usize,
+/// What most networks have: three equal channels of values from 0 to 1 (a grey film has no use for the
+/// channel means of ImageNet with which torchvision's were published), and every layer trained.
+pub(super) const USUAL: Published = Published {
+    title: "",
+    paper: "",
+    size: 224,
+    channels: 3,
+    scaling: Scaling::Unit,
+    frozen: false,
+    features: |_| Ok(()),
+    head: |_| Ok(()),
+};
+
+/// Makes the enum, its list and its table out of one line for each network.
+macro_rules! networks {
+    ($($(#[$doc:meta])+ $variant:ident = $name:literal: $file:ident::$published:ident,)+) => {
+        /// A published network.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        pub enum Architecture {
+            $($(#[$doc])+ #[serde(rename = $name)] $variant,)+
+        }
+
+        /// How many there are.
+        const COUNT: usize = [$($name),+].len();
+
+        impl Architecture {
+            /// Every architecture, in the order in which they are listed.
+            pub fn all() -> [Self; COUNT] {
+                [$(Self::$variant),+]
+            }
+
+            /// The name on the command line and in files.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)+
+                }
+            }
+
+            pub(super) fn published(self) -> &'static Published {
+                match self {
+                    $(Self::$variant => &super::$file::$published,)+
+                }
+            }
+        }
+    };
+}
+
+networks! {
+    /// DarkCovidNet: 17 small convolutions after Darknet.
+    DarkCovidNet = "darkcovidnet": dark_covid_net::DARK_COVID_NET,
+    /// VGG16 without its classifier, under the small head of the Keras notebook.
+    Vgg16 = "vgg16": vgg::VGG16,
+    /// VGG19 in the same way: three convolutions more.
+    Vgg19 = "vgg19": vgg::VGG19,
+    /// ResNet-18: residual sums.
+    ResNet18 = "resnet18": resnet::RESNET18,
+    /// ResNet-50: residual sums around bottlenecks.
+    ResNet50 = "resnet50": resnet::RESNET50,
+    /// ResNet-50 as Keras has it: the stride in the first convolution of a block.
+    ResNet50Keras = "resnet50-keras": resnet::RESNET50_KERAS,
+    /// MobileNetV2: inverted residuals with depthwise convolutions.
+    MobileNetV2 = "mobilenet-v2": mobile_net_v2::MOBILE_NET_V2,
+    /// MobileNetV2 as Keras has it: padded as TensorFlow does, with its constants.
+    MobileNetV2Keras = "mobilenet-v2-keras": mobile_net_v2::MOBILE_NET_V2_KERAS,
+    /// EfficientNet-Lite0: MobileNetV2's blocks in EfficientNet-B0's sizes.
+    EfficientNetLite0 = "efficientnet-lite0": efficient_net_lite0::EFFICIENT_NET_LITE0,
+    /// EfficientNet-B0: inverted residuals with squeeze-and-excitation.
+    EfficientNetB0 = "efficientnet-b0": efficient_net_b0::EFFICIENT_NET_B0,
+    /// EfficientNet-B0 as its authors, Keras and timm's `tf_efficientnet_b0` have it: padded as
+    /// TensorFlow does, with its constants.
+    EfficientNetB0Keras = "efficientnet-b0-keras": efficient_net_b0::EFFICIENT_NET_B0_KERAS,
+    /// DenseNet-121: every layer reads all before it in its block.
+    DenseNet121 = "densenet121": dense_net121::DENSE_NET121,
+    /// DenseNet-121 as torchxrayvision fitted it to chest films: one channel, its own scaling.
+    XrvDenseNet121 = "xrv-densenet121": dense_net121::XRV_DENSE_NET121,
+    /// The plain CNN of the notebook's plant-identification reference.
+    PlantsCnn = "plants": plants_cnn::PLANTS_CNN,
 }
 
 impl Architecture {
-    /// Every architecture, in the order in which they are listed.
-    pub fn all() -> [Self; 14] {
-        [
-            Self::DarkCovidNet,
-            Self::Vgg16,
-            Self::Vgg19,
-            Self::ResNet18,
-            Self::ResNet50,
-            Self::ResNet50Keras,
-            Self::MobileNetV2,
-            Self::MobileNetV2Keras,
-            Self::EfficientNetLite0,
-            Self::EfficientNetB0,
-            Self::EfficientNetB0Keras,
-            Self::DenseNet121,
-            Self::XrvDenseNet121,
-            Self::PlantsCnn,
-        ]
-    }
-
-    fn facts(self) -> Facts {
-        match self {
-            Self::DarkCovidNet => Facts {
-                name: "darkcovidnet",
-                title: "DarkCovidNet",
-                paper: "Ozturk et al. 2020, Computers in Biology and Medicine 121:103792; \
-                        github.com/muhammedtalo/COVID-19",
-                size: 256,
-            },
-            Self::Vgg16 => Facts {
-                name: "vgg16",
-                title: "VGG16",
-                paper: "Simonyan and Zisserman 2014, arXiv:1409.1556; head from \
-                        github.com/zekaouinoureddine/Detecting-COVID-19-in-X-ray-Images",
-                size: 224,
-            },
-            Self::Vgg19 => Facts {
-                name: "vgg19",
-                title: "VGG19",
-                ..Self::Vgg16.facts()
-            },
-            Self::ResNet18 => Facts {
-                name: "resnet18",
-                title: "ResNet-18",
-                paper: "He et al. 2016, arXiv:1512.03385",
-                size: 224,
-            },
-            Self::ResNet50 => Facts {
-                name: "resnet50",
-                title: "ResNet-50",
-                ..Self::ResNet18.facts()
-            },
-            Self::ResNet50Keras => Facts {
-                name: "resnet50-keras",
-                title: "ResNet-50 of Keras",
-                ..Self::ResNet18.facts()
-            },
-            Self::MobileNetV2 => Facts {
-                name: "mobilenet-v2",
-                title: "MobileNetV2",
-                paper: "Sandler et al. 2018, arXiv:1801.04381",
-                size: 224,
-            },
-            Self::MobileNetV2Keras => Facts {
-                name: "mobilenet-v2-keras",
-                title: "MobileNetV2 of Keras",
-                ..Self::MobileNetV2.facts()
-            },
-            Self::EfficientNetLite0 => Facts {
-                name: "efficientnet-lite0",
-                title: "EfficientNet-Lite0",
-                paper: "Tan and Le 2019, arXiv:1905.11946; github.com/tensorflow/tpu, \
-                        efficientnet/lite",
-                size: 224,
-            },
-            Self::EfficientNetB0 => Facts {
-                name: "efficientnet-b0",
-                title: "EfficientNet-B0",
-                paper: "Tan and Le 2019, arXiv:1905.11946",
-                size: 224,
-            },
-            Self::EfficientNetB0Keras => Facts {
-                name: "efficientnet-b0-keras",
-                title: "EfficientNet-B0 of Keras",
-                ..Self::EfficientNetB0.facts()
-            },
-            Self::DenseNet121 => Facts {
-                name: "densenet121",
-                title: "DenseNet-121",
-                paper: "Huang et al. 2017, arXiv:1608.06993",
-                size: 224,
-            },
-            Self::XrvDenseNet121 => Facts {
-                name: "xrv-densenet121",
-                title: "DenseNet-121 of torchxrayvision",
-                paper: "Huang et al. 2017, arXiv:1608.06993; Cohen et al. 2022, arXiv:2111.00595",
-                ..Self::DenseNet121.facts()
-            },
-            Self::PlantsCnn => Facts {
-                name: "plants",
-                title: "Plants CNN",
-                paper: "github.com/zekaouinoureddine/Plants_Identification_DL_SI",
-                size: 150,
-            },
-        }
-    }
-
-    /// The name on the command line and in files.
-    pub fn name(self) -> &'static str {
-        self.facts().name
-    }
-
     /// The name in prose.
     pub fn title(self) -> &'static str {
-        self.facts().title
+        self.published().title
     }
 
     /// Where the network was published.
     pub fn paper(self) -> &'static str {
-        self.facts().paper
+        self.published().paper
     }
 
     /// Side of the film in pixels, as published.
     pub fn default_size(self) -> usize {
-        self.facts().size
+        self.published().size
     }
 
     /// Channels of the film tensor, as published: 3 equal ones, but for torchxrayvision's network.
     pub fn default_channels(self) -> usize {
-        match self {
-            Self::XrvDenseNet121 => 1,
-            _ => 3,
-        }
+        self.published().channels
     }
 
     /// The scaling of pixel values that goes with fresh weights: 0 to 1, but for torchxrayvision's
-    /// network. The torchvision networks were published with ImageNet's channel means, which a grey
-    /// film has no use for.
+    /// network.
     pub fn default_scaling(self) -> Scaling {
-        match self {
-            Self::XrvDenseNet121 => Scaling::XRayVision,
-            _ => Scaling::Unit,
-        }
+        self.published().scaling
     }
 
-    /// What is left as it came: the backbones of VGG16 and VGG19, as in the notebook.
+    /// Which layers keep their weights unless told otherwise: the backbones of VGG16 and VGG19, as in
+    /// the notebook.
     pub fn default_freeze(self) -> Freeze {
-        match self {
-            Self::Vgg16 | Self::Vgg19 => Freeze::Backbone,
-            _ => Freeze::None,
+        if self.published().frozen {
+            Freeze::Backbone
+        } else {
+            Freeze::None
         }
     }
 }

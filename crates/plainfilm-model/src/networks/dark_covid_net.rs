@@ -11,6 +11,7 @@
 //! row, as PyTorch flattens.
 
 use super::activation::Activation;
+use super::architecture::{Published, USUAL};
 use super::error::ModelError;
 use super::layer_plan::{ConvPlan, DensePlan, LayerPlan};
 use super::plan::Planner;
@@ -60,8 +61,19 @@ const PADDING: [usize; 2] = [1, 1];
 /// Slope of LeakyReLU below zero.
 const SLOPE: f32 = 0.1;
 
+/// The network as published.
+pub(super) const DARK_COVID_NET: Published = Published {
+    title: "DarkCovidNet",
+    paper: "Ozturk et al. 2020, Computers in Biology and Medicine 121:103792; \
+            github.com/muhammedtalo/COVID-19",
+    size: 256,
+    features,
+    head,
+    ..USUAL
+};
+
 /// Lays the backbone out.
-pub(crate) fn features(planner: &mut Planner) -> Result<(), ModelError> {
+fn features(planner: &mut Planner) -> Result<(), ModelError> {
     for (number, stage) in (1..).zip(&STAGES) {
         planner.stage(format!("stage{number}"));
         for (index, &(kernel, outputs)) in stage.convolutions.iter().enumerate() {
@@ -83,7 +95,7 @@ pub(crate) fn features(planner: &mut Planner) -> Result<(), ModelError> {
 }
 
 /// The published head.
-pub(crate) fn head(planner: &mut Planner) -> Result<(), ModelError> {
+fn head(planner: &mut Planner) -> Result<(), ModelError> {
     let classes = planner.classes();
     planner.push(LayerPlan::Conv(ConvPlan {
         norm: Some("head.bn".to_owned()),

@@ -14,11 +14,13 @@
 //! average is taken over the whole last map, whatever the film's size.
 
 use super::activation::Activation;
+use super::architecture::{Published, USUAL};
 use super::error::ModelError;
 use super::head_layouts;
 use super::layer_plan::{ConvPlan, GrowthPlan, LayerPlan, NormConstants, NormPlan};
 use super::plan::Planner;
 use super::tensor_plan::Initialisation;
+use plainfilm_film::radiograph::Scaling;
 
 /// Layers of the dense blocks (table 1 of the paper, DenseNet-121).
 const BLOCKS: [usize; 4] = [6, 12, 24, 16];
@@ -29,8 +31,26 @@ const BOTTLENECK: usize = 4;
 /// Channels of the 7x7 convolution.
 const STEM: usize = 64;
 
+/// torchvision's network.
+pub(super) const DENSE_NET121: Published = Published {
+    title: "DenseNet-121",
+    paper: "Huang et al. 2017, arXiv:1608.06993",
+    features,
+    head,
+    ..USUAL
+};
+
+/// torchxrayvision's network.
+pub(super) const XRV_DENSE_NET121: Published = Published {
+    title: "DenseNet-121 of torchxrayvision",
+    paper: "Huang et al. 2017, arXiv:1608.06993; Cohen et al. 2022, arXiv:2111.00595",
+    channels: 1,
+    scaling: Scaling::XRayVision,
+    ..DENSE_NET121
+};
+
 /// Lays the backbone out.
-pub(crate) fn features(planner: &mut Planner) -> Result<(), ModelError> {
+fn features(planner: &mut Planner) -> Result<(), ModelError> {
     planner.stage("stem");
     planner.push(LayerPlan::Conv(ConvPlan {
         norm: Some("features.norm0".to_owned()),
@@ -64,7 +84,7 @@ pub(crate) fn features(planner: &mut Planner) -> Result<(), ModelError> {
 }
 
 /// The published head.
-pub(crate) fn head(planner: &mut Planner) -> Result<(), ModelError> {
+fn head(planner: &mut Planner) -> Result<(), ModelError> {
     let initialisation = Initialisation::TorchvisionDenseNetLinear;
     head_layouts::linear(planner, "classifier", None, initialisation)
 }

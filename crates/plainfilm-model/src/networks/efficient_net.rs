@@ -1,8 +1,7 @@
 //! What EfficientNet-B0 and EfficientNet-Lite0 share: the sizes (Tan and Le 2019, table 1).
 
-use super::activation::Activation;
 use super::error::ModelError;
-use super::layer_plan::{ConvPlan, LayerPlan, ResidualPlan};
+use super::layer_plan::ConvPlan;
 use super::plan::Planner;
 
 /// A row of the paper's table 1, stages 2 to 8, which are called `stage1` to `stage7` here.
@@ -91,18 +90,7 @@ pub(crate) fn blocks(
                 side: planner.side(),
             };
             let (name, body) = convolutions(&block);
-            if block.stride == 1 && inputs == block.outputs {
-                planner.push(LayerPlan::Residual(ResidualPlan {
-                    name,
-                    body,
-                    shortcut: None,
-                    activation: Activation::Identity,
-                }))?;
-            } else {
-                for conv in body {
-                    planner.push(LayerPlan::Conv(conv))?;
-                }
-            }
+            planner.push_inverted(name, body, block.stride == 1 && inputs == block.outputs)?;
         }
     }
     Ok(())

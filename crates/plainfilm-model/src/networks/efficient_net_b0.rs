@@ -13,6 +13,7 @@
 //! has timm's `tf_efficientnet_b0`. It is laid out beside torchvision's, under the same names.
 
 use super::activation::Activation;
+use super::architecture::{Published, USUAL};
 use super::efficient_net::{Block, DROPOUT, FIRST, LAST, blocks};
 use super::error::ModelError;
 use super::head_layouts;
@@ -23,16 +24,23 @@ use super::tensor_plan::Initialisation;
 /// Channels that enter a block, in units of those that its gate squeezes to.
 const SQUEEZE: usize = 4;
 
-/// Lays torchvision's backbone out.
-pub(crate) fn features(planner: &mut Planner) -> Result<(), ModelError> {
-    backbone(planner, Library::Torchvision)
-}
+/// torchvision's network.
+pub(super) const EFFICIENT_NET_B0: Published = Published {
+    title: "EfficientNet-B0",
+    paper: "Tan and Le 2019, arXiv:1905.11946",
+    features: |planner| backbone(planner, Library::Torchvision),
+    head,
+    ..USUAL
+};
 
-/// Lays the authors' and Keras' backbone out.
-pub(crate) fn features_keras(planner: &mut Planner) -> Result<(), ModelError> {
-    backbone(planner, Library::Keras)
-}
+/// The authors' and Keras' network.
+pub(super) const EFFICIENT_NET_B0_KERAS: Published = Published {
+    title: "EfficientNet-B0 of Keras",
+    features: |planner| backbone(planner, Library::Keras),
+    ..EFFICIENT_NET_B0
+};
 
+/// Lays the backbone out.
 fn backbone(planner: &mut Planner, library: Library) -> Result<(), ModelError> {
     let constants = match library {
         Library::Torchvision => NormConstants::PYTORCH,
@@ -47,12 +55,7 @@ fn backbone(planner: &mut Planner, library: Library) -> Result<(), ModelError> {
     }))?;
     blocks(planner, |block| {
         let (name, mut body) = inverted(block);
-        for conv in &mut body {
-            conv.constants = constants;
-            if conv.kernel > 1 {
-                conv.padding = library.padding(block.side, conv.kernel, conv.stride);
-            }
-        }
+        library.settle(&mut body, block.side, constants);
         (name, body)
     })?;
     planner.stage("last");
@@ -63,7 +66,7 @@ fn backbone(planner: &mut Planner, library: Library) -> Result<(), ModelError> {
 }
 
 /// The published head.
-pub(crate) fn head(planner: &mut Planner) -> Result<(), ModelError> {
+fn head(planner: &mut Planner) -> Result<(), ModelError> {
     head_layouts::linear(
         planner,
         "classifier.1",

@@ -15,6 +15,7 @@
 //! 0.2); as many logits as labels; the average is taken over the whole last map.
 
 use super::activation::Activation;
+use super::architecture::{Published, USUAL};
 use super::efficient_net::{Block, DROPOUT, FIRST, LAST, blocks};
 use super::error::ModelError;
 use super::head_layouts;
@@ -22,8 +23,17 @@ use super::layer_plan::{ConvPlan, LayerPlan, NormConstants, same_padding};
 use super::plan::Planner;
 use super::tensor_plan::Initialisation;
 
+/// The network as published.
+pub(super) const EFFICIENT_NET_LITE0: Published = Published {
+    title: "EfficientNet-Lite0",
+    paper: "Tan and Le 2019, arXiv:1905.11946; github.com/tensorflow/tpu, efficientnet/lite",
+    features,
+    head,
+    ..USUAL
+};
+
 /// Lays the backbone out.
-pub(crate) fn features(planner: &mut Planner) -> Result<(), ModelError> {
+fn features(planner: &mut Planner) -> Result<(), ModelError> {
     planner.stage("stem");
     planner.push(LayerPlan::Conv(ConvPlan {
         stride: 2,
@@ -41,7 +51,7 @@ pub(crate) fn features(planner: &mut Planner) -> Result<(), ModelError> {
 }
 
 /// The published head.
-pub(crate) fn head(planner: &mut Planner) -> Result<(), ModelError> {
+fn head(planner: &mut Planner) -> Result<(), ModelError> {
     head_layouts::linear(planner, "_fc", Some(DROPOUT), Initialisation::PyTorch)
 }
 

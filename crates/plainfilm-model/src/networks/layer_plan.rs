@@ -51,6 +51,17 @@ impl Library {
             Self::Keras => same_padding(side, kernel, stride),
         }
     }
+
+    /// Gives a block's convolutions the library's padding of a map of `side` pixels (only one of them has
+    /// a kernel or a stride), and the constants of their norms.
+    pub fn settle(self, body: &mut [ConvPlan], side: usize, constants: NormConstants) {
+        for conv in body {
+            conv.constants = constants;
+            if conv.kernel > 1 {
+                conv.padding = self.padding(side, conv.kernel, conv.stride);
+            }
+        }
+    }
 }
 
 /// A convolution with what follows it.

@@ -1,38 +1,11 @@
-//! From a network's settings to its layers: the table of what lays each network out.
+//! From a network's settings to its layers.
 
-use super::architecture::Architecture;
 use super::error::ModelError;
 use super::head::Head;
+use super::head_layouts;
 use super::plan::{Plan, Planner};
 use super::settings::NetworkSettings;
 use super::tensor_plan::Initialisation;
-use super::{
-    dark_covid_net, dense_net121, efficient_net_b0, efficient_net_lite0, head_layouts,
-    mobile_net_v2, plants_cnn, resnet, vgg,
-};
-
-/// Puts the layers of a part of a network one after another.
-type Part = fn(&mut Planner) -> Result<(), ModelError>;
-
-/// What lays out a network's backbone, and its published head.
-fn parts(architecture: Architecture) -> (Part, Part) {
-    use Architecture as A;
-    match architecture {
-        A::DarkCovidNet => (dark_covid_net::features, dark_covid_net::head),
-        A::Vgg16 => (vgg::features16, head_layouts::notebook),
-        A::Vgg19 => (vgg::features19, head_layouts::notebook),
-        A::ResNet18 => (resnet::features18, resnet::head),
-        A::ResNet50 => (resnet::features50, resnet::head),
-        A::ResNet50Keras => (resnet::features50_keras, resnet::head),
-        A::MobileNetV2 => (mobile_net_v2::features, mobile_net_v2::head),
-        A::MobileNetV2Keras => (mobile_net_v2::features_keras, mobile_net_v2::head),
-        A::EfficientNetLite0 => (efficient_net_lite0::features, efficient_net_lite0::head),
-        A::EfficientNetB0 => (efficient_net_b0::features, efficient_net_b0::head),
-        A::EfficientNetB0Keras => (efficient_net_b0::features_keras, efficient_net_b0::head),
-        A::DenseNet121 | A::XrvDenseNet121 => (dense_net121::features, dense_net121::head),
-        A::PlantsCnn => (plants_cnn::features, plants_cnn::head),
-    }
-}
 
 impl NetworkSettings {
     /// Checks everything that [`Network::new`](super::Network::new) checks, without allocating any
@@ -74,12 +47,12 @@ impl NetworkSettings {
                 });
             }
         }
-        let (features, published_head) = parts(self.architecture);
+        let published = self.architecture.published();
         let mut planner = Planner::new(self);
-        features(&mut planner)?;
+        (published.features)(&mut planner)?;
         planner.end_of_features();
         match self.head {
-            Head::Published => published_head(&mut planner)?,
+            Head::Published => (published.head)(&mut planner)?,
             Head::Notebook => head_layouts::notebook(&mut planner)?,
             Head::Linear => {
                 head_layouts::linear(&mut planner, "head.output", None, Initialisation::PyTorch)?;
@@ -92,6 +65,7 @@ impl NetworkSettings {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Architecture;
     use super::*;
 
     #[test]

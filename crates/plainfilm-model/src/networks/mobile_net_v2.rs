@@ -14,9 +14,10 @@
 //! the same names. (Keras has no dropout before its last layer; here it has torchvision's.)
 
 use super::activation::Activation;
+use super::architecture::{Published, USUAL};
 use super::error::ModelError;
 use super::head_layouts;
-use super::layer_plan::{ConvPlan, LayerPlan, Library, NormConstants, ResidualPlan};
+use super::layer_plan::{ConvPlan, LayerPlan, Library, NormConstants};
 use super::plan::Planner;
 use super::tensor_plan::Initialisation;
 
@@ -38,16 +39,23 @@ const LAST: usize = 1280;
 /// Share of the averaged values dropped in training.
 const DROPOUT: f64 = 0.2;
 
-/// Lays torchvision's backbone out; its stages `stage1` to `stage7` are the rows of table 2.
-pub(crate) fn features(planner: &mut Planner) -> Result<(), ModelError> {
-    backbone(planner, Library::Torchvision)
-}
+/// torchvision's network.
+pub(super) const MOBILE_NET_V2: Published = Published {
+    title: "MobileNetV2",
+    paper: "Sandler et al. 2018, arXiv:1801.04381",
+    features: |planner| backbone(planner, Library::Torchvision),
+    head,
+    ..USUAL
+};
 
-/// Lays Keras' backbone out, with the same stages.
-pub(crate) fn features_keras(planner: &mut Planner) -> Result<(), ModelError> {
-    backbone(planner, Library::Keras)
-}
+/// Keras' network.
+pub(super) const MOBILE_NET_V2_KERAS: Published = Published {
+    title: "MobileNetV2 of Keras",
+    features: |planner| backbone(planner, Library::Keras),
+    ..MOBILE_NET_V2
+};
 
+/// Lays the backbone out; its stages `stage1` to `stage7` are the rows of table 2.
 fn backbone(planner: &mut Planner, library: Library) -> Result<(), ModelError> {
     let constants = match library {
         Library::Torchvision => NormConstants::PYTORCH,
@@ -68,24 +76,8 @@ fn backbone(planner: &mut Planner, library: Library) -> Result<(), ModelError> {
             let name = format!("features.{position}");
             let inputs = planner.width();
             let mut body = inverted(&name, [inputs, outputs], expansion, stride);
-            for conv in &mut body {
-                conv.constants = constants;
-                if conv.kernel > 1 {
-                    conv.padding = library.padding(planner.side(), conv.kernel, conv.stride);
-                }
-            }
-            if stride == 1 && inputs == outputs {
-                planner.push(LayerPlan::Residual(ResidualPlan {
-                    name,
-                    body,
-                    shortcut: None,
-                    activation: Activation::Identity,
-                }))?;
-            } else {
-                for conv in body {
-                    planner.push(LayerPlan::Conv(conv))?;
-                }
-            }
+            library.settle(&mut body, planner.side(), constants);
+            planner.push_inverted(name, body, stride == 1 && inputs == outputs)?;
             position += 1;
         }
     }
@@ -102,7 +94,7 @@ fn backbone(planner: &mut Planner, library: Library) -> Result<(), ModelError> {
 }
 
 /// The published head.
-pub(crate) fn head(planner: &mut Planner) -> Result<(), ModelError> {
+fn head(planner: &mut Planner) -> Result<(), ModelError> {
     let initialisation = Initialisation::TorchvisionMobileNetLinear;
     head_layouts::linear(planner, "classifier.1", Some(DROPOUT), initialisation)
 }

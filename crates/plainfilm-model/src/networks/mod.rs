@@ -1,8 +1,9 @@
 //! The networks, one file each, and how weights get in and out of them.
 //!
-//! Each file holds its paper's table as a constant and turns it into a plan; [`Network`] computes
-//! the plan, [`summary()`] counts it, and [`state_dict()`] names its tensors. Layers that depend on the
-//! number of labels are in [`Network::head`], all others in [`Network::features`].
+//! Each file says where its network is from, holds the paper's table as a constant and turns it into a
+//! plan; [`Network`] computes the plan, [`summary()`] counts it, and [`state_dict()`] names its tensors.
+//! Layers that depend on the number of labels are in [`Network::head`], all others in
+//! [`Network::features`].
 //!
 //! Fresh weights follow the library that each network was published with: PyTorch's default for
 //! DarkCovidNet and EfficientNet-Lite0, Keras' for the notebook's head and the Plants CNN, torchvision's

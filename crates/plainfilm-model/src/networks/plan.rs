@@ -2,9 +2,10 @@
 //!
 //! The network, its summary and its state dict all follow the plan, so they cannot disagree.
 
+use super::activation::Activation;
 use super::error::ModelError;
 use super::freeze::Freeze;
-use super::layer_plan::{LayerPlan, windows};
+use super::layer_plan::{ConvPlan, LayerPlan, ResidualPlan, windows};
 use super::settings::NetworkSettings;
 use super::tensor_plan::TensorPlan;
 
@@ -136,6 +137,26 @@ impl Planner {
     /// Ends the backbone: what follows is the head.
     pub fn end_of_features(&mut self) {
         self.features = Some(self.layers.len());
+    }
+
+    /// Adds the convolutions of an inverted residual (Sandler et al. 2018): with the sum around them
+    /// where `keeps_shape`, one after another where the block changes the shape.
+    pub fn push_inverted(
+        &mut self,
+        name: String,
+        body: Vec<ConvPlan>,
+        keeps_shape: bool,
+    ) -> Result<(), ModelError> {
+        if keeps_shape {
+            return self.push(LayerPlan::Residual(ResidualPlan {
+                name,
+                body,
+                shortcut: None,
+                activation: Activation::Identity,
+            }));
+        }
+        body.into_iter()
+            .try_for_each(|conv| self.push(LayerPlan::Conv(conv)))
     }
 
     /// Adds a layer, or says that its map would be empty.

@@ -11,6 +11,7 @@
 //! Deviation: the original ends in softmax, here the last layer gives logits.
 
 use super::activation::Activation;
+use super::architecture::{Published, USUAL};
 use super::error::ModelError;
 use super::layer_plan::{ConvPlan, DensePlan, LayerPlan};
 use super::plan::Planner;
@@ -43,8 +44,18 @@ const HIDDEN: [usize; 2] = [512, 128];
 /// Share of the first hidden layer's units dropped in training.
 const DROPOUT: f64 = 0.5;
 
+/// The network as published.
+pub(super) const PLANTS_CNN: Published = Published {
+    title: "Plants CNN",
+    paper: "github.com/zekaouinoureddine/Plants_Identification_DL_SI",
+    size: 150,
+    features,
+    head,
+    ..USUAL
+};
+
 /// Lays the backbone out.
-pub(crate) fn features(planner: &mut Planner) -> Result<(), ModelError> {
+fn features(planner: &mut Planner) -> Result<(), ModelError> {
     let mut number = 0;
     for (stage, pair) in (1..).zip(&PAIRS) {
         planner.stage(format!("pair{stage}"));
@@ -71,7 +82,7 @@ pub(crate) fn features(planner: &mut Planner) -> Result<(), ModelError> {
 }
 
 /// The published head.
-pub(crate) fn head(planner: &mut Planner) -> Result<(), ModelError> {
+fn head(planner: &mut Planner) -> Result<(), ModelError> {
     planner.push(LayerPlan::Flatten)?;
     let dense = |name: &str, inputs, outputs, activation| {
         LayerPlan::Dense(DensePlan {

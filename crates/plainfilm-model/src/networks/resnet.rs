@@ -13,6 +13,7 @@
 //! torchvision's, under the same names; the biases of its convolutions are part of the norms' means.
 
 use super::activation::Activation;
+use super::architecture::{Published, USUAL};
 use super::error::ModelError;
 use super::head_layouts;
 use super::layer_plan::{ConvPlan, LayerPlan, Library, NormConstants, ResidualPlan};
@@ -41,40 +42,49 @@ enum Block {
     Bottleneck,
 }
 
-const RESNET18: Variant = Variant {
-    blocks: [2, 2, 2, 2],
-    block: Block::Basic,
-    library: Library::Torchvision,
-};
-const RESNET50: Variant = Variant {
-    blocks: [3, 4, 6, 3],
-    block: Block::Bottleneck,
-    library: Library::Torchvision,
-};
-const KERAS_RESNET50: Variant = Variant {
-    library: Library::Keras,
-    ..RESNET50
-};
 /// Channels that a bottleneck puts out, in units of those inside it.
 const EXPANSION: usize = 4;
 
-/// Lays ResNet-18's backbone out.
-pub(crate) fn features18(planner: &mut Planner) -> Result<(), ModelError> {
-    features(planner, &RESNET18)
-}
+/// ResNet-18.
+pub(super) const RESNET18: Published = Published {
+    title: "ResNet-18",
+    paper: "He et al. 2016, arXiv:1512.03385",
+    features: |planner| {
+        let variant = Variant {
+            blocks: [2, 2, 2, 2],
+            block: Block::Basic,
+            library: Library::Torchvision,
+        };
+        features(planner, &variant)
+    },
+    head,
+    ..USUAL
+};
 
-/// Lays ResNet-50's backbone out.
-pub(crate) fn features50(planner: &mut Planner) -> Result<(), ModelError> {
-    features(planner, &RESNET50)
-}
+/// torchvision's ResNet-50.
+pub(super) const RESNET50: Published = Published {
+    title: "ResNet-50",
+    features: |planner| features(planner, &resnet50(Library::Torchvision)),
+    ..RESNET18
+};
 
-/// Lays Keras' ResNet-50 out without its head.
-pub(crate) fn features50_keras(planner: &mut Planner) -> Result<(), ModelError> {
-    features(planner, &KERAS_RESNET50)
+/// Keras' ResNet-50.
+pub(super) const RESNET50_KERAS: Published = Published {
+    title: "ResNet-50 of Keras",
+    features: |planner| features(planner, &resnet50(Library::Keras)),
+    ..RESNET18
+};
+
+fn resnet50(library: Library) -> Variant {
+    Variant {
+        blocks: [3, 4, 6, 3],
+        block: Block::Bottleneck,
+        library,
+    }
 }
 
 /// The published head.
-pub(crate) fn head(planner: &mut Planner) -> Result<(), ModelError> {
+fn head(planner: &mut Planner) -> Result<(), ModelError> {
     head_layouts::linear(planner, "fc", None, Initialisation::PyTorch)
 }
 

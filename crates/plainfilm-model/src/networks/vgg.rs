@@ -8,7 +8,9 @@
 //! are not part of this program.
 
 use super::activation::Activation;
+use super::architecture::{Published, USUAL};
 use super::error::ModelError;
+use super::head_layouts;
 use super::layer_plan::{ConvPlan, LayerPlan};
 use super::plan::Planner;
 use super::tensor_plan::Initialisation;
@@ -16,19 +18,27 @@ use super::tensor_plan::Initialisation;
 /// Outputs of the 3x3 convolutions in each stage; each stage ends in a max-pooling.
 const STAGES: [usize; 5] = [64, 128, 256, 512, 512];
 /// Convolutions in each stage of configuration D of the paper.
-const VGG16: [usize; 5] = [2, 2, 3, 3, 3];
+const DEPTHS16: [usize; 5] = [2, 2, 3, 3, 3];
 /// The same of configuration E.
-const VGG19: [usize; 5] = [2, 2, 4, 4, 4];
+const DEPTHS19: [usize; 5] = [2, 2, 4, 4, 4];
 
-/// Lays VGG16's backbone out.
-pub(crate) fn features16(planner: &mut Planner) -> Result<(), ModelError> {
-    features(planner, VGG16)
-}
+/// VGG16, under the notebook's head.
+pub(super) const VGG16: Published = Published {
+    title: "VGG16",
+    paper: "Simonyan and Zisserman 2014, arXiv:1409.1556; head from \
+            github.com/zekaouinoureddine/Detecting-COVID-19-in-X-ray-Images",
+    frozen: true,
+    features: |planner| features(planner, DEPTHS16),
+    head: head_layouts::notebook,
+    ..USUAL
+};
 
-/// Lays VGG19's backbone out.
-pub(crate) fn features19(planner: &mut Planner) -> Result<(), ModelError> {
-    features(planner, VGG19)
-}
+/// VGG19, likewise.
+pub(super) const VGG19: Published = Published {
+    title: "VGG19",
+    features: |planner| features(planner, DEPTHS19),
+    ..VGG16
+};
 
 fn features(planner: &mut Planner, depths: [usize; 5]) -> Result<(), ModelError> {
     // torchvision numbers convolutions, activations and poolings alike.

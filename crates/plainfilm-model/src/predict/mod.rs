@@ -95,7 +95,7 @@ impl Predictor {
                 "“{label}” from {:.3} on ({})",
                 header.threshold.value, header.threshold.chosen
             ),
-            _ => "the most probable label is the answer".to_owned(),
+            _ => "the most probable label is predicted".to_owned(),
         };
         let band = match header.operation.as_ref().and_then(|o| o.not_sure) {
             Some(band) if header.labels.len() == 2 => {

@@ -45,7 +45,7 @@ pub(super) fn text(input: &ReportInput) -> String {
             )),
         ),
         ("How the films came about, and what they leave out", None),
-        ("From probability to answer", operation_text(input).map(|text| plain(&text))),
+        ("From probability to label", operation_text(input).map(|text| plain(&text))),
         ("Results", Some(results(input))),
         ("Subgroups", subgroups_text(input, &ATTRIBUTES).map(|text| plain(&text))),
         (

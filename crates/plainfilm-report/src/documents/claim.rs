@@ -95,7 +95,7 @@ pub(super) fn text(input: &ReportInput) -> String {
         ),
         item("29", "significance and uncertainty", uncertainty_text()),
         item("30", "robustness", subgroups_text(input, &ATTRIBUTES)),
-        item("31", "explanations of single answers", None),
+        item("31", "explanations of single predictions", None),
         item("32", "evaluation on data of the same origin", results_text(input)),
         item("33", "evaluation on data from elsewhere", None),
         item("34", "registration of the study", None),

@@ -203,7 +203,7 @@ fn operation_text(input: &ReportInput) -> Option<String> {
             input.labels[input.positive], operation.threshold, operation.chosen
         )
     } else {
-        "the most probable label is the answer".to_owned()
+        "the most probable label is predicted".to_owned()
     };
     Some(format!(
         "Calibration: {}. Threshold: {threshold}.",
@@ -243,7 +243,7 @@ fn errors_text(input: &ReportInput) -> Option<String> {
         .filter(|film| !film.is_correct())
         .count();
     Some(format!(
-        "{wrong} of {} test films were called wrongly; predictions.csv lists all, report.html shows the most confident errors.",
+        "{wrong} of {} test films were misclassified; predictions.csv lists all, report.html shows the most confident errors.",
         test.n
     ))
 }

@@ -168,7 +168,7 @@ impl<'a> TrainingLogs<'a> {
         self.sinks.retain_mut(|sink| match act(&mut **sink) {
             Ok(()) => true,
             Err(error) => {
-                observer.notice(&format!("{} is told nothing more: {error}", sink.name()));
+                observer.notice(&format!("{} gets no more logs: {error}", sink.name()));
                 false
             }
         });

@@ -182,7 +182,7 @@ impl TrainSettings {
             (
                 "positive",
                 self.positive.is_none() || (self.has_two_answers() && !self.findings),
-                "left out where each of several labels is judged for itself",
+                "left out where each of several findings is classified separately",
                 self.positive.clone().unwrap_or_default(),
             ),
             (
@@ -194,7 +194,7 @@ impl TrainSettings {
             (
                 "threshold",
                 self.has_two_answers() || self.operation.threshold == ThresholdRule::default(),
-                "left out with more than two labels: the most probable one is the answer",
+                "left out with more than two labels: the most probable one is predicted",
                 self.operation.threshold.to_string(),
             ),
             (

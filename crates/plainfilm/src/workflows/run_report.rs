@@ -333,7 +333,7 @@ fn notices(dataset: &Dataset, settings: &TrainSettings, metrics: &RunMetrics) ->
         say(
             Severity::Warning,
             format!(
-                "Few test films ({}): the figures may be luck.",
+                "Few test films ({}): the results may be due to chance.",
                 few.join(", ")
             ),
         );
