@@ -7,6 +7,9 @@
 mod checks;
 mod marks;
 mod plane;
+#[cfg(test)]
+#[path = "tests.rs"]
+mod planted;
 mod processing;
 
 pub(super) use checks::{marks, processing};
