@@ -12,6 +12,10 @@ pub enum CheckId {
     HeaderOnly,
     /// The label from parts of the film without lungs.
     BorderOnly,
+    /// The label from how films were processed.
+    Processing,
+    /// The label from letters, lines and objects.
+    Marks,
     /// Films that are there twice.
     ExactDuplicates,
     /// Films that look the same.
@@ -22,6 +26,8 @@ pub enum CheckId {
     SourceConfounding,
     /// The label from age, sex and view.
     CohortBalance,
+    /// The label from several columns of the manifest at once.
+    ColumnsTogether,
     /// Films that are not what they should be.
     ImageQuality,
 }
@@ -32,11 +38,14 @@ impl CheckId {
         match self {
             Self::HeaderOnly => "header_only",
             Self::BorderOnly => "border_only",
+            Self::Processing => "processing",
+            Self::Marks => "marks",
             Self::ExactDuplicates => "exact_duplicates",
             Self::NearDuplicates => "near_duplicates",
             Self::PatientOverlap => "patient_overlap",
             Self::SourceConfounding => "source_confounding",
             Self::CohortBalance => "cohort_balance",
+            Self::ColumnsTogether => "columns_together",
             Self::ImageQuality => "image_quality",
         }
     }
@@ -46,11 +55,14 @@ impl CheckId {
         match self {
             Self::HeaderOnly => "Can the label be predicted from the file alone?",
             Self::BorderOnly => "Can the label be predicted without the lungs?",
+            Self::Processing => "Does how the film was processed predict the label?",
+            Self::Marks => "Do letters, lines or objects predict the label?",
             Self::ExactDuplicates => "Are films there twice?",
             Self::NearDuplicates => "Do films look the same?",
             Self::PatientOverlap => "Are patients on both sides of the split?",
             Self::SourceConfounding => "Does the hospital predict the label?",
             Self::CohortBalance => "Do age, sex or view predict the label?",
+            Self::ColumnsTogether => "Do columns of the manifest predict the label together?",
             Self::ImageQuality => "Are the films what they should be?",
         }
     }
@@ -58,10 +70,10 @@ impl CheckId {
     /// The figure that is judged.
     pub fn measure(self) -> &'static str {
         match self {
-            Self::HeaderOnly | Self::BorderOnly => "AUROC",
+            Self::HeaderOnly | Self::BorderOnly | Self::Processing | Self::Marks => "AUROC",
             Self::ExactDuplicates | Self::NearDuplicates => "pairs",
             Self::PatientOverlap => "share of test films",
-            Self::SourceConfounding => "Cramér's V",
+            Self::SourceConfounding | Self::ColumnsTogether => "Cramér's V",
             Self::CohortBalance => "standardised difference",
             Self::ImageQuality => "share of films",
         }
@@ -76,11 +88,15 @@ impl CheckId {
             Self::BorderOnly => {
                 "Maguolo & Nanni 2020 (arXiv:2004.12823); DeGrave et al., Nat Mach Intell 2021"
             }
+            Self::Processing => {
+                "Farid & Lyu, CVPR Workshops 2003; Popescu & Farid, IEEE Trans Signal Process 2005"
+            }
+            Self::Marks => "Oakden-Rayner et al., CHIL 2020; Zech et al., PLoS Med 2018",
             Self::ExactDuplicates | Self::NearDuplicates => {
                 "Roberts et al., Nat Mach Intell 2021 (\"Frankenstein\" data sets)"
             }
             Self::PatientOverlap => "Yagis et al., Sci Rep 2021",
-            Self::SourceConfounding => "Zech et al., PLoS Med 2018",
+            Self::SourceConfounding | Self::ColumnsTogether => "Zech et al., PLoS Med 2018",
             Self::CohortBalance => "Austin, Commun Stat 2009; Larrazabal et al., PNAS 2020",
             Self::ImageQuality => "Oakden-Rayner, Acad Radiol 2020",
         }

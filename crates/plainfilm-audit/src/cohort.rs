@@ -12,7 +12,7 @@ use plainfilm_figures::{
 };
 
 /// Years below which a patient is a child.
-const ADULT: f64 = 18.0;
+pub(super) const ADULT: f64 = 18.0;
 /// Patients that a group needs before it is compared.
 const FEW: usize = 5;
 
@@ -238,7 +238,7 @@ fn differences_of_shares(what: &str, values: &[Vec<f64>]) -> Vec<Difference> {
 }
 
 /// `M`, `F` or another first letter.
-fn first_letter(sex: &str) -> String {
+pub(super) fn first_letter(sex: &str) -> String {
     sex.trim()
         .chars()
         .take(1)
@@ -247,7 +247,7 @@ fn first_letter(sex: &str) -> String {
 }
 
 /// `PA`, `AP` (also lying), `LATERAL` or another first word.
-fn projection(view: &str) -> String {
+pub(super) fn projection(view: &str) -> String {
     view.split_whitespace()
         .next()
         .unwrap_or_default()

@@ -10,6 +10,7 @@ use super::header::FileFacts;
 use super::learner::Subjects;
 use super::quality::{Finding, examine};
 use super::settings::{AuditSettings, LEARNED_FILMS, View};
+use super::traces::Traces;
 use plainfilm_data::Dataset;
 use plainfilm_film::copies::Fingerprint;
 use plainfilm_film::radiograph::{LungFinder, Radiograph};
@@ -33,6 +34,9 @@ pub(super) struct Learned {
     pub stored: Sketch,
     /// As a preprocessing leaves it, where one is judged.
     pub after: Option<Sketch>,
+    /// The same in the finest detail.
+    pub stored_traces: Traces,
+    pub after_traces: Option<Traces>,
 }
 
 impl Learned {
@@ -43,10 +47,18 @@ impl Learned {
             _ => &self.stored,
         }
     }
+
+    /// The traces for a view, likewise.
+    pub fn traces(&self, view: &View) -> &Traces {
+        match (view, &self.after_traces) {
+            (View::After(_), Some(after)) => after,
+            _ => &self.stored_traces,
+        }
+    }
 }
 
 /// Looks at films one by one, from any thread, and keeps little of each.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Collector {
     pub(super) settings: AuditSettings,
     is_learned: Vec<bool>,
@@ -75,6 +87,9 @@ impl Collector {
                 stored: Sketch::of(film, &View::AsStored, lungs),
                 after: (self.settings.after.clone())
                     .map(|preprocessing| Sketch::of(film, &View::After(preprocessing), lungs)),
+                stored_traces: Traces::of(film, &View::AsStored, lungs),
+                after_traces: (self.settings.after.clone())
+                    .map(|preprocessing| Traces::of(film, &View::After(preprocessing), lungs)),
             }),
         });
     }

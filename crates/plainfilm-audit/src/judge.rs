@@ -1,7 +1,7 @@
 //! The one rule by which areas are judged, and how they are put into words.
 
 use super::check::Judged;
-use super::learner::{FOLDS, Separation, Subjects};
+use super::learner::{FOLDS, Found, Separation, Subjects};
 use super::settings::{AREA_FAILS, AREA_WARNS, ENOUGH_PATIENTS};
 use plainfilm_figures::{Interval, counted};
 
@@ -15,6 +15,42 @@ pub(super) fn judge_area(area: &Interval, subjects: &Subjects) -> Judged {
         _ if fewest < ENOUGH_PATIENTS || area.high > AREA_FAILS => Judged::Unclear,
         _ => Judged::Pass,
     }
+}
+
+/// Judges the best of several probes. What labels dealt at random reach as well is no finding, whatever
+/// its interval.
+pub(super) fn judge_found(found: &Found, subjects: &Subjects) -> Judged {
+    match judge_area(&found.best.auroc, subjects) {
+        Judged::Fail | Judged::Warn if found.best.auroc.value <= found.by_luck => Judged::Unclear,
+        judged => judged,
+    }
+}
+
+/// The least area for which a check with this many patients warns four times in five: as far above
+/// [`AREA_WARNS`], on the logit scale, as 1.96 + 0.84 standard errors of the area (Hanley and McNeil, Radiology
+/// 1982). Of several labels, for the one with the fewest patients against the rest.
+pub(super) fn detectable(subjects: &Subjects) -> f64 {
+    let fewest = fewest_patients(subjects) as f64;
+    let all: usize = subjects.patients_per_label().iter().sum();
+    let others = all as f64 - fewest;
+    if fewest < 1.0 || others < 1.0 {
+        return 1.0;
+    }
+    let logit = |area: f64| (area / (1.0 - area)).ln();
+    let is_found = |area: f64| {
+        let (q1, q2) = (
+            area / (2.0 - area) - area * area,
+            2.0 * area * area / (1.0 + area) - area * area,
+        );
+        let variance =
+            (area * (1.0 - area) + (fewest - 1.0) * q1 + (others - 1.0) * q2) / (fewest * others);
+        let error = variance.sqrt() / (area * (1.0 - area));
+        logit(area) - (1.96 + 0.84) * error > logit(AREA_WARNS)
+    };
+    (61..100)
+        .map(|hundredths| f64::from(hundredths) / 100.0)
+        .find(|&area| is_found(area))
+        .unwrap_or(1.0)
 }
 
 fn fewest_patients(subjects: &Subjects) -> usize {

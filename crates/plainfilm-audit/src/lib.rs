@@ -21,6 +21,8 @@ mod patients;
 pub mod quality;
 mod settings;
 mod sources;
+mod together;
+mod traces;
 mod verdict;
 
 use std::sync::Mutex;
@@ -38,6 +40,8 @@ pub use verdict::{AfterPreprocessing, Audit, AuditSummary};
 use border::Sketch;
 use collect::Learned;
 use learner::Subjects;
+use traces::Traces;
+
 use plainfilm_data::{Dataset, DatasetError, SetAside, Split, SplitMethod, SplitOptions};
 use plainfilm_film::copies::{self, Fingerprint, Likeness};
 use plainfilm_film::radiograph::LungFinder;
@@ -140,7 +144,7 @@ pub fn conclude(
         "one observation for each film"
     );
     let everyone = collect::subjects(dataset);
-    let shown = Shown::new(&observations, &everyone, &dataset.labels);
+    let shown = Shown::new(&observations, &everyone, dataset);
     let mut checks = shown.checks(&View::AsStored, settings.seed, progress);
     checks.extend(duplicate_checks(
         &observations,
@@ -162,12 +166,14 @@ pub fn conclude(
     ));
     progress(AuditProgress::Check(CheckId::CohortBalance));
     checks.push(cohort::check(dataset, &everyone));
+    progress(AuditProgress::Check(CheckId::ColumnsTogether));
+    checks.push(together::check(dataset, &everyone));
     progress(AuditProgress::Check(CheckId::ImageQuality));
     let findings: Vec<&[quality::Finding]> = observations
         .iter()
         .map(|film| film.findings.as_slice())
         .collect();
-    checks.push(images::check(&findings, dataset));
+    checks.push(images::check(&findings, dataset, &everyone));
     let after = settings.after.as_ref().map(|preprocessing| {
         let view = View::After(preprocessing.clone());
         let checks = shown.checks(&view, settings.seed, progress);
@@ -220,14 +226,16 @@ struct Shown<'a> {
     labels: Vec<String>,
     /// Labels with too few patients to learn from; the others are told apart without them.
     left_out: Vec<String>,
+    paths: Vec<&'a str>,
 }
 
 impl<'a> Shown<'a> {
     fn new(
         observations: &'a [collect::Observation],
         everyone: &Subjects,
-        labels: &[String],
+        dataset: &'a Dataset,
     ) -> Self {
+        let labels = &dataset.labels;
         let patients = everyone.patients_per_label();
         let enough: Vec<usize> = (0..labels.len())
             .filter(|&label| patients[label] >= learner::FOLDS)
@@ -251,6 +259,7 @@ impl<'a> Shown<'a> {
                 .filter(|label| !kept.contains(label) && patients[*label] > 0)
                 .map(|label| labels[label].clone())
                 .collect(),
+            paths: Vec::new(),
         };
         for (index, observation) in observations.iter().enumerate() {
             let number = kept
@@ -259,6 +268,7 @@ impl<'a> Shown<'a> {
             if let (Some(film), Some(number)) = (&observation.learned, number) {
                 shown.indices.push(index);
                 shown.films.push(film);
+                shown.paths.push(&dataset.films[index].path);
                 shown.subjects.labels.push(number);
                 shown.subjects.patients.push(everyone.patients[index]);
             }
@@ -266,7 +276,8 @@ impl<'a> Shown<'a> {
         shown
     }
 
-    /// What preprocessing can change: the label from the file, and from the border.
+    /// What preprocessing can change: the label from the file, from the border, from how films were processed and from
+    /// marks on them.
     fn checks(
         &self,
         view: &View,
@@ -280,7 +291,12 @@ impl<'a> Shown<'a> {
         progress(AuditProgress::Check(CheckId::BorderOnly));
         let sketches: Vec<&Sketch> = self.films.iter().map(|film| film.sketch(view)).collect();
         let border = border::check(&sketches, subjects, labels, view, seed);
-        let mut checks = vec![header, border];
+        let traces: Vec<&Traces> = self.films.iter().map(|film| film.traces(view)).collect();
+        progress(AuditProgress::Check(CheckId::Processing));
+        let processing = traces::processing(&traces, subjects, labels, view, seed);
+        progress(AuditProgress::Check(CheckId::Marks));
+        let marks = traces::marks(&traces, subjects, labels, &self.paths, view, seed);
+        let mut checks = vec![header, border, processing, marks];
         if !self.left_out.is_empty() {
             for check in &mut checks {
                 check.explanation.push_str(&format!(

@@ -57,7 +57,10 @@ pub(super) fn check(
             Some(only) if counts.len() == 1 => check.found(
                 Status::Pass,
                 0.0,
-                format!("all films come from one source, {only}: it cannot predict the label"),
+                format!(
+                    "all films come from one source, {only}, so its name does not predict the label; what \
+                     scanners or departments within it do is another question, which this check does not ask"
+                ),
             ),
             _ => check.cannot("needs two labels".to_owned()),
         };

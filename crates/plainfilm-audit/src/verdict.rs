@@ -120,7 +120,12 @@ impl Audit {
 }
 
 /// The checks without which nothing is known about shortcuts.
-const ESSENTIAL: [CheckId; 2] = [CheckId::HeaderOnly, CheckId::BorderOnly];
+const ESSENTIAL: [CheckId; 4] = [
+    CheckId::HeaderOnly,
+    CheckId::BorderOnly,
+    CheckId::Processing,
+    CheckId::Marks,
+];
 
 /// An accuracy that a reader may take for a good one.
 const HIGH: f64 = 0.75;

@@ -282,8 +282,12 @@ fn number(value: f64) -> String {
 /// A figure between nothing and everything with its interval, over bands of what passes, warns and fails.
 fn scale(check: &Check) -> Option<String> {
     let (from, to, left, right) = match check.id {
-        CheckId::HeaderOnly | CheckId::BorderOnly => (0.5, 1.0, "0.5: guessing", "1: always right"),
-        CheckId::SourceConfounding => (0.0, 1.0, "0: not at all", "1: entirely"),
+        CheckId::HeaderOnly | CheckId::BorderOnly | CheckId::Processing | CheckId::Marks => {
+            (0.5, 1.0, "0.5: guessing", "1: always right")
+        }
+        CheckId::SourceConfounding | CheckId::ColumnsTogether => {
+            (0.0, 1.0, "0: not at all", "1: entirely")
+        }
         _ => return None,
     };
     let at = |value: f64| 10.0 + 480.0 * ((value - from) / (to - from)).clamp(0.0, 1.0);

@@ -6,8 +6,7 @@
 
 mod picture;
 
-pub(super) use picture::Sketch;
-use picture::{GRID, Region};
+pub(super) use picture::{GRID, Region, Sketch};
 
 use super::check::{Check, CheckId, Detail, Judged, Remedy, Status};
 use super::judge;

@@ -4,7 +4,7 @@ use crate::settings::View;
 use plainfilm_film::radiograph::{Fit, LungFinder, Preprocessing, Radiograph};
 
 /// Cells along each side of the grid.
-pub(super) const GRID: usize = 20;
+pub(crate) const GRID: usize = 20;
 /// Cells from each edge that count as border: 15 % of the side.
 pub(super) const BORDER: usize = 3;
 /// Pixels along each side of a cell.
@@ -18,14 +18,15 @@ const TONES: usize = 32;
 
 /// Parts of a film.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Region {
+pub(crate) enum Region {
     Whole,
     Border,
     Middle,
 }
 
 impl Region {
-    fn holds(self, row: usize, column: usize) -> bool {
+    /// Whether a cell of the grid lies in it.
+    pub(crate) fn holds(self, row: usize, column: usize) -> bool {
         let nearest = [row, column, GRID - 1 - row, GRID - 1 - column]
             .into_iter()
             .min()

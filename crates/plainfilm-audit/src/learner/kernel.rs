@@ -33,6 +33,52 @@ pub fn cross_validate(table: &Table, subjects: &Subjects, seed: u64) -> Option<O
     Some(OutOfFold { scores })
 }
 
+/// Scores every film by ridge regression (Hoerl and Kennard, Technometrics 1970) on its standardised columns,
+/// fitted to the other folds, `folds` giving each film its own; once for every assignment of labels to
+/// films, for which the equations are factorised once.
+///
+/// Values are held within `farthest` standard deviations, so that one film cannot decide.
+pub fn cross_validate_linear(
+    table: &Table,
+    folds: &[usize],
+    labellings: &[Vec<usize>],
+    classes: usize,
+    farthest: f32,
+) -> Vec<OutOfFold> {
+    let rows = table.rows();
+    let kernel = products(&table.standardised(farthest), |_, _, product| product);
+    let parts: Vec<(Vec<usize>, Vec<Vec<Vec<f64>>>)> = (0..FOLDS)
+        .into_par_iter()
+        .map(|fold| {
+            let (held, fitted): (Vec<usize>, Vec<usize>) =
+                (0..rows).partition(|&row| folds[row] == fold);
+            let lower = factor(&kernel, rows, &fitted);
+            let scores = labellings
+                .iter()
+                .map(|labels| {
+                    let weights = solutions(&lower, &fitted, labels, classes);
+                    score_all(&kernel, rows, &weights, &fitted, &held)
+                })
+                .collect();
+            (held, scores)
+        })
+        .collect();
+    let mut found = vec![
+        OutOfFold {
+            scores: vec![Vec::new(); rows]
+        };
+        labellings.len()
+    ];
+    for (held, scores) in parts {
+        for (found, scores) in found.iter_mut().zip(scores) {
+            for (&row, score) in held.iter().zip(scores) {
+                found.scores[row] = score;
+            }
+        }
+    }
+    found
+}
+
 /// Scores of the `held` rows by a learner fitted to the `fitted` ones, one per label, standardised over
 /// all rows of the table.
 pub fn scores(
@@ -52,7 +98,19 @@ fn predict(
     fitted: &[usize],
     held: &[usize],
 ) -> Vec<Vec<f64>> {
-    let weights = fit(kernel, rows, fitted, subjects);
+    let lower = factor(kernel, rows, fitted);
+    let weights = solutions(&lower, fitted, &subjects.labels, subjects.classes);
+    score_all(kernel, rows, &weights, fitted, held)
+}
+
+/// For each held row its scores, one per label.
+fn score_all(
+    kernel: &[f32],
+    rows: usize,
+    weights: &[Vec<f64>],
+    fitted: &[usize],
+    held: &[usize],
+) -> Vec<Vec<f64>> {
     let score = |row: usize, weights: &Vec<f64>| {
         let near = &kernel[row * rows..(row + 1) * rows];
         let terms = fitted.iter().zip(weights);
@@ -63,8 +121,8 @@ fn predict(
         .collect()
 }
 
-/// Weights of the fitted rows, one vector per label.
-fn fit(kernel: &[f32], rows: usize, fitted: &[usize], subjects: &Subjects) -> Vec<Vec<f64>> {
+/// Cholesky's factor of the penalised kernel of the fitted rows.
+fn factor(kernel: &[f32], rows: usize, fitted: &[usize]) -> Vec<f64> {
     let count = fitted.len();
     let mut lower = vec![0.0; count * count];
     for (i, &a) in fitted.iter().enumerate() {
@@ -74,12 +132,18 @@ fn fit(kernel: &[f32], rows: usize, fitted: &[usize], subjects: &Subjects) -> Ve
         lower[i * count + i] += ALPHA;
     }
     factorise(&mut lower, count);
-    (0..subjects.classes)
+    lower
+}
+
+/// Weights of the fitted rows, one vector per label.
+fn solutions(lower: &[f64], fitted: &[usize], labels: &[usize], classes: usize) -> Vec<Vec<f64>> {
+    let count = fitted.len();
+    (0..classes)
         .map(|label| {
-            let truth = |row: usize| f64::from(u8::from(subjects.labels[row] == label));
+            let truth = |row: usize| f64::from(u8::from(labels[row] == label));
             let mean = fitted.iter().map(|&row| truth(row)).sum::<f64>() / count.max(1) as f64;
             let target = fitted.iter().map(|&row| truth(row) - mean).collect();
-            solve(&lower, count, target)
+            solve(lower, count, target)
         })
         .collect()
 }
@@ -136,37 +200,18 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 /// out of the distance but counted, as scikit-learn's scaler leaves them at 0.
 fn gaussian_kernel(table: &Table) -> Vec<f32> {
     let (rows, columns) = (table.rows(), table.columns());
-    let mut standard = vec![0.0_f32; rows * columns];
-    let mut mean = vec![0.0_f64; columns];
-    let mut square = vec![0.0_f64; columns];
-    for row in 0..rows {
-        for (sum, &value) in mean.iter_mut().zip(table.row(row)) {
-            *sum += f64::from(value) / rows as f64;
-        }
-    }
-    for row in 0..rows {
-        for ((sum, &value), mean) in square.iter_mut().zip(table.row(row)).zip(&mean) {
-            *sum += (f64::from(value) - mean).powi(2) / rows as f64;
-        }
-    }
-    for row in 0..rows {
-        let out = &mut standard[row * columns..(row + 1) * columns];
-        let moments = mean.iter().zip(&square);
-        for ((out, &value), (mean, square)) in out.iter_mut().zip(table.row(row)).zip(moments) {
-            let sd = square.sqrt();
-            // What is left of a constant column is rounding.
-            if sd > 1e-6 * mean.abs().max(1e-6) {
-                *out = ((f64::from(value) - mean) / sd) as f32;
-            }
-        }
-    }
-    let norm = |row: usize| -> f32 {
-        standard[row * columns..(row + 1) * columns]
-            .iter()
-            .map(|v| v * v)
-            .sum()
-    };
+    let table = table.standardised(f32::INFINITY);
+    let norm = |row: usize| -> f32 { table.row(row).iter().map(|v| v * v).sum() };
     let norms: Vec<f32> = (0..rows).map(norm).collect();
+    products(&table, |row, other, product| {
+        let distance = norms[row] + norms[other] - 2.0 * product;
+        (-distance.max(0.0) / columns.max(1) as f32).exp()
+    })
+}
+
+/// A value of every pair of rows, made from the sum of products of their columns.
+fn products(table: &Table, value: impl Fn(usize, usize, f32) -> f32 + Sync) -> Vec<f32> {
+    let rows = table.rows();
     let mut kernel = vec![0.0_f32; rows * rows];
     // Blocks of rows, so that a block of the others stays in the cache.
     kernel
@@ -175,12 +220,10 @@ fn gaussian_kernel(table: &Table) -> Vec<f32> {
         .for_each(|(block, out)| {
             let first = block * 16;
             for other in 0..rows {
-                let b = &standard[other * columns..(other + 1) * columns];
+                let b = table.row(other);
                 for (offset, line) in out.chunks_mut(rows).enumerate() {
                     let row = first + offset;
-                    let a = &standard[row * columns..(row + 1) * columns];
-                    let distance = norms[row] + norms[other] - 2.0 * dot_f32(a, b);
-                    line[other] = (-distance.max(0.0) / columns.max(1) as f32).exp();
+                    line[other] = value(row, other, dot_f32(table.row(row), b));
                 }
             }
         });

@@ -6,6 +6,10 @@
 
 pub mod forest;
 pub mod kernel;
+mod probe;
+pub mod shrunken;
+
+pub(crate) use probe::{Found, Learner, Probe, try_all};
 
 use plainfilm_data::folds_by_patient;
 use plainfilm_figures::{Interval, auroc_interval};
@@ -48,6 +52,42 @@ impl Table {
     /// One film's numbers.
     pub fn row(&self, row: usize) -> &[f32] {
         &self.values[row * self.columns..(row + 1) * self.columns]
+    }
+
+    /// With every column less its mean, over its standard deviation, and held within `farthest` of 0; columns that
+    /// never change are 0.
+    #[must_use]
+    pub fn standardised(&self, farthest: f32) -> Self {
+        let rows = self.rows().max(1) as f64;
+        let mut mean = vec![0.0_f64; self.columns];
+        let mut square = vec![0.0_f64; self.columns];
+        for row in 0..self.rows() {
+            for (sum, &value) in mean.iter_mut().zip(self.row(row)) {
+                *sum += f64::from(value) / rows;
+            }
+        }
+        for row in 0..self.rows() {
+            for ((sum, &value), mean) in square.iter_mut().zip(self.row(row)).zip(&mean) {
+                *sum += (f64::from(value) - mean).powi(2) / rows;
+            }
+        }
+        let mut values = self.values.clone();
+        for row in values.chunks_mut(self.columns.max(1)) {
+            for (value, (mean, square)) in row.iter_mut().zip(mean.iter().zip(&square)) {
+                let sd = square.sqrt();
+                // What is left of a constant column is rounding.
+                *value = if sd > 1e-6 * mean.abs().max(1e-6) {
+                    ((f64::from(*value) - mean) / sd) as f32
+                } else {
+                    0.0
+                };
+                *value = value.clamp(-farthest, farthest);
+            }
+        }
+        Self {
+            columns: self.columns,
+            values,
+        }
     }
 
     /// One number of all films, as a table.

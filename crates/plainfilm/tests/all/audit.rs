@@ -177,11 +177,14 @@ fn the_seed_alone_decides_and_json_reads_back() {
         [
             "header_only",
             "border_only",
+            "processing",
+            "marks",
             "exact_duplicates",
             "near_duplicates",
             "patient_overlap",
             "source_confounding",
             "cohort_balance",
+            "columns_together",
             "image_quality",
         ]
     );
