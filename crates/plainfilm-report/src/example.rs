@@ -48,6 +48,7 @@ pub(super) fn example() -> ReportInput {
         operation: Some(operation),
         subgroups: subgroups(&labels, 0, &test),
         learning_curve: Vec::new(),
+        elsewhere: None,
         folds: None,
         ungrouped: None,
         errors: Vec::new(),

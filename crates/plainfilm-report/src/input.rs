@@ -5,7 +5,9 @@ use plainfilm_data::{Part, PatientOrigin, SetAside};
 use plainfilm_figures::{Operation, OperationFigures, PartMetrics, ScoredFilm, Subgroups};
 use plainfilm_film::radiograph::{Fit, Preprocessing, Radiograph};
 use plainfilm_model::lungs::BundledLungs;
-use plainfilm_train::{FindingsFigures, FoldSummary, HistoryRow, LearningPoint, Ungrouped};
+use plainfilm_train::{
+    ElsewhereEstimate, FindingsFigures, FoldSummary, HistoryRow, LearningPoint, Ungrouped,
+};
 
 /// From so many labels on a page is laid out for many.
 const MANY_LABELS: usize = 7;
@@ -36,6 +38,8 @@ pub struct ReportInput {
     pub subgroups: Subgroups,
     /// What fewer training films reached, the most films last; empty where that was not tried.
     pub learning_curve: Vec<LearningPoint>,
+    /// What the training reaches on sources that it has not seen; none where nobody asked.
+    pub elsewhere: Option<ElsewhereEstimate>,
     /// The folds of a cross-validation.
     pub folds: Option<FoldSummary>,
     /// The same without regard to patients.

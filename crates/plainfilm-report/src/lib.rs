@@ -10,6 +10,7 @@ mod cautions;
 mod curves;
 mod decision;
 mod documents;
+mod elsewhere;
 mod error;
 mod evidence;
 #[cfg(test)]

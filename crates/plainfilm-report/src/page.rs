@@ -4,6 +4,7 @@ use askama::Template;
 
 use super::audit::{AuditView, VerdictView};
 use super::cautions::{Headline, headlines};
+use super::elsewhere::ElsewhereView;
 use super::evidence::EvidenceView;
 use super::findings::FindingsView;
 use super::pictures::{Picture, base64_png};
@@ -39,6 +40,7 @@ struct Page<'a> {
     classification_report: String,
     operation: Option<OperationView>,
     folds: Option<FoldsView>,
+    elsewhere: Option<ElsewhereView<'a>>,
     subgroups: Option<SubgroupsView<'a>>,
     errors: Vec<FilmView<'a>>,
     test_films: Vec<FilmView<'a>>,
@@ -150,6 +152,7 @@ pub(crate) fn render(
         classification_report: test.map(classification_report).unwrap_or_default(),
         operation: OperationView::of(input),
         folds: FoldsView::of(input),
+        elsewhere: ElsewhereView::of(input),
         subgroups: SubgroupsView::of(input),
         errors: film_views(input, &input.errors)?,
         test_films: film_views(input, &input.test_samples)?,

@@ -12,7 +12,8 @@ use plainfilm_report::{
 };
 use plainfilm_seed as seed;
 use plainfilm_train::{
-    FinishedRun, HistoryRow, Progress, RunMetrics, TrainError, TrainSettings, settings_text,
+    ElsewhereEstimate, FinishedRun, HistoryRow, Progress, RunMetrics, TrainError, TrainSettings,
+    settings_text,
 };
 
 use rand::seq::SliceRandom;
@@ -78,6 +79,7 @@ impl Pages<'_> {
             operation_on_test: metrics.operation_on_test.clone(),
             subgroups: metrics.subgroups.clone(),
             learning_curve: metrics.learning_curve.clone(),
+            elsewhere: metrics.elsewhere.clone(),
             folds: metrics.folds.clone(),
             ungrouped: metrics.ungrouped.clone(),
             errors: self.errors(test)?,
@@ -297,6 +299,23 @@ fn notices(dataset: &Dataset, settings: &TrainSettings, metrics: &RunMetrics) ->
                 "{shared} of {} test films show a patient who is in training too. The figures say how \
                  well the network knows these patients, not how well it would do on new ones.",
                 metrics.test.as_ref().map_or(0, |test| test.n)
+            ),
+        );
+    }
+    if let (Some(elsewhere), Some(test)) = (
+        metrics
+            .elsewhere
+            .as_ref()
+            .and_then(ElsewhereEstimate::measured),
+        &metrics.test,
+    ) {
+        say(
+            Severity::Warning,
+            format!(
+                "The test films are from the sources that the network was trained on: AUROC {}. On sources that were left \
+                 out in turn the same training reaches {}: that is what to expect elsewhere.",
+                test.auroc.number_with_ends(2),
+                elsewhere.auroc.number_with_ends(2)
             ),
         );
     }
