@@ -2,6 +2,10 @@
 //!
 //! ```text
 //! bench-elsewhere lungs OUT.safetensors EPOCHS DATA…          # train it, Dice on held-out patients
+//! bench-elsewhere gather FOLDER DATA…                          # several data sets as one: Covid-19 or Other
+//! bench-elsewhere features MANIFEST RECIPES.toml NAME WEIGHTS OUT   # a backbone's features, as OUT.npy
+//! bench-elsewhere distil MANIFEST RECIPES.toml NAME WEIGHTS NETWORK EPOCHS OUT.safetensors
+//!                                                              # a small backbone out of a large one's features
 //! bench-elsewhere sheet DATA LABEL OUT.png                   # 48 films with lungs and box, to look at
 //! bench-elsewhere shifted DATA OUT.png                       # films as the simulated hospitals give them
 //! bench-elsewhere transfer DATA RECIPES.toml [--weights FILE] [NAME…]  # leave one group of sources out
@@ -16,6 +20,7 @@
 
 mod distil;
 mod features;
+mod gather;
 mod groups;
 mod hospital;
 mod lungs;
@@ -59,6 +64,7 @@ fn main() -> anyhow::Result<()> {
             epochs.parse()?,
             output,
         ),
+        ["gather", folder, data @ ..] => gather::run(folder, data),
         ["features", data, recipes, name, weights, output] => {
             features::run(data, recipes, name, Path::new(weights), output)
         }

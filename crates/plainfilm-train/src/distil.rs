@@ -169,13 +169,13 @@ mod tests {
                     .collect(),
             })
             .collect();
-        let targets: Vec<[f32; 1]> = (0..12).map(|film| [film as f32 / 6.0 - 1.0]).collect();
+        let targets: Vec<[f32; 2]> = (0..12).map(|film| [film as f32 / 6.0 - 1.0, 0.5]).collect();
         let settings = DistilSettings {
             network: NetworkSettings {
                 size,
                 channels: 1,
                 head: Head::Linear,
-                ..NetworkSettings::published(Architecture::DarkCovidNet, 1)
+                ..NetworkSettings::published(Architecture::DarkCovidNet, 2)
             },
             preprocessing: Preprocessing {
                 size,

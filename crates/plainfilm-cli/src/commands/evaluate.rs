@@ -5,8 +5,10 @@ use std::path::Path;
 use plainfilm::NOT_A_MEDICAL_DEVICE;
 use plainfilm::dataset::{Dataset, Part, Split, place_of_label};
 use plainfilm::evaluate::{
-    Operation, OperationFigures, PartMetrics, PositiveLabel, Subgroups, evaluate, subgroups,
+    LabelMetrics, Operation, OperationFigures, PartMetrics, PositiveLabel, ScoredFilm, Subgroups,
+    evaluate, subgroups,
 };
+use plainfilm::likeness::GroupTest;
 use plainfilm::predict::{
     OwnFilms, Predictor, ScoreError, ScoredDataset, score_dataset, score_findings,
 };
@@ -16,6 +18,7 @@ use serde::Serialize;
 use crate::args::{EvaluateArgs, TableFormat};
 use crate::exit::{Exit, UsageError};
 use crate::inputs::{model_file, renames};
+use crate::print::elsewhere::print_group;
 use crate::print::figures::print_figures;
 use crate::print::findings::print_findings;
 use crate::print::notes::print_notes;
@@ -42,7 +45,68 @@ struct Output {
     /// None of a model file that does not say what it was fitted on.
     #[serde(skip_serializing_if = "Option::is_none")]
     own_films: Option<OwnFilmCounts>,
+    /// None of a model file that does not say what its films are like.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unlike: Option<Unlike>,
     notice: &'static str,
+}
+
+/// How the films differ from the model's own.
+#[derive(Debug, Serialize)]
+struct Unlike {
+    /// Films that are unlike the training films: `predict` is not sure of them.
+    films: usize,
+    /// The figures of the others; none where all or none are unlike.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    like: Option<PartMetrics>,
+    /// The two-sample test of the films as a group; none of fewer than 20.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group_p: Option<f64>,
+}
+
+impl Unlike {
+    fn of(labels: &[String], positive: usize, scored: &ScoredDataset) -> Option<Self> {
+        let likeness = scored.likeness.as_ref()?;
+        let like: Vec<ScoredFilm> = scored
+            .films
+            .iter()
+            .zip(&likeness.unlike)
+            .filter(|(_, is_unlike)| !**is_unlike)
+            .map(|(film, _)| film.clone())
+            .collect();
+        let films = scored.films.len() - like.len();
+        Some(Self {
+            films,
+            like: (films > 0 && !like.is_empty()).then(|| evaluate(labels, positive, &like)),
+            group_p: likeness.group.map(|group| group.p),
+        })
+    }
+
+    fn print(&self, positive: &str, all: usize, group: Option<GroupTest>, printer: &Printer) {
+        if self.films > 0 {
+            let others = self.like.as_ref().map_or_else(String::new, |like| {
+                let recall = |figure: &dyn Fn(&LabelMetrics) -> String| {
+                    like.per_label
+                        .iter()
+                        .find(|(label, _)| label == positive)
+                        .map_or_else(String::new, |(_, figures)| figure(figures))
+                };
+                format!(
+                    "; the others: AUROC {}, sensitivity {}, specificity {}",
+                    like.auroc.number_with_ends(2),
+                    recall(&|figures| figures.sensitivity.percent_with_ends(0, 0)),
+                    recall(&|figures| figures.specificity.percent_with_ends(0, 0)),
+                )
+            });
+            printer.warning(&format!(
+                "{} of {all} films are unlike the training films, and `predict` is not sure of them{others}",
+                self.films
+            ));
+        }
+        if let Some(group) = group.filter(GroupTest::is_elsewhere) {
+            print_group(group, printer);
+        }
+    }
 }
 
 /// Scores labelled films and prints the figures.
@@ -109,6 +173,7 @@ pub fn run(args: &EvaluateArgs, printer: &Printer) -> anyhow::Result<Exit> {
         test: evaluate(&header.labels, positive, &scored.films),
         set_aside: scored.set_aside.len(),
         own_films: OwnFilmCounts::of(header, &scored.own_films, own_films(args)),
+        unlike: Unlike::of(&header.labels, positive, &scored),
         notice: NOT_A_MEDICAL_DEVICE,
     };
     let json = serde_json::to_string_pretty(&output)? + "\n";
@@ -129,6 +194,10 @@ pub fn run(args: &EvaluateArgs, printer: &Printer) -> anyhow::Result<Exit> {
         // Who the patients are: `compare` needs it.
         split(args, &dataset, &scored).write_csv(&dataset, &folder.split_path())?;
         folder.write_set_aside(&scored.set_aside)?;
+    }
+    if let (Some(unlike), Some(likeness)) = (&output.unlike, &scored.likeness) {
+        let all = scored.films.len();
+        unlike.print(&output.positive_label, all, likeness.group, printer);
     }
     for gap in &output.subgroups.gaps {
         printer.warning(&format!("not the same for all: {gap}"));

@@ -19,6 +19,7 @@ use crate::args::predict::PredictFormat;
 use crate::exit::Exit;
 use crate::inputs::{expand, model_file};
 use crate::maps::{FilmMaps, MapWriter, lung_cell};
+use crate::print::elsewhere::print_group;
 use crate::print::many;
 use crate::print::own_films::part_text;
 use crate::print::table::{Align, render};
@@ -199,14 +200,7 @@ fn print_scores(
         ));
     }
     if let Some(group) = group.filter(GroupTest::is_elsewhere) {
-        printer.warning(&format!(
-            "as a group these films are from elsewhere (two-sample test, p {}): what was measured on the \
-             model's own test films does not hold for them",
-            match group.p <= 0.001 {
-                true => "at most 0.001".to_owned(),
-                false => format!("= {:.3}", group.p),
-            }
-        ));
+        print_group(group, printer);
     }
     printer.line(&predictor.operation_text());
     printer.line(&printer.styled(Style::Dim, &footer(predictor, name, &predictions)));

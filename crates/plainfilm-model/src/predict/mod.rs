@@ -9,7 +9,7 @@ mod test_films;
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-pub use data_set::{ScoredDataset, score_dataset, score_findings};
+pub use data_set::{DatasetLikeness, ScoredDataset, score_dataset, score_findings};
 pub use link::Link;
 pub use own_films::{OwnFilm, OwnFilms, OwnFilmsIn};
 pub use scorer::{

@@ -74,6 +74,16 @@ pub struct FilmScore {
 }
 
 impl FilmScore {
+    /// Of a film that nobody examined.
+    #[must_use]
+    pub fn of_probabilities(probabilities: Vec<f64>) -> Self {
+        Self {
+            probabilities,
+            doubts: Vec::new(),
+            likeness: None,
+        }
+    }
+
     /// Why no label means anything for the film, in words; empty where one does.
     #[must_use]
     pub fn unlike(&self) -> Vec<String> {
