@@ -8,5 +8,5 @@ for folder in "$@"; do data+=("$(realpath "$folder")"); done
 cd "$(dirname "$0")/../.."
 cargo build --release --package plainfilm-bench-elsewhere
 fresh=target/lungs.safetensors
-target/release/bench-elsewhere lungs "$fresh" 80 "${data[@]}"
+target/release/bench-elsewhere lungs "$fresh" 45 "${data[@]}"
 mv "$fresh" crates/plainfilm-model/models/lungs.safetensors
