@@ -16,5 +16,5 @@ target/release/bench-elsewhere distil $work/data benches/elsewhere/recipes.toml 
     $work/backbone.safetensors
 rm -rf $work/run
 target/release/plainfilm train $work/data --recipe default --model darkcovidnet --weights $work/backbone.safetensors \
-    --balance sources --threshold youden --not-sure 0.2 --seed 42 --threads 2 --run $work/run
+    --balance sampling --ema 0.99 --learning-rate 1e-3 --threshold youden --not-sure 0.2 --seed 42 --threads 2 --run $work/run
 cargo run --release --example bundled_model -- $work/run crates/plainfilm-model/models/bundled.plainfilm.safetensors
