@@ -107,7 +107,7 @@ pub fn run(
                 .try_into_vec::<f32>()
                 .expect("32-bit floats"),
         );
-        if values.len() / channels % 1600 == 0 {
+        if (values.len() / channels).is_multiple_of(1600) {
             eprintln!("{} of {}", values.len() / channels, work.len());
         }
     }
@@ -116,7 +116,7 @@ pub fn run(
         "{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {views}, {features}), }}",
         dataset.films.len()
     );
-    while (10 + header.len() + 1) % 64 != 0 {
+    while !(10 + header.len() + 1).is_multiple_of(64) {
         header.push(' ');
     }
     header.push('\n');

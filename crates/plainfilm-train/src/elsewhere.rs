@@ -19,7 +19,7 @@ const MOST_SOURCES: usize = 12;
 #[serde(untagged)]
 pub enum ElsewhereEstimate {
     /// Sources were left out in turn.
-    Measured(Elsewhere),
+    Measured(Box<Elsewhere>),
     /// Nothing.
     Unknown {
         /// Why not.
@@ -123,7 +123,7 @@ pub(super) fn estimate(
     observer.fold("");
     let positive = settings.positive_of(&run.films.dataset.labels);
     Ok(match Elsewhere::of(&sources, positive) {
-        Some(elsewhere) => ElsewhereEstimate::Measured(elsewhere),
+        Some(elsewhere) => ElsewhereEstimate::Measured(Box::new(elsewhere)),
         None => ElsewhereEstimate::Unknown {
             unknown: "no pair of films of one source could be compared".to_owned(),
         },

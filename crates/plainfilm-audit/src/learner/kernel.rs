@@ -33,6 +33,9 @@ pub fn cross_validate(table: &Table, subjects: &Subjects, seed: u64) -> Option<O
     Some(OutOfFold { scores })
 }
 
+/// Rows that were held out of a fold, and for each labelling their scores, one a label.
+type HeldOut = (Vec<usize>, Vec<Vec<Vec<f64>>>);
+
 /// Scores every film by ridge regression (Hoerl and Kennard, Technometrics 1970) on its standardised columns,
 /// fitted to the other folds, `folds` giving each film its own; once for every assignment of labels to
 /// films, for which the equations are factorised once.
@@ -47,7 +50,7 @@ pub fn cross_validate_linear(
 ) -> Vec<OutOfFold> {
     let rows = table.rows();
     let kernel = products(&table.standardised(farthest), |_, _, product| product);
-    let parts: Vec<(Vec<usize>, Vec<Vec<Vec<f64>>>)> = (0..FOLDS)
+    let parts: Vec<HeldOut> = (0..FOLDS)
         .into_par_iter()
         .map(|fold| {
             let (held, fitted): (Vec<usize>, Vec<usize>) =

@@ -34,10 +34,15 @@ pub fn cross_validate(
                 let fitted: Vec<usize> = (0..table.rows())
                     .filter(|&row| folds[row] != fold)
                     .collect();
-                for label in 0..classes {
-                    let weights = weights(&table, &fitted, &subjects, label);
-                    for row in (0..table.rows()).filter(|&row| folds[row] == fold) {
-                        scores[row][label] = weights
+                let weights: Vec<Vec<(usize, f64)>> = (0..classes)
+                    .map(|label| weights(&table, &fitted, &subjects, label))
+                    .collect();
+                for (row, scores) in scores.iter_mut().enumerate() {
+                    if folds[row] != fold {
+                        continue;
+                    }
+                    for (score, weights) in scores.iter_mut().zip(&weights) {
+                        *score = weights
                             .iter()
                             .map(|(column, weight)| weight * f64::from(table.row(row)[*column]))
                             .sum();

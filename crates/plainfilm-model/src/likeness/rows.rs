@@ -43,6 +43,11 @@ impl Rows {
         self.values.len().checked_div(self.width).unwrap_or(0)
     }
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Numbers in a row.
     pub fn width(&self) -> usize {
         self.width
@@ -99,6 +104,7 @@ mod tests {
         let text = serde_json::to_string(&rows).unwrap();
         assert_eq!(serde_json::from_str::<Rows>(&text).unwrap(), rows);
         assert_eq!((rows.len(), rows.iter().len()), (2, 2));
+        assert!(!rows.is_empty() && Rows::new(2).is_empty());
         for damaged in [
             r#"{"width":0,"values":"AACAPw"}"#,
             r#"{"width":2,"values":"AACAPw"}"#,

@@ -13,7 +13,7 @@ pub use data_set::{DatasetLikeness, ScoredDataset, score_dataset, score_findings
 pub use link::Link;
 pub use own_films::{OwnFilm, OwnFilms, OwnFilmsIn};
 pub use scorer::{
-    Examined, FilmScore, ScoreError, Scorer, examined_scores, score, score_and_examine,
+    Examined, FilmScore, PlaneScore, ScoreError, Scorer, examined_scores, score, score_and_examine,
 };
 
 use crate::bundle::{BundleError, ModelFile, ModelHeader};
@@ -163,22 +163,22 @@ impl Scorer for Predictor {
         self.header.likeness.as_ref()
     }
 
-    fn probabilities_and_features(
-        &self,
-        planes: &[Plane],
-    ) -> Result<Vec<(Vec<f64>, Vec<f32>)>, ScoreError> {
+    fn probabilities_and_features(&self, planes: &[Plane]) -> Result<Vec<PlaneScore>, ScoreError> {
         if self.header.likeness.is_none() {
             let rows = self.probabilities(planes)?;
-            return Ok(rows.into_iter().map(|row| (row, Vec::new())).collect());
+            return Ok(rows.into_iter().map(PlaneScore::without_features).collect());
         }
         let Some(input) = self.input(planes)? else {
             return Ok(Vec::new());
         };
         let (logits, features) = self.network.forward_with_features(input);
-        Ok(self
-            .calibrated(Some(logits))
-            .into_iter()
+        let rows = self.calibrated(Some(logits)).into_iter();
+        Ok(rows
             .zip(rows_of(features))
+            .map(|(probabilities, features)| PlaneScore {
+                probabilities,
+                features,
+            })
             .collect())
     }
 }

@@ -51,12 +51,29 @@ pub trait Scorer {
     /// # Errors
     ///
     /// As [`Self::probabilities`].
-    fn probabilities_and_features(
-        &self,
-        planes: &[Plane],
-    ) -> Result<Vec<(Vec<f64>, Vec<f32>)>, ScoreError> {
+    fn probabilities_and_features(&self, planes: &[Plane]) -> Result<Vec<PlaneScore>, ScoreError> {
         let rows = self.probabilities(planes)?;
-        Ok(rows.into_iter().map(|row| (row, Vec::new())).collect())
+        Ok(rows.into_iter().map(PlaneScore::without_features).collect())
+    }
+}
+
+/// What a scorer says of one film.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlaneScore {
+    /// One probability (`0..=1`) a label, in the scorer's order.
+    pub probabilities: Vec<f64>,
+    /// What [`Scorer::likeness`] goes by: one number a channel of the network's last maps; empty without one.
+    pub features: Vec<f32>,
+}
+
+impl PlaneScore {
+    /// Of a scorer that keeps nothing of its films.
+    #[must_use]
+    pub fn without_features(probabilities: Vec<f64>) -> Self {
+        Self {
+            probabilities,
+            features: Vec::new(),
+        }
     }
 }
 
@@ -188,7 +205,11 @@ pub fn examined_scores(
     examined: Vec<Examined>,
 ) -> Result<Vec<FilmScore>, ScoreError> {
     let rows = scorer.probabilities_and_features(planes)?;
-    let score = |((probabilities, features), examined): ((Vec<f64>, Vec<f32>), Examined)| {
+    let score = |(plane, examined): (PlaneScore, Examined)| {
+        let PlaneScore {
+            probabilities,
+            features,
+        } = plane;
         let likeness = scorer.likeness().zip(examined.facts).map(|(kept, facts)| {
             let measures = FilmMeasures { facts, features };
             let likeness = kept.film(&measures);
