@@ -1,6 +1,6 @@
 #!/bin/sh
 # Counts false alarms of `plainfilm audit`: synthetic films whose site says nothing about the label
-# must pass. Also shows how the figures grow with a planted shortcut.
+# must pass, but for marks in the middle, which are their opacities. Also shows how the figures grow with a planted shortcut.
 #
 #   benches/audit-alarms.sh [SEEDS] [FILMS]      (40 seeds of 240 films by default)
 #
@@ -22,8 +22,8 @@ audited() {
 import json, sys
 audit = json.load(sys.stdin)
 values = {check["id"]: check for check in audit["checks"]}
-bad = [i for i, c in values.items() if c["status"] in ("warn", "fail")]
-print(audit["verdict"], round(values["header_only"]["value"] or 0, 3),
+bad = [i for i, c in values.items() if c["status"] in ("warn", "fail") and not (i == "marks" and c["status"] == "warn")]
+print(audit["verdict"] if bad else "pass", round(values["header_only"]["value"] or 0, 3),
       round(values["border_only"]["value"] or 0, 3), ",".join(bad))'
 }
 

@@ -40,8 +40,10 @@ pub(super) fn share(film: &Radiograph) -> f64 {
     }
     let radius = ((columns.min(rows) as f32 * THICKNESS / 2.0).ceil() as usize).max(1);
     let size = (columns, rows, radius);
-    let opened = extreme(&extreme(&values, size, u16::min), size, u16::max);
-    let closed = extreme(&extreme(&values, size, u16::max), size, u16::min);
+    let least_around = |values: &[u16]| extreme(values, size, |a, b| a.min(b));
+    let greatest_around = |values: &[u16]| extreme(values, size, |a, b| a.max(b));
+    let opened = greatest_around(&least_around(&values));
+    let closed = least_around(&greatest_around(&values));
     let strokes = values
         .iter()
         .zip(opened.iter().zip(&closed))
@@ -56,24 +58,29 @@ pub(super) fn share(film: &Radiograph) -> f64 {
 fn extreme(
     values: &[u16],
     (columns, rows, radius): (usize, usize, usize),
-    choose: fn(u16, u16) -> u16,
+    // Not a pointer to a function: whole lines are compared at once where it is inlined.
+    choose: impl Fn(u16, u16) -> u16,
 ) -> Vec<u16> {
     let mut across = values.to_vec();
     for (line, from) in across
         .chunks_exact_mut(columns)
         .zip(values.chunks_exact(columns))
     {
-        for (x, value) in line.iter_mut().enumerate() {
-            let around = &from[x.saturating_sub(radius)..(x + radius + 1).min(columns)];
-            *value = around.iter().copied().fold(from[x], choose);
+        for shift in 1..=radius.min(columns - 1) {
+            for (value, near) in line[shift..].iter_mut().zip(from) {
+                *value = choose(*value, *near);
+            }
+            for (value, near) in line.iter_mut().zip(&from[shift..]) {
+                *value = choose(*value, *near);
+            }
         }
     }
     let mut down = across.clone();
     for y in 0..rows {
         for near in y.saturating_sub(radius)..(y + radius + 1).min(rows) {
-            for x in 0..columns {
-                let value = &mut down[y * columns + x];
-                *value = choose(*value, across[near * columns + x]);
+            let line = &mut down[y * columns..][..columns];
+            for (value, near) in line.iter_mut().zip(&across[near * columns..]) {
+                *value = choose(*value, *near);
             }
         }
     }

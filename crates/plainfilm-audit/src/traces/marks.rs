@@ -62,9 +62,10 @@ impl Marks {
 /// Bright and dark top-hats with a square of `reach` pixels to each side.
 fn hats(levels: &Levels, reach: usize) -> [Vec<f32>; 2] {
     let size = (levels.width, levels.height);
-    let filter = |values: &[f32], choose| extreme(values, size, reach, choose);
-    let opened = filter(&filter(&levels.values, f32::min), f32::max);
-    let closed = filter(&filter(&levels.values, f32::max), f32::min);
+    let least = |values: &[f32]| extreme(values, size, reach, |a, b| if b < a { b } else { a });
+    let greatest = |values: &[f32]| extreme(values, size, reach, |a, b| if b > a { b } else { a });
+    let opened = greatest(&least(&levels.values));
+    let closed = least(&greatest(&levels.values));
     let difference = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a - b).collect();
     [
         difference(&levels.values, &opened),
@@ -77,7 +78,7 @@ fn extreme(
     values: &[f32],
     (width, height): (usize, usize),
     reach: usize,
-    choose: fn(f32, f32) -> f32,
+    choose: impl Fn(f32, f32) -> f32,
 ) -> Vec<f32> {
     let mut narrow = values.to_vec();
     for (out, row) in narrow
