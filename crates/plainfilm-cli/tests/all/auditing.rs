@@ -33,7 +33,7 @@ fn a_failed_audit_is_an_error_only_when_asked() {
     assert!(stdout(&output).contains("--after \"--fit crop"));
     let audit = json(&out.join("audit.json"));
     assert_eq!(audit["verdict"], "fail");
-    assert_eq!(audit["checks"].as_array().unwrap().len(), 8);
+    assert_eq!(audit["checks"].as_array().unwrap().len(), 11);
     let page = std::fs::read_to_string(out.join("audit.html")).unwrap();
     assert!(page.contains("not a medical device") && page.contains("High accuracy means little"));
     let strict = plainfilm(&["audit", films, "--strict", "--format", "json"]);

@@ -328,7 +328,9 @@ mod tests {
 
     #[test]
     fn a_models_correction_and_threshold_are_used() {
-        let plain = crate::bundle::bundled().unwrap();
+        let mut plain = crate::bundle::bundled().unwrap();
+        plain.header.operation = None;
+        plain.header.calibration_temperature = 1.0;
         let mut corrected = plain.clone();
         let calibration = Calibration {
             method: CalibrationMethod::Platt,
