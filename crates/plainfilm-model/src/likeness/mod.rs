@@ -28,7 +28,7 @@ const AXES: usize = 16;
 /// Share of films like the training films that are taken for unlike.
 const FALSE_ALARMS: f64 = 0.05;
 /// Fewest validation films that give a limit: below it, no film of theirs lies beyond 95 of 100.
-const LEAST_VALIDATION: usize = 20;
+pub const LEAST_VALIDATION: usize = 20;
 /// Facts count no further than this many deviations, so that one of them cannot make up for all others.
 const MOST_DEVIATIONS: f32 = 8.0;
 /// Most films of each part that are kept.

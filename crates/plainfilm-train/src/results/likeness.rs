@@ -5,12 +5,16 @@ use crate::error::TrainError;
 use crate::trainer::Trainer;
 use burn::tensor::{Tensor, TensorData};
 use plainfilm_data::Part;
-use plainfilm_model::likeness::{FilmMeasures, Likeness, MOST_FILMS};
+use plainfilm_model::likeness::{FilmMeasures, LEAST_VALIDATION, Likeness, MOST_FILMS};
 use plainfilm_model::networks::Network;
 use plainfilm_model::predict::rows_of;
 
 /// None where too few validation films say what is far.
 pub(super) fn of(trainer: &Trainer<'_>, network: &Network) -> Result<Option<Likeness>, TrainError> {
+    // Measuring takes a while, and would be for nothing.
+    if trainer.split.indices(Part::Validation).len() < LEAST_VALIDATION {
+        return Ok(None);
+    }
     let training = measured(trainer, network, Part::Train)?;
     let validation = measured(trainer, network, Part::Validation)?;
     Ok(Likeness::of(&training, &validation, trainer.settings.seed))
