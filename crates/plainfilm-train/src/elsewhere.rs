@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::error::TrainError;
 use super::folds::finished;
 use super::observer::TrainObserver;
+use super::reporter::NoReport;
 use super::run::Run;
 use super::run_folder::RunFolder;
 use super::settings::{TrainSettings, Views};
@@ -99,6 +100,8 @@ pub(super) fn estimate(
     let run = Run {
         settings: &settings,
         shares: &[],
+        // More pages with heat maps would take longer than the trainings.
+        reporter: &NoReport,
         ..*run
     };
     observer.notice(&format!(

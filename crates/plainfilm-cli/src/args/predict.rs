@@ -14,7 +14,7 @@ pub struct PredictArgs {
     /// Films, folders, patterns such as 'films/*.png', or - for a list of paths on stdin
     #[arg(required = true, value_name = "INPUT")]
     pub inputs: Vec<String>,
-    /// Model file or run folder [default: the bundled model, Covid-19 vs No_findings]
+    /// Model file or run folder [default: the bundled model, Covid-19 or anything else]
     #[arg(long, value_name = "FILE")]
     pub model: Option<PathBuf>,
     /// Also write Grad-CAM heat maps into this folder [without DIR: explanations]; `explain` has more methods

@@ -107,7 +107,7 @@ pub fn run(args: &QuickstartArgs, printer: &Printer) -> anyhow::Result<Exit> {
         printer.line(&lesson(test, &there, printer));
     }
     printer.line(&format!(
-        "\nlook at   {}\nthen try  plainfilm train YOUR_FOLDER     (one sub-folder per label, or a manifest.csv)\n          plainfilm predict FILM.png      (the bundled model: Covid-19 vs No_findings)\n          plainfilm data fetch covid-xray (the films of the published notebook)",
+        "\nlook at   {}\nthen try  plainfilm train YOUR_FOLDER     (one sub-folder per label, or a manifest.csv)\n          plainfilm predict FILM.png      (the bundled model: Covid-19 or anything else)\n          plainfilm data fetch covid-xray (the films of the published notebook)",
         printer.styled(Style::Bold, &run.join("report.html").display().to_string())
     ));
     printer.line(&printer.styled(Style::Dim, NOT_A_MEDICAL_DEVICE));
