@@ -25,7 +25,7 @@ use crate::transfer::{merge, recipe_named};
 /// Films in one pass through the large network.
 const BATCH: usize = 16;
 /// Views a film, each shown every so many passes: with few the small network learns them by heart.
-const VIEWS: usize = 32;
+const VIEWS: usize = 16;
 /// Directions of the large network's features that the small one learns.
 const TARGETS: usize = 64;
 const SEED: u64 = 42;

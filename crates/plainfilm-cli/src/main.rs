@@ -9,7 +9,6 @@ mod maps;
 mod print;
 mod printer;
 mod progress;
-mod records;
 mod settings;
 mod wrap;
 

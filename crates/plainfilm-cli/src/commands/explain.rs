@@ -27,8 +27,8 @@ use crate::print::explained::{explained_csv, explained_text};
 use crate::print::notes::print_notes;
 use crate::printer::{Printer, Style};
 use crate::progress::counter;
-use crate::records::{Probabilities, Status};
 use crate::settings::{available_threads, use_threads};
+use plainfilm::predict::{Probabilities, Status};
 
 /// Films that methods are checked on, evenly spaced among all.
 const CHECKED: usize = 8;

@@ -3,14 +3,14 @@
 use std::ops::ControlFlow;
 
 use plainfilm::NOT_A_MEDICAL_DEVICE;
-use plainfilm::audit::quality::Defect;
 use plainfilm::bundle::bundled;
-use plainfilm::dataset::{FilmFiles, FilmSource, Part, stream_films};
+use plainfilm::dataset::{FilmFiles, FilmSource, stream_films};
 use plainfilm::explain::{ExplainSettings, Explainer, FilmToExplain, Method, Target};
 use plainfilm::likeness::{GroupSample, GroupTest};
 use plainfilm::lungs::BundledLungs;
 use plainfilm::predict::{
-    Examined, FilmScore, OwnFilms, OwnFilmsIn, Predictor, Scorer, examined_scores,
+    FilmPrediction, FilmScore, NOT_SURE, OwnFilms, OwnFilmsIn, Predictor, Preparation, Status,
+    examined_scores,
 };
 use serde::Serialize;
 
@@ -25,55 +25,29 @@ use crate::print::own_films::part_text;
 use crate::print::table::{Align, render};
 use crate::printer::{Printer, Style};
 use crate::progress::counter;
-use crate::records::{Probabilities, Status};
 use crate::settings::{available_threads, use_threads};
 
 /// How `--explain` makes its maps.
 const METHODS: [Method; 1] = [Method::GradCam];
 
-/// The answer where a model file leaves films without one: the label is then none, and this the reason.
-const NOT_SURE: &str = "not sure";
 /// What a film is for which no label means anything.
 const UNLIKE: &str = "unlike the training films";
 
 /// What became of one input; its JSON is a stable output.
 #[derive(Debug, Serialize)]
 pub struct Prediction {
-    path: String,
-    status: Status,
-    label: Option<String>,
-    probabilities: Option<Probabilities>,
-    threshold: Option<f64>,
-    reason: Option<String>,
-    /// What makes the film other than the frontal chest films that networks are trained on.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    doubts: Vec<Defect>,
-    /// Why no label means anything for the film; the label is none then.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    unlike: Vec<String>,
-    /// How far the film is from the training films: beyond 1 it is unlike them. None of a model file that does not
-    /// say.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    distance: Option<f64>,
-    /// The model was fitted on this film: how it does on new ones is not seen here.
-    #[serde(skip_serializing_if = "is_false")]
-    seen_in_training: bool,
-    /// The model's epoch and operation were chosen by this film, among others.
-    #[serde(skip_serializing_if = "is_false")]
-    seen_in_validation: bool,
+    #[serde(flatten)]
+    film: FilmPrediction,
     /// With `--explain`.
     #[serde(flatten)]
     maps: Option<FilmMaps>,
-}
-
-fn is_false(value: &bool) -> bool {
-    !value
 }
 
 impl Prediction {
     /// What makes the film doubtful, in words.
     fn looks(&self) -> Option<String> {
         let names: Vec<String> = self
+            .film
             .doubts
             .iter()
             .map(|defect| defect.name().replace('_', " "))
@@ -83,12 +57,13 @@ impl Prediction {
 
     /// How the film differs from the training films, in words.
     fn unlike(&self) -> Option<String> {
-        (!self.unlike.is_empty()).then(|| format!("{UNLIKE}: {}", self.unlike.join(", ")))
+        let reasons = &self.film.unlike;
+        (!reasons.is_empty()).then(|| format!("{UNLIKE}: {}", reasons.join(", ")))
     }
 
     /// Where the model had seen the film, and what makes it doubtful; empty where nothing is to be said.
     fn remarks(&self) -> String {
-        let seen = self.seen().map(str::to_owned);
+        let seen = self.film.seen().map(|part| part_text(part).to_owned());
         // What makes it unlike says more than the name of its defect.
         let differs = self.unlike().or_else(|| self.looks());
         let said: Vec<String> = seen.into_iter().chain(differs).collect();
@@ -97,18 +72,9 @@ impl Prediction {
 
     /// The reason, then the remarks, in one field.
     fn reason_and_remarks(&self) -> String {
-        let parts = [self.reason.clone().unwrap_or_default(), self.remarks()];
+        let parts = [self.film.reason.clone().unwrap_or_default(), self.remarks()];
         let said: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
         said.join("; ")
-    }
-
-    /// Where the model had seen the film, in words.
-    fn seen(&self) -> Option<&'static str> {
-        match (self.seen_in_training, self.seen_in_validation) {
-            (true, _) => Some(part_text(Part::Train)),
-            (_, true) => Some(part_text(Part::Validation)),
-            _ => None,
-        }
     }
 }
 
@@ -179,7 +145,7 @@ fn print_scores(
     }
     let set_aside = predictions
         .iter()
-        .filter(|p| p.status == Status::SetAside)
+        .filter(|p| p.film.status == Status::SetAside)
         .count();
     if let Some(audit) = predictor.header().audit.as_ref()
         && audit.verdict == plainfilm::audit::Status::Fail
@@ -192,7 +158,7 @@ fn print_scores(
     let scored = predictions.len() - set_aside;
     let unlike = predictions
         .iter()
-        .filter(|one| !one.unlike.is_empty())
+        .filter(|one| !one.film.unlike.is_empty())
         .count();
     if unlike > 0 {
         printer.warning(&format!(
@@ -231,11 +197,16 @@ fn score(
         {
             group.push(measures.clone());
         }
-        let seen = known.part(index);
-        let prediction = Prediction {
-            seen_in_training: seen == Some(Part::Train),
-            seen_in_validation: seen == Some(Part::Validation),
-            ..prediction(predictor, films.name(index), scored)
+        let name = films.name(index);
+        let prediction = match scored {
+            Ok((score, maps)) => Prediction {
+                film: FilmPrediction::of(predictor, name, score, known.part(index)),
+                maps,
+            },
+            Err(reason) => Prediction {
+                film: FilmPrediction::set_aside(name, reason),
+                maps: None,
+            },
         };
         match format {
             PredictFormat::Table => {}
@@ -246,6 +217,7 @@ fn score(
         bar.inc(1);
         ControlFlow::Continue(())
     };
+    let preparation = Preparation::of(predictor);
     match maps {
         None => plainfilm::predict::score_and_examine(
             &known,
@@ -256,13 +228,7 @@ fn score(
         Some(writer) => stream_films(
             &known,
             |_, film| {
-                let preprocessing = predictor.preprocessing();
-                let examined = Examined::of(
-                    &film,
-                    preprocessing.inversion,
-                    predictor.likeness().is_some(),
-                );
-                let plane = preprocessing.plane(&film, &BundledLungs);
+                let (plane, examined) = preparation.prepare(&film, &BundledLungs);
                 Ok((plane, examined, FilmToExplain { film, lungs: None }))
             },
             |indices, readable| {
@@ -300,52 +266,6 @@ fn score(
 /// The score of a film, with its maps where they were asked for; or why there is none.
 type Scored = Result<(FilmScore, Option<FilmMaps>), String>;
 
-fn prediction(predictor: &Predictor, path: String, scored: Scored) -> Prediction {
-    let header = predictor.header();
-    let (score, maps) = match scored {
-        Ok(scored) => scored,
-        Err(reason) => {
-            return Prediction {
-                path,
-                status: Status::SetAside,
-                label: None,
-                probabilities: None,
-                threshold: None,
-                reason: Some(reason),
-                doubts: Vec::new(),
-                unlike: Vec::new(),
-                distance: None,
-                seen_in_training: false,
-                seen_in_validation: false,
-                maps: None,
-            };
-        }
-    };
-    let unlike = score.unlike();
-    let values = score.probabilities;
-    let is_not_sure = !unlike.is_empty() || predictor.is_not_sure(&values);
-    Prediction {
-        path,
-        status: Status::Scored,
-        label: (!is_not_sure).then(|| predictor.answer(&values)),
-        probabilities: Some(Probabilities::new(&header.labels, values)),
-        threshold: threshold(predictor),
-        reason: is_not_sure.then(|| NOT_SURE.to_owned()),
-        doubts: score.doubts.iter().map(|found| found.defect).collect(),
-        unlike,
-        distance: score.likeness.map(|(_, likeness)| likeness.distance),
-        seen_in_training: false,
-        seen_in_validation: false,
-        maps,
-    }
-}
-
-/// The one threshold of the model; none where every finding has its own.
-fn threshold(predictor: &Predictor) -> Option<f64> {
-    let header = predictor.header();
-    header.findings.is_empty().then_some(header.threshold.value)
-}
-
 fn json_line(prediction: &Prediction) -> String {
     serde_json::to_string(prediction).expect("a prediction holds only text and finite numbers")
         + "\n"
@@ -363,27 +283,23 @@ fn csv_header(predictor: &Predictor) -> String {
 }
 
 fn csv_line(predictor: &Predictor, prediction: &Prediction) -> String {
+    let film = &prediction.film;
     let probability = |index: usize| {
-        prediction
-            .probabilities
+        film.probabilities
             .as_ref()
             .map_or(String::new(), |p| format!("{:.6}", p.at(index)))
     };
-    let status = match prediction.status {
+    let status = match film.status {
         Status::Scored => "scored",
         Status::SetAside => "set_aside",
     };
     let mut row = vec![
-        prediction.path.clone(),
+        film.path.clone(),
         status.to_owned(),
-        prediction.label.clone().unwrap_or_default(),
+        film.label.clone().unwrap_or_default(),
     ];
     row.extend((0..predictor.header().labels.len()).map(probability));
-    row.push(
-        prediction
-            .threshold
-            .map_or(String::new(), |t| t.to_string()),
-    );
+    row.push(film.threshold.map_or(String::new(), |t| t.to_string()));
     row.push(prediction.reason_and_remarks());
     csv_text(row.into_iter())
 }
@@ -407,10 +323,11 @@ fn table(predictor: &Predictor, predictions: &[Prediction]) -> String {
     let rows: Vec<Vec<String>> = predictions
         .iter()
         .map(|prediction| {
-            let mut row = vec![prediction.path.clone()];
-            match &prediction.probabilities {
+            let film = &prediction.film;
+            let mut row = vec![film.path.clone()];
+            match &film.probabilities {
                 Some(probabilities) => {
-                    let label = prediction.label.clone();
+                    let label = film.label.clone();
                     row.push(label.unwrap_or_else(|| format!("({NOT_SURE})")));
                     row.extend(probabilities.values().map(|p| format!("{p:.3}")));
                     let first = prediction.maps.as_ref().and_then(|maps| maps.maps.first());
@@ -421,7 +338,7 @@ fn table(predictor: &Predictor, predictions: &[Prediction]) -> String {
                     row.push("(set aside)".to_owned());
                     row.extend(labels.iter().map(|_| String::new()));
                     row.extend(with_maps.then(String::new));
-                    row.push(prediction.reason.clone().unwrap_or_default());
+                    row.push(film.reason.clone().unwrap_or_default());
                 }
             }
             row
@@ -433,7 +350,7 @@ fn table(predictor: &Predictor, predictions: &[Prediction]) -> String {
 fn footer(predictor: &Predictor, name: &str, predictions: &[Prediction]) -> String {
     let set_aside = predictions
         .iter()
-        .filter(|p| p.status == Status::SetAside)
+        .filter(|p| p.film.status == Status::SetAside)
         .count();
     let scored = predictions.len() - set_aside;
     let header = predictor.header();

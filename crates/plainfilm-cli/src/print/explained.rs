@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::table::{Align, render};
 use crate::maps::{FilmMaps, LungRecord, lung_cell};
-use crate::records::{Probabilities, Status};
+use plainfilm::predict::{Probabilities, Status};
 
 /// What became of one film; its JSON is a stable output.
 #[derive(Debug, Serialize)]

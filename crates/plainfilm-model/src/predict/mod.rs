@@ -1,6 +1,7 @@
 //! Scoring films with a trained network: the one path that training, evaluation and prediction use.
 
 mod data_set;
+mod film_prediction;
 mod link;
 mod own_films;
 mod scorer;
@@ -10,10 +11,12 @@ mod test_films;
 use burn::tensor::{Device, Tensor, TensorData};
 
 pub use data_set::{DatasetLikeness, ScoredDataset, score_dataset, score_findings};
+pub use film_prediction::{FilmPrediction, NOT_SURE, Probabilities, Status};
 pub use link::Link;
 pub use own_films::{OwnFilm, OwnFilms, OwnFilmsIn};
 pub use scorer::{
-    Examined, FilmScore, PlaneScore, ScoreError, Scorer, examined_scores, score, score_and_examine,
+    Examined, FilmScore, PlaneScore, Preparation, PreparedFilm, ScoreError, Scorer,
+    examined_scores, score, score_and_examine,
 };
 
 use crate::bundle::{BundleError, ModelFile, ModelHeader};

@@ -7,6 +7,7 @@ use crate::lungs::film_facts;
 use plainfilm_audit::quality::{Defect, Finding, examine};
 use plainfilm_data::{FilmSource, stream_films};
 use plainfilm_film::radiograph::{Inversion, LungFinder, Plane, Preprocessing, Radiograph};
+use serde::{Deserialize, Serialize};
 
 /// Why a scorer has no probabilities for planes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -159,14 +160,10 @@ pub fn score_and_examine(
     lungs: &dyn LungFinder,
     each: &mut dyn FnMut(usize, Result<FilmScore, String>) -> ControlFlow<()>,
 ) -> Result<(), ScoreError> {
-    let preprocessing = scorer.preprocessing();
-    let is_kept = scorer.likeness().is_some();
+    let preparation = Preparation::of(scorer);
     stream_films(
         films,
-        |_, film| {
-            let examined = Examined::of(&film, preprocessing.inversion, is_kept);
-            Ok((preprocessing.plane(&film, lungs), examined))
-        },
+        |_, film| Ok(preparation.prepare(&film, lungs)),
         |_, prepared| {
             let (planes, examined): (Vec<Plane>, Vec<Examined>) = prepared.into_iter().unzip();
             let scores = examined_scores(scorer, &planes, examined)?;
@@ -176,8 +173,38 @@ pub fn score_and_examine(
     )
 }
 
+/// A film as a scorer is shown it, and what was seen on it before.
+pub type PreparedFilm = (Plane, Examined);
+
+/// What is done with a film before a scorer: all that other threads and processes need to know of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Preparation {
+    /// What the film goes through.
+    pub preprocessing: Preprocessing,
+    /// Whether the scorer says how films differ from its own.
+    pub with_facts: bool,
+}
+
+impl Preparation {
+    /// For a scorer.
+    #[must_use]
+    pub fn of(scorer: &dyn Scorer) -> Self {
+        Self {
+            preprocessing: scorer.preprocessing().clone(),
+            with_facts: scorer.likeness().is_some(),
+        }
+    }
+
+    /// Does it.
+    #[must_use]
+    pub fn prepare(&self, film: &Radiograph, lungs: &dyn LungFinder) -> PreparedFilm {
+        let examined = Examined::of(film, self.preprocessing.inversion, self.with_facts);
+        (self.preprocessing.plane(film, lungs), examined)
+    }
+}
+
 /// What was seen on a film before any scorer.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Examined {
     doubts: Vec<Finding>,
     facts: Option<[f32; FACTS.len()]>,
