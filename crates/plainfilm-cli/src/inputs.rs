@@ -114,7 +114,8 @@ pub fn model_file(path: &Path) -> anyhow::Result<ModelFile> {
     Ok(ModelFile::load(&model_path(path))?)
 }
 
-fn model_path(path: &Path) -> PathBuf {
+/// The file that a path to a model or to a run folder stands for.
+pub fn model_path(path: &Path) -> PathBuf {
     if path.is_dir() {
         RunFolder::at(path).model_path()
     } else {

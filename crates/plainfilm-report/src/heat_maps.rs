@@ -2,8 +2,9 @@
 
 use super::ReportError;
 use super::plot::canvas::{Ink, Theme};
+use super::plot::colour::layer;
 use super::plot::heat::{Frame, Overlay, Tile, draw};
-use super::plot::raster::svg_to_png;
+use super::plot::raster::{rgba_png, svg_to_png};
 use super::wording::films;
 use plainfilm_explain::{Evidence, LungMask, LungShare, MaskOrigin, MeanEvidence, Method};
 use plainfilm_film::radiograph::{Placement, Radiograph};
@@ -96,7 +97,7 @@ fn film_svg(picture: &FilmPicture<'_>) -> Result<String, String> {
         });
     }
     for map in picture.maps {
-        let shares = shares(map, picture.placement, [width, height]);
+        let shares = shares(map.evidence, map.method, picture.placement, [width, height]);
         tiles.push(Tile {
             title: if alone {
                 String::new()
@@ -129,9 +130,51 @@ fn film_svg(picture: &FilmPicture<'_>) -> Result<String, String> {
     Ok(draw(Theme::Paper, &frame, &tiles, COLUMNS, place))
 }
 
+/// Columns and rows of a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PictureSize {
+    /// Columns.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+}
+
+/// The colours of a map alone, to lay over its film with at most `longest` columns and rows: a PNG that is transparent
+/// where there is no evidence, and where the network was not shown the film.
+///
+/// # Errors
+///
+/// What the encoder refuses.
+pub fn heat_map_png(
+    evidence: &Evidence,
+    method: Method,
+    placement: &Placement,
+    longest: usize,
+) -> Result<(PictureSize, Vec<u8>), ReportError> {
+    let [columns, rows] = placement.film;
+    let ratio = (longest as f64 / columns.max(rows).max(1) as f64).min(1.0);
+    let [width, height] =
+        [columns, rows].map(|side| ((side as f64 * ratio).round() as usize).max(1));
+    let pixels: Vec<u8> = shares(evidence, method, placement, [width, height])
+        .into_iter()
+        .flat_map(layer)
+        .collect();
+    let png =
+        rgba_png(width as u32, height as u32, &pixels).map_err(|error| ReportError::Picture {
+            name: method.title().to_owned(),
+            reason: error.to_string(),
+        })?;
+    Ok((PictureSize { width, height }, png))
+}
+
 /// Shares of the greatest evidence over the whole film.
-fn shares(map: &ShownMap<'_>, placement: &Placement, pixels: [usize; 2]) -> Vec<f32> {
-    let evidence = map.evidence.as_shown(map.method);
+fn shares(
+    evidence: &Evidence,
+    method: Method,
+    placement: &Placement,
+    pixels: [usize; 2],
+) -> Vec<f32> {
+    let evidence = evidence.as_shown(method);
     let mut values = evidence.over_film(placement, pixels).values;
     // The greatest on the film: a map may reach beyond it.
     let greatest = values.iter().copied().fold(0.0, f32::max);

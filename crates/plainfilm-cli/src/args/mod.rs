@@ -6,6 +6,7 @@ pub mod explain;
 pub mod predict;
 pub mod preprocessing;
 pub mod reading;
+pub mod serve;
 pub mod train;
 mod weights;
 
@@ -77,6 +78,11 @@ pub enum Verb {
     Predict(PredictArgs),
     /// Draw heat maps of where a network looked, measure how much of them is on the lungs, and test the maps
     Explain(Box<ExplainArgs>),
+    /// Serve models over HTTP, with a page for the browser
+    Serve(serve::ServeArgs),
+    /// Decode films for `serve`, on standard input and output
+    #[command(hide = true)]
+    DecodeFilms(serve::DecodeArgs),
     /// List the networks, or print one layer by layer
     Models(ModelsArgs),
     /// List the recipes (ready settings for `train --recipe`), or print one

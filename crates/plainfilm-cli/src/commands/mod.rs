@@ -9,6 +9,7 @@ mod models;
 mod predict;
 mod quickstart;
 mod recipes;
+mod serve;
 mod train;
 mod weights;
 
@@ -32,6 +33,8 @@ pub fn run(cli: Cli, printer: &Printer) -> anyhow::Result<Exit> {
         Verb::Compare(args) => compare::run(&args, printer),
         Verb::Predict(args) => predict::run(&args, printer),
         Verb::Explain(args) => explain::run(&args, printer),
+        Verb::Serve(args) => serve::run(&args, printer),
+        Verb::DecodeFilms(args) => serve::decode(&args),
         Verb::Models(args) => models::run(&args, printer),
         Verb::Recipes(args) => recipes::run(&args, printer),
         Verb::Weights(args) => weights::run(args.verb, printer),

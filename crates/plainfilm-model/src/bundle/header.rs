@@ -40,6 +40,28 @@ pub struct DatasetRecord {
     pub synthetic: bool,
 }
 
+/// Truth and probability of the test films, in an order that says nothing of who they are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TestPredictions {
+    /// Indices of the true labels.
+    pub truth: Vec<u32>,
+    /// Calibrated probabilities of the positive label, 0 to 1, to four decimals.
+    pub probability: Vec<f64>,
+}
+
+impl TestPredictions {
+    /// Of pairs of truth and probability, sorted.
+    pub fn of(films: impl IntoIterator<Item = (usize, f64)>) -> Self {
+        let mut films: Vec<(u32, f64)> = films
+            .into_iter()
+            .map(|(truth, probability)| (truth as u32, (probability * 1e4).round() / 1e4))
+            .collect();
+        films.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        let (truth, probability) = films.into_iter().unzip();
+        Self { truth, probability }
+    }
+}
+
 /// Everything about a trained network except its tensors. It holds no time and no path, so the same
 /// training gives the same bytes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -82,6 +104,10 @@ pub struct ModelHeader {
     /// validation films say what is far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub likeness: Option<Likeness>,
+    /// What it said of its test films, so that thresholds can be tried without them. None in files from before that
+    /// was kept, and where a film may have any number of the labels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_predictions: Option<TestPredictions>,
     /// What the audit of the films said; `verdict` is `not_checked` where it was switched off. None in
     /// files from before there were audits: the field is optional, so the schema stays the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -202,6 +228,17 @@ impl ModelHeader {
                     format!("temperature {} and threshold {}", agreed[0], agreed[1]),
                     format!("{} and {}", own[0], own[1]),
                 );
+            }
+        }
+        if let Some(test) = &self.test_predictions {
+            let labels = self.labels.len() as u32;
+            let is_sound = test.truth.len() == test.probability.len()
+                && test.truth.iter().all(|truth| *truth < labels)
+                && test.probability.iter().all(|p| (0.0..=1.0).contains(p));
+            if !is_sound {
+                let found = format!("{} and {}", test.truth.len(), test.probability.len());
+                let expected = "as many labels as probabilities".to_owned();
+                return refuse("test_predictions", expected, found);
             }
         }
         if let Some(likeness) = &self.likeness {

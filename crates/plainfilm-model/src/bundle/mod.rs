@@ -19,7 +19,7 @@ use safetensors::tensor::{SafeTensors, TensorView};
 pub use bundled::bundled;
 pub use error::BundleError;
 pub use fitted::{FilmDigest, FilmDigests, FittedFilms};
-pub use header::{DatasetRecord, ModelHeader, SCHEMA_VERSION, Threshold};
+pub use header::{DatasetRecord, ModelHeader, SCHEMA_VERSION, TestPredictions, Threshold};
 pub use precision::Precision;
 pub(crate) use weights_record::WEIGHTS_RECORD_KEY;
 pub use weights_record::WeightsRecord;
@@ -261,6 +261,7 @@ mod tests {
                 },
                 fitted_on: None,
                 likeness: None,
+                test_predictions: None,
                 audit: None,
                 weights: None,
                 metrics: json!({}),

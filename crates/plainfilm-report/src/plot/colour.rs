@@ -82,8 +82,25 @@ pub(crate) fn colour(share: f32) -> [u8; 3] {
 /// How much a colour covers the film under it: little evidence hardly at all, so that the film can be
 /// read where there is none.
 pub(crate) fn opacity(share: f32) -> f32 {
+    MOST_COVERED * rise(share)
+}
+
+/// How much evidence covers at most.
+const MOST_COVERED: f32 = 0.72;
+
+fn rise(share: f32) -> f32 {
     let rise = (share / 0.4).clamp(0.0, 1.0);
-    0.72 * rise * rise * (3.0 - 2.0 * rise)
+    rise * rise * (3.0 - 2.0 * rise)
+}
+
+/// The colour of a share of the evidence, to lay over a film: red, green, blue, and how much it covers, 255 for the
+/// greatest. Nothing where the share is not a number.
+pub(crate) fn layer(share: f32) -> [u8; 4] {
+    if share.is_nan() {
+        return [0; 4];
+    }
+    let [red, green, blue] = colour(share);
+    [red, green, blue, (255.0 * rise(share)).round() as u8]
 }
 
 /// A film's grey (0 to 1) under the colour of a share of the evidence.

@@ -243,6 +243,7 @@ pub(crate) fn header(
             validation: digests(Part::Validation),
         }),
         likeness: None,
+        test_predictions: None,
         audit: metrics.audit.clone(),
         weights: settings
             .weights

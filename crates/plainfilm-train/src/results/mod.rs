@@ -11,7 +11,7 @@ use crate::trainer::{Trained, Trainer};
 use judge::Judged;
 use plainfilm_data::Part;
 use plainfilm_figures::ScoredFilm;
-use plainfilm_model::bundle::{ModelFile, ModelHeader, Precision};
+use plainfilm_model::bundle::{ModelFile, ModelHeader, Precision, TestPredictions};
 use plainfilm_model::networks::{NamedTensor, Network};
 
 /// Evaluates the kept weights on every part and writes predictions, metrics, model and report.
@@ -54,6 +54,13 @@ pub(crate) fn write(
     let model = ModelFile {
         header: ModelHeader {
             likeness: likeness::of(trainer, &network)?,
+            test_predictions: (!test.is_empty()).then(|| {
+                let positive = trainer.settings.positive_of(&dataset.labels);
+                TestPredictions::of(
+                    test.iter()
+                        .map(|film| (film.truth, film.probabilities[positive])),
+                )
+            }),
             ..judge::header(trainer, &metrics, &operation)
         },
         tensors: trained.tensors.clone(),

@@ -1,0 +1,278 @@
+//! From a request's body to films.
+
+use std::io::{Cursor, Read};
+
+use axum::body::Body;
+use axum::extract::FromRequest;
+use axum::extract::multipart::Multipart;
+use axum::http::{HeaderMap, Request, StatusCode, header};
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use tokio::time::timeout;
+use zip::ZipArchive;
+
+use crate::problem::Problem;
+use crate::settings::ServeLimits;
+
+/// What a film is called that came without a name.
+const NAMELESS: &str = "film";
+/// Letters of a name that are kept.
+const NAME_LETTERS: usize = 200;
+/// Bytes of one film in an archive, and of all of them together.
+const FILM_BYTES: u64 = 256 << 20;
+const ALL_BYTES: u64 = 2 << 30;
+/// How many times its size a file of an archive may grow, where it is large.
+const GROWTH: u64 = 400;
+const GROWTH_MATTERS_FROM: u64 = 4 << 20;
+
+/// A file as it was sent.
+#[derive(Debug, Clone)]
+pub(crate) struct SentFile {
+    pub(crate) name: String,
+    pub(crate) bytes: Bytes,
+}
+
+/// What a request brought.
+pub(crate) enum Sent {
+    /// One file, which may be an archive.
+    One(SentFile),
+    /// The files of a form.
+    Form(Vec<SentFile>),
+}
+
+/// Reads a body whole, within size and time.
+pub(crate) async fn read(body: Body, limits: &ServeLimits) -> Result<Bytes, Problem> {
+    let limited = Limited::new(body, limits.upload_bytes).collect();
+    let read = timeout(limits.body, limited)
+        .await
+        .map_err(|_| Problem::too_late("the body did not come in time"))?;
+    let collected = read.map_err(|error| match error.is::<LengthLimitError>() {
+        true => Problem::too_large(limits.upload_bytes),
+        false => Problem::bad_request("the body ended too early"),
+    })?;
+    Ok(collected.to_bytes())
+}
+
+/// Reads what was sent: one file as the body, or a form (`multipart/form-data`) whose files are films.
+pub(crate) async fn receive(
+    request: Request<Body>,
+    name: Option<&str>,
+    limits: &ServeLimits,
+) -> Result<Sent, Problem> {
+    let is_form = content_type(request.headers()).starts_with("multipart/form-data");
+    if !is_form {
+        let bytes = read(request.into_body(), limits).await?;
+        if bytes.is_empty() {
+            return Err(Problem::bad_request(
+                "expected a film in the body, found nothing",
+            ));
+        }
+        let name = clean(name.unwrap_or(NAMELESS));
+        return Ok(Sent::One(SentFile { name, bytes }));
+    }
+    let (parts, body) = request.into_parts();
+    let body = Body::from(read(body, limits).await?);
+    let request = Request::from_parts(parts, body);
+    let broken =
+        |detail: String| Problem::bad_request(format!("the form cannot be read: {detail}"));
+    let mut form = Multipart::from_request(request, &())
+        .await
+        .map_err(|error| broken(error.body_text()))?;
+    let mut files = Vec::new();
+    while let Some(field) = form
+        .next_field()
+        .await
+        .map_err(|error| broken(error.body_text()))?
+    {
+        let Some(name) = field.file_name().map(clean) else {
+            continue;
+        };
+        let bytes = field
+            .bytes()
+            .await
+            .map_err(|error| broken(error.body_text()))?;
+        files.push(SentFile { name, bytes });
+        if files.len() > limits.films {
+            return Err(too_many(limits.films));
+        }
+    }
+    if files.is_empty() {
+        return Err(Problem::bad_request(
+            "expected a form with files, found none",
+        ));
+    }
+    Ok(Sent::Form(files))
+}
+
+fn too_many(limit: usize) -> Problem {
+    Problem::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "Too many films",
+        format!("expected at most {limit} films in a request"),
+    )
+}
+
+fn content_type(headers: &HeaderMap) -> String {
+    let value = headers.get(header::CONTENT_TYPE);
+    let text = value.and_then(|value| value.to_str().ok());
+    text.unwrap_or_default().to_ascii_lowercase()
+}
+
+/// A name for answers alone: nothing is ever opened by it. Without control characters, and not too long.
+pub(crate) fn clean(name: &str) -> String {
+    let kept: String = name
+        .chars()
+        .filter(|letter| !letter.is_control())
+        .take(NAME_LETTERS)
+        .collect();
+    match kept.is_empty() {
+        true => NAMELESS.to_owned(),
+        false => kept,
+    }
+}
+
+/// Whether a file is a zip archive, by its first bytes.
+pub(crate) fn is_archive(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06")
+}
+
+/// An archive in memory, one film after another.
+pub(crate) struct FilmArchive {
+    zip: ZipArchive<Cursor<Bytes>>,
+    /// Places in the archive and names.
+    films: Vec<(usize, String)>,
+    unpacked: u64,
+}
+
+impl FilmArchive {
+    /// Reads the list of files; folders and what a Mac adds are no films.
+    ///
+    /// # Errors
+    ///
+    /// When it is no archive, or holds more than `most` files.
+    pub(crate) fn open(bytes: Bytes, most: usize) -> Result<Self, Problem> {
+        let broken = |error: zip::result::ZipError| {
+            Problem::bad_request(format!("not a zip archive: {error}"))
+        };
+        let mut zip = ZipArchive::new(Cursor::new(bytes)).map_err(broken)?;
+        if zip.len() > 4 * most {
+            return Err(too_many(most));
+        }
+        if zip.has_overlapping_entries().map_err(broken)? {
+            return Err(Problem::bad_request(
+                "the archive’s files overlap, as in a zip bomb",
+            ));
+        }
+        let mut films = Vec::new();
+        for index in 0..zip.len() {
+            let entry = zip.by_index_raw(index).map_err(broken)?;
+            let name = String::from_utf8_lossy(entry.name_raw()).into_owned();
+            let is_rest = name.starts_with("__MACOSX/")
+                || name
+                    .rsplit('/')
+                    .next()
+                    .is_some_and(|file| file.starts_with('.'));
+            if entry.is_file() && !is_rest {
+                films.push((index, clean(&name)));
+            }
+        }
+        if films.len() > most {
+            return Err(too_many(most));
+        }
+        Ok(Self {
+            zip,
+            films,
+            unpacked: 0,
+        })
+    }
+
+    /// How many films there are.
+    pub(crate) fn len(&self) -> usize {
+        self.films.len()
+    }
+
+    /// The place of the film with this name.
+    pub(crate) fn place(&self, name: &str) -> Option<usize> {
+        self.films.iter().position(|(_, film)| film == name)
+    }
+
+    /// The name of a film, and its file or why there is none.
+    pub(crate) fn film(&mut self, place: usize) -> (String, Result<Bytes, String>) {
+        let (index, name) = self.films[place].clone();
+        let bytes = self.unpack(index);
+        (name, bytes)
+    }
+
+    fn unpack(&mut self, index: usize) -> Result<Bytes, String> {
+        let entry = self
+            .zip
+            .by_index(index)
+            .map_err(|error| format!("cannot be unpacked: {error}"))?;
+        let packed = entry.compressed_size().max(1);
+        let most = FILM_BYTES
+            .min(ALL_BYTES.saturating_sub(self.unpacked))
+            .min(packed.saturating_mul(GROWTH).max(GROWTH_MATTERS_FROM));
+        let mut bytes = Vec::new();
+        entry
+            .take(most + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|error| format!("cannot be unpacked: {error}"))?;
+        self.unpacked += bytes.len() as u64;
+        if bytes.len() as u64 > most {
+            return Err(format!(
+                "expected at most {most} bytes when unpacked, found more"
+            ));
+        }
+        Ok(Bytes::from(bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_for_answers_alone() {
+        let cases = [
+            ("a.png", "a.png"),
+            ("../../etc/passwd", "../../etc/passwd"),
+            ("a\r\nX: y\0.png", "aX: y.png"),
+            ("", "film"),
+        ];
+        for (given, expected) in cases {
+            assert_eq!(clean(given), expected);
+        }
+        assert_eq!(clean(&"x".repeat(9_999)).len(), NAME_LETTERS);
+    }
+
+    #[test]
+    fn archives_give_films_by_name_and_nothing_that_is_none() {
+        use std::io::Write;
+        let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        let options = zip::write::SimpleFileOptions::default();
+        let zeros = vec![0; 64 << 20];
+        for (name, bytes) in [
+            ("folder/a.png", b"first".as_slice()),
+            ("__MACOSX/folder/._a.png", b"rest"),
+            (".DS_Store", b"rest"),
+            ("bomb.bmp", &zeros),
+        ] {
+            zip.start_file(name, options).unwrap();
+            zip.write_all(bytes).unwrap();
+        }
+        let bytes = Bytes::from(zip.finish().unwrap().into_inner());
+        assert!(is_archive(&bytes));
+        let mut archive = FilmArchive::open(bytes.clone(), 10).unwrap();
+        assert_eq!(archive.len(), 2);
+        assert_eq!(archive.place("bomb.bmp"), Some(1));
+        let (name, film) = archive.film(0);
+        assert_eq!(
+            (name.as_str(), film.unwrap().as_ref()),
+            ("folder/a.png", b"first".as_slice())
+        );
+        let refused = archive.film(1).1.unwrap_err();
+        assert!(refused.contains("expected at most"), "{refused}");
+        assert!(FilmArchive::open(bytes, 1).is_err());
+        assert!(FilmArchive::open(Bytes::from_static(b"PK\x03\x04 and no more"), 10).is_err());
+    }
+}

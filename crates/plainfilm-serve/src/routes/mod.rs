@@ -1,0 +1,141 @@
+//! What can be asked, by address.
+
+mod description;
+mod explain;
+mod kserve;
+mod page;
+mod predict;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
+
+use crate::guard::{Guard, guard};
+use crate::problem::Problem;
+use crate::scoring::Service;
+
+/// All routes, behind the guard.
+pub(crate) fn routes(service: Arc<Service>, rules: Arc<Guard>) -> Router {
+    let with_films = Router::new()
+        .route("/v1/predict", post(predict::predict))
+        .route("/v1/explain", post(explain::explain))
+        .route("/v1/render", post(explain::render))
+        .route("/v2/models/{model}/infer", post(kserve::infer))
+        .route(
+            "/v2/models/{model}/versions/{version}/infer",
+            post(kserve::infer_version),
+        )
+        .layer(middleware::from_fn_with_state(service.clone(), admit));
+    Router::new()
+        .merge(with_films)
+        .route("/v1/models", get(description::models))
+        .route("/v2", get(kserve::server))
+        .route("/v2/health/live", get(|| async { StatusCode::OK }))
+        .route("/v2/health/ready", get(kserve::ready))
+        .route("/v2/models/{model}", get(kserve::model))
+        .route("/v2/models/{model}/ready", get(kserve::model_ready))
+        .route(
+            "/v2/models/{model}/versions/{version}",
+            get(kserve::model_version),
+        )
+        .route(
+            "/v2/models/{model}/versions/{version}/ready",
+            get(kserve::model_version_ready),
+        )
+        .route("/metrics", get(description::metrics))
+        .route("/openapi.json", get(description::openapi))
+        .merge(page::routes())
+        .fallback(|| async { Problem::not_found("see /docs for what can be asked") })
+        .method_not_allowed_fallback(|| async {
+            Problem::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "Not with this method",
+                "see /docs for what can be asked",
+            )
+        })
+        .layer(middleware::from_fn_with_state(service.clone(), watch))
+        .layer(middleware::from_fn_with_state(rules, guard))
+        .with_state(service)
+}
+
+/// What a request takes while it is worked on. A stream of answers takes it with it.
+#[derive(Clone)]
+pub(crate) struct Admitted {
+    _request: Arc<OwnedSemaphorePermit>,
+    _bytes: Arc<OwnedSemaphorePermit>,
+}
+
+/// Takes a request with films in, or tells it to come again; ends it where it takes too long.
+async fn admit(State(service): State<Arc<Service>>, mut request: Request, next: Next) -> Response {
+    let limits = &service.limits;
+    // Whoever does not say how much may send as much as there may be.
+    let length = request
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<usize>().ok())
+        .unwrap_or(limits.upload_bytes);
+    if length > limits.upload_bytes {
+        return Problem::too_large(limits.upload_bytes).into_response();
+    }
+    let kibibytes = u32::try_from(length / 1024 + 1).unwrap_or(u32::MAX);
+    let place = service.requests.clone().try_acquire_owned();
+    let bytes = service.uploads.clone().try_acquire_many_owned(kibibytes);
+    let (Ok(place), Ok(bytes)) = (place, bytes) else {
+        return Problem::busy().into_response();
+    };
+    request.extensions_mut().insert(Admitted {
+        _request: Arc::new(place),
+        _bytes: Arc::new(bytes),
+    });
+    let all = limits.request + limits.body;
+    timeout(all, next.run(request)).await.unwrap_or_else(|_| {
+        Problem::new(
+            StatusCode::GATEWAY_TIMEOUT,
+            "It took too long",
+            "the service is too busy, or the film too large",
+        )
+        .into_response()
+    })
+}
+
+/// Counts and logs a request by its route: neither names nor anything else that was sent.
+async fn watch(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
+    let begun = Instant::now();
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
+    let method = request.method().clone();
+    let response = next.run(request).await;
+    let status = response.status().as_u16();
+    let seconds = begun.elapsed().as_secs_f64();
+    let metrics = &service.metrics;
+    metrics
+        .requests
+        .with_label_values(&[route.as_str(), &status.to_string()])
+        .inc();
+    metrics
+        .seconds
+        .with_label_values(&[route.as_str()])
+        .observe(seconds);
+    let method = match method.as_str() {
+        "GET" | "POST" | "HEAD" => method.as_str(),
+        _ => "other",
+    };
+    tracing::info!(
+        target: "plainfilm_serve::requests",
+        method,
+        route,
+        status,
+        milliseconds = (seconds * 1e4).round() / 10.0,
+    );
+    response
+}
