@@ -61,6 +61,9 @@ async function start() {
   route(false);
 }
 
+// What sticks below the header has to know how tall it is.
+const top = document.querySelector('.top');
+new ResizeObserver(() => document.documentElement.style.setProperty('--top', `${top.offsetHeight}px`)).observe(top);
 document.getElementById('skip').addEventListener('click', (event) => {
   event.preventDefault();
   main.focus();

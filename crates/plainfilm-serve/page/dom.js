@@ -36,6 +36,9 @@ const ICONS = {
 /** A line icon; decorative, so hidden from screen readers. */
 export const icon = (name) => s('svg', { class: 'icon', viewBox: '0 0 24 24', 'aria-hidden': 'true' }, s('path', { d: ICONS[name] }));
 
+/** An entry of a legend: a small patch and its name, kept on one line. */
+export const legend = (name, ...words) => h('span', { class: 'entry' }, h('span', { class: `key ${name}` }), h('span', {}, words));
+
 /** A range input with its label and its value in words. */
 export function slider({ label, min, max, step, value, text, onchange, disabled }) {
   const output = h('output', {}, text(value));

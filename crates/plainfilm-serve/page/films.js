@@ -2,7 +2,7 @@
 
 import { example, examples } from './api.js';
 import { detail } from './detail.js';
-import { h } from './dom.js';
+import { h, legend } from './dom.js';
 import { csv, download, json } from './export.js';
 import { whole } from './format.js';
 import { intake, sourceOf } from './intake.js';
@@ -17,7 +17,7 @@ function exampleButtons() {
   const message = h('span', { class: 'quiet', role: 'status' });
   examples().then((list) => {
     if (list.length === 0) return;
-    place.replaceChildren(h('span', { class: 'quiet' }, 'No film at hand? Try a drawn one:'), list.map(({ name, title, url }) =>
+    place.replaceChildren(h('span', { class: 'quiet' }, 'No film at hand? Try a drawn one:'), ...list.map(({ name, title, url }) =>
       h('button', { type: 'button', class: 'button small', onclick: async () => {
         message.textContent = '';
         try { score([await sourceOf(await example(url), name)]); } catch (error) { message.textContent = error.message; }
@@ -72,9 +72,8 @@ export function filmsView() {
       h('div', { class: 'results-head' }, h('h2', {}, 'Results'), line, tools),
       h('div', { class: 'results-filter' }, table.filters, table.search),
       table.table, table.none,
-      h('p', { class: 'quiet legend' }, h('span', { class: 'key tick' }), 'operating point',
-        state.model.not_sure ? [h('span', { class: 'key band' }), 'not sure'] : null,
-        h('span', {}, state.model.operation)));
+      h('p', { class: 'quiet legend' }, legend('tick', 'operating point'),
+        state.model.not_sure ? legend('band', 'not sure') : null, h('span', {}, state.model.operation)));
   }
 
   const line = progressLine();

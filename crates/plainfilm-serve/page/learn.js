@@ -1,14 +1,13 @@
 // The Learn view: what a threshold does, tried out on the model's own test films.
 
-import { h, slider } from './dom.js';
+import { h, legend, slider } from './dom.js';
 import { films, three, two } from './format.js';
 import { confusion, roc, thousand } from './measures.js';
-import { histogramPlot, rocPlot } from './plots.js';
+import { histogramPlot, peoplePlot, rocPlot } from './plots.js';
 import { state } from './state.js';
 
 const SHARES = [0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
 const percent = (share) => `${Number((share * 100).toFixed(1))} %`;
-const people = (value) => (value > 0 && value < 0.5 ? 'fewer than one' : String(Math.round(value)));
 
 const head = () => h('div', { class: 'view-head' }, h('h1', {}, 'What does the threshold do?'),
   h('p', { class: 'lead' }, 'A network gives a probability. Somebody has to choose from where on it means “yes”.'));
@@ -64,9 +63,13 @@ export function learnView() {
   const sensitivity = measure('Sensitivity', `Of the films with ${model.positive}: the share that is found.`);
   const specificity = measure('Specificity', 'Of the other films: the share that is rightly cleared.');
   const accuracy = measure('Accuracy', 'Of all films: the share that is right. It hides which kind of error is made.');
-  const ppv = measure('PPV', 'When the model says yes: how often it is right.');
-  const npv = measure('NPV', 'When the model says no: how often it is right.');
-  const story = h('p', { class: 'story' });
+  const ppv = measure('Right when it says yes (PPV)', 'Of all who get a yes: the share who have it.');
+  const npv = measure('Right when it says no (NPV)', 'Of all who get a no: the share who do not.');
+  const crowd = peoplePlot();
+  const key = Object.entries({ found: 'found', missed: 'missed', alarm: 'false alarms', cleared: 'rightly cleared' }).map(([name, words]) => {
+    const number = h('span', { class: 'number' });
+    return { name, number, element: legend(name, number, ` ${words}`) };
+  });
   let now = null;
   let prevalence = SHARES[3];
 
@@ -74,7 +77,11 @@ export function learnView() {
     const group = thousand(prevalence, now);
     ppv.show(group.ppv);
     npv.show(group.npv);
-    story.textContent = `Of 1000 people, ${people(group.sick)} have it. The model says yes to ${people(group.tp)} of them, and to ${people(group.fp)} who do not have it.`;
+    // Rounded so that the four make a thousand.
+    const [sick, found, alarm] = [group.sick, group.tp, group.fp].map(Math.round);
+    const counts = { found, missed: sick - found, alarm, cleared: 1000 - sick - alarm };
+    crowd.show(counts);
+    for (const { name, number } of key) number.textContent = counts[name];
   };
   const show = (threshold) => {
     now = confusion(cases, threshold);
@@ -87,7 +94,7 @@ export function learnView() {
     showPeople();
   };
   const threshold = slider({ label: 'Threshold', min: 0, max: 1, step: 0.001, value: own, text: three, onchange: show });
-  const share = slider({ label: 'How many of the people have it', min: 0, max: SHARES.length - 1, step: 1, value: 3,
+  const share = slider({ label: `How many people have ${model.positive}`, min: 0, max: SHARES.length - 1, step: 1, value: 3,
     text: (index) => percent(SHARES[index]), onchange: (index) => { prevalence = SHARES[index]; showPeople(); } });
   show(own);
 
@@ -96,16 +103,17 @@ export function learnView() {
       h('button', { type: 'button', class: 'button small', onclick: () => { threshold.set(own); show(own); } }, `Back to the model’s own, ${three(own)}`)),
     h('div', { class: 'columns learn-columns' },
       h('section', { class: 'card' }, h('h2', {}, 'The test films'), scores.svg,
-        h('p', { class: 'quiet legend' }, h('span', { class: 'key up' }), `${model.positive}, ${films(positives)}`,
-          h('span', { class: 'key down' }), `the others, ${films(cases.length - positives)}`),
+        h('p', { class: 'quiet legend' }, legend('up', `${model.positive}, ${films(positives)}`),
+          legend('down', `the others, ${films(cases.length - positives)}`)),
         h('p', {}, 'Everything to the right of the line gets a “yes”. Where both colours overlap, every line makes errors.')),
       h('section', { class: 'card' }, h('h2', {}, 'Right and wrong'), table.element,
         h('dl', { class: 'measures' }, sensitivity.element, specificity.element, accuracy.element),
         h('p', {}, 'A lower threshold finds more and alarms more. A higher one does the opposite.')),
       h('section', { class: 'card' }, h('h2', {}, 'The ROC curve'), plot.svg,
         h('p', {}, 'The curve holds every threshold; yours is the point. The area under it, the AUROC, is ',
-          h('span', { class: 'number' }, two(curve.area)), ': the chance that a film with it scores higher than one without. 0.50 is guessing.')),
-      h('section', { class: 'card' }, h('h2', {}, 'And in a group of people?'), share.element, story,
+          h('span', { class: 'number' }, two(curve.area)), `: the chance that a film with ${model.positive} scores higher than one without. 0.50 is guessing.`)),
+      h('section', { class: 'card' }, h('h2', {}, 'And in a group of people?'), share.element, crowd.svg,
+        h('p', { class: 'quiet legend' }, 'Of 1000 people:', key.map((entry) => entry.element)),
         h('dl', { class: 'measures' }, ppv.element, npv.element),
         h('p', {}, 'The rarer the disease, the more of the alarms are false, however good the model is.'))),
     h('p', { class: 'quiet' }, 'These are the model’s own test films, counted one by one. The range in which the model says “not sure” is left out here. At another hospital every number may differ.'));

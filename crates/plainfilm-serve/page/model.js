@@ -48,7 +48,7 @@ export function modelView() {
     h('div', { class: 'view-head' }, h('h1', {}, 'Model ', h('span', { class: 'model-name' }, model.name)),
       h('p', { class: 'lead' }, 'What it is, what was measured, and how far that can be trusted.')),
     h('section', { class: 'callouts', 'aria-label': 'Warnings of the model' }, audit(model), elsewhere(model)),
-    h('div', { class: 'columns' },
+    h('div', { class: 'columns model-columns' },
       h('section', { class: 'card' }, h('h2', {}, 'Facts'), h('dl', { class: 'facts' },
         fact('Network', model.architecture),
         fact('Labels', model.labels.join(', ')),
@@ -59,7 +59,8 @@ export function modelView() {
         fact('Tells unlike films', model.knows_unlike ? 'yes' : 'no: it answers for any picture'),
         fact('Parameters', whole(model.parameters)),
         fact('Size', bytes(model.bytes)))),
-      h('section', { class: 'card' }, h('h2', {}, 'Figures'), figures(model)),
-      h('section', { class: 'card' }, h('h2', {}, 'Where its films came from'), sources(model))),
+      h('div', { class: 'stack' },
+        h('section', { class: 'card' }, h('h2', {}, 'Figures'), figures(model)),
+        h('section', { class: 'card' }, h('h2', {}, 'Where its films came from'), sources(model)))),
     model.card ? h('section', { class: 'card prose' }, h('h2', {}, 'Its card'), markdown(model.card)) : null);
 }

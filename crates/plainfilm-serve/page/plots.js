@@ -47,17 +47,36 @@ export function histogramPlot(cases, positive) {
     return count ? s('rect', { class: name, x: x(bin / bins) + 1, width: width / bins - 2, height, y: sign > 0 ? middle - height : middle }) : null;
   });
   const line = s('path', { class: 'threshold' });
-  const svg = s('svg', { class: 'plot', viewBox: '0 0 536 292', role: 'img' },
+  const svg = s('svg', { class: 'plot', viewBox: '0 0 536 298', role: 'img' },
     bars(up, 'up', 1), bars(down, 'down', -1),
     s('path', { class: 'axis', d: `M${x(0)} ${middle}H${x(1)}` }),
-    [0, 0.25, 0.5, 0.75, 1].map((tick) => text(x(tick), 262, String(tick))),
+    [0, 0.25, 0.5, 0.75, 1].map((tick) => text(x(tick), 266, String(tick))),
     text(left - 8, middle - tall + 8, String(most), 'end'), text(left - 8, middle + 4, '0', 'end'), text(left - 8, middle + tall, String(most), 'end'),
-    text(x(0.5), 284, `Probability of ${positive}`), line);
+    text(x(0.5), 290, `Probability of ${positive}`), line);
   return {
     svg,
     move(threshold) {
       line.setAttribute('d', `M${x(threshold)} 14V250`);
       svg.setAttribute('aria-label', `Probabilities of the test films. ${positive} upwards, the others downwards, the threshold at ${two(threshold)}.`);
+    },
+  };
+}
+
+/** A thousand people as dots, in the order found, missed, false alarm, cleared. */
+export function peoplePlot() {
+  const columns = 50;
+  const dots = Array.from({ length: 1000 }, (_, at) =>
+    s('circle', { cx: (at % columns) * 10 + 5, cy: Math.floor(at / columns) * 10 + 5, r: 3.6 }));
+  const svg = s('svg', { class: 'plot people', viewBox: `0 0 500 ${1000 / columns * 10}`, role: 'img' }, dots);
+  return {
+    svg,
+    /** `counts` are whole numbers that make 1000 in all. */
+    show(counts) {
+      let at = 0;
+      for (const [name, count] of Object.entries(counts)) {
+        for (const end = at + count; at < end; at += 1) dots[at]?.setAttribute('class', name);
+      }
+      svg.setAttribute('aria-label', `Of 1000 people: ${counts.found} found, ${counts.missed} missed, ${counts.alarm} false alarms, ${counts.cleared} rightly cleared.`);
     },
   };
 }

@@ -1,7 +1,7 @@
 // The table of results: sorting, filtering, and rows that follow the store.
 
 import { h } from './dom.js';
-import { answers, deciding, kinds, remarks } from './result.js';
+import { FAILED, answers, deciding, kinds, remarks } from './result.js';
 import { fillRow } from './row.js';
 import { store } from './store.js';
 
@@ -19,7 +19,7 @@ export function resultsTable(model, open) {
     film: 'Film',
     answer: 'Answer',
     number: model.findings ? 'Nearest finding' : `Probability of ${model.positive}`,
-    said: 'What is to be said',
+    said: 'Remarks',
   };
   const headCells = Object.entries(heads).map(([key, title]) => h('th', { scope: 'col', role: 'columnheader', class: `c-${key}` },
     h('button', { type: 'button', class: 'sort', onclick: () => sortBy(key) }, title, h('span', { class: 'arrow', 'aria-hidden': 'true' }))));
@@ -81,6 +81,7 @@ export function resultsTable(model, open) {
       const button = buttons[index] ?? filters.appendChild(h('button', { type: 'button', class: 'kind', onclick: () => { view.kind = kind; arrange(); } },
         h('span', {}, title), h('span', { class: 'number' })));
       button.lastElementChild.textContent = number;
+      button.hidden = kind === FAILED && number === 0 && view.kind !== kind;
       button.setAttribute('aria-pressed', String(view.kind === kind));
     });
   }

@@ -27,7 +27,7 @@ export function elsewhere(model) {
   const poor = (found.low ?? found.value) < 0.6;
   return h('div', { class: `callout ${poor ? 'warn' : 'unknown'}` }, icon(poor ? 'warning' : 'info'), h('div', {},
     h('strong', {}, 'At other hospitals: AUROC ', h('span', { class: 'number' }, interval(found)), '.'),
-    ' ', found.text, found.low <= 0.5 ? ' By this measurement it may be no better than guessing, which is 0.50.' : ''));
+    ` 0.50 would be guessing, 1.00 perfect.${found.low <= 0.5 ? ' So it may be no better than guessing.' : ''} `, found.text));
 }
 
 /** Both, for the top of the results; a passed audit is left to the Model view. */
