@@ -16,7 +16,7 @@ export function csv(films, model) {
       rows.push([result.path, result.status, result.label, ...model.labels.map((label) => result.probabilities?.[label]),
         result.threshold, [result.reason, ...(result.unlike ?? [])].filter(Boolean).join('; ')]);
     } else if (error) {
-      rows.push([path, 'failed', null, ...model.labels.map(() => null), null, error]);
+      rows.push([path, 'not_scored', null, ...model.labels.map(() => null), null, error]);
     }
   }
   return `${rows.map((row) => row.map(cell).join(',')).join('\r\n')}\r\n`;

@@ -4,11 +4,11 @@ import { example, examples } from './api.js';
 import { detail } from './detail.js';
 import { h, legend } from './dom.js';
 import { csv, download, json } from './export.js';
-import { whole } from './format.js';
+import { bytes, whole } from './format.js';
 import { intake, sourceOf } from './intake.js';
 import { busy, cancel, progress, score } from './scoring.js';
 import { state } from './state.js';
-import { clear, store } from './store.js';
+import { clear, remove, store } from './store.js';
 import { resultsTable } from './table.js';
 import { warnings } from './warnings.js';
 
@@ -24,6 +24,11 @@ function exampleButtons() {
       } }, title)), message);
   }, () => place.remove());
   return place;
+}
+
+function limits() {
+  const { upload_bytes: size, films } = state.service.limits ?? {};
+  return size && films ? `A file may have ${bytes(size)}, a zip ${whole(films)} films.` : null;
 }
 
 function progressLine() {
@@ -59,7 +64,13 @@ export function filmsView() {
   let table = null;
 
   const save = (extension, type, text) => download(`plainfilm-${state.model.name}.${extension}`, type, text);
-  const tools = h('div', { class: 'buttons' },
+  const retry = h('button', { type: 'button', class: 'button small', hidden: true, onclick: () => {
+    // A zip that broke off starts anew, so what it gave so far goes.
+    const again = new Set(store.films.filter((film) => film.error).map((film) => film.source));
+    store.films.filter((film) => again.has(film.source)).forEach(remove);
+    score([...again]);
+  } }, 'Try the rest again');
+  const tools = h('div', { class: 'buttons' }, retry,
     h('button', { type: 'button', class: 'button small', onclick: () => save('csv', 'text/csv', csv(store.films, state.model)) }, 'Save as CSV'),
     h('button', { type: 'button', class: 'button small', onclick: () => save('json', 'application/json', json(store.films)) }, 'Save as JSON'),
     h('button', { type: 'button', class: 'button small', onclick: () => { cancel(); clear(); } }, 'Clear'));
@@ -82,6 +93,9 @@ export function filmsView() {
     view.classList.toggle('has-films', !results.hidden);
   };
   store.addEventListener('add', shows);
+  const retries = () => { retry.hidden = busy() || !store.films.some((film) => film.error); };
+  progress.addEventListener('change', retries);
+  store.addEventListener('clear', retries);
   store.addEventListener('clear', shows);
   state.addEventListener('model', () => {
     const again = [...store.sources];
@@ -95,6 +109,6 @@ export function filmsView() {
   view.append(
     h('div', { class: 'view-head' }, h('h1', {}, 'Films'),
       h('p', { class: 'lead' }, 'Give the model chest X-rays. See its answers, and whether they can be believed.')),
-    h('div', { class: 'intake' }, intake(take, active), exampleButtons()), warn, results);
+    h('div', { class: 'intake' }, intake(take, active, limits()), exampleButtons()), warn, results);
   return view;
 }

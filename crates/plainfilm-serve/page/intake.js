@@ -43,8 +43,8 @@ async function dropped(transfer) {
   return found;
 }
 
-/** The drop zone. `take` gets the sources; `active` says whether the Films view is shown. */
-export function intake(take, active) {
+/** The drop zone. `take` gets the sources; `active` says whether the Films view is shown; `limits` is a sentence. */
+export function intake(take, active, limits) {
   const input = h('input', { type: 'file', multiple: true, id: 'files', class: 'hidden-input' });
   input.addEventListener('change', async () => {
     const files = [...input.files];
@@ -54,7 +54,8 @@ export function intake(take, active) {
   const zone = h('div', { class: 'drop' }, icon('upload'),
     h('div', { class: 'drop-words' },
       h('p', { class: 'drop-title' }, 'Drop films here, or a zip of films'),
-      h('p', { class: 'quiet' }, 'Films are scored in memory and kept nowhere. You can also paste a picture.')),
+      h('p', { class: 'quiet' }, 'Films are scored in memory and kept nowhere. You can also paste a picture.'),
+      limits ? h('p', { class: 'quiet' }, limits) : null),
     h('button', { class: 'button primary', type: 'button', onclick: () => input.click() }, 'Choose files'), input);
   input.tabIndex = -1;
   input.setAttribute('aria-label', 'Films or zips of films');

@@ -28,19 +28,18 @@ export function greyPanel(viewer) {
 
 /** The heat map's controls. `ask` is called when another method or label is wanted. */
 export function mapPanel(viewer, model, ask) {
+  let chosen = false;
   const message = h('p', { class: 'map-message quiet', role: 'status' });
   const shown = check('Show the heat map', true, (value) => viewer.setOver({ map: value }));
   const lungs = check('Show the outline of the lungs', false, (value) => viewer.setOver({ lungs: value }));
   const opacity = slider({ label: 'Opacity', min: 0, max: 100, step: 1, value: 45, text: (value) => `${value} %`, onchange: (value) => viewer.setOver({ opacity: value / 100 }) });
   const method = h('select', { id: 'map-method', class: 'field', onchange: ask }, model.methods.map(({ id, name }) => h('option', { value: id }, name)));
-  const label = h('select', { id: 'map-label', class: 'field', onchange: ask }, model.labels.map((name) => h('option', {}, name)));
+  const label = h('select', { id: 'map-label', class: 'field', onchange: () => { chosen = true; ask(); } }, model.labels.map((name) => h('option', {}, name)));
   const controls = h('fieldset', { class: 'map-controls' }, h('legend', { class: 'hidden' }, 'Heat map'),
     shown.element, opacity.element, lungs.element,
     h('div', { class: 'pair' },
       h('div', {}, h('label', { for: 'map-method' }, 'Method'), method),
       h('div', {}, h('label', { for: 'map-label' }, 'For the label'), label)));
-  let chosen = false;
-  label.addEventListener('change', () => { chosen = true; });
   label.selectedIndex = Math.max(0, model.labels.indexOf(model.positive));
   const element = h('section', { class: 'panel' }, h('h3', {}, 'Where the network looked'), controls, message);
   const enable = (on) => { controls.disabled = !on; };

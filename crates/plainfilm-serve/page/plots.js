@@ -9,7 +9,7 @@ const text = (x, y, words, anchor = 'middle', rotate = 0) =>
 
 /** The ROC curve with a point that moves. */
 export function rocPlot(curve) {
-  const [left, top, side] = [48, 12, 300];
+  const [left, top, side] = [64, 12, 300];
   const x = (value) => left + value * side;
   const y = (value) => top + (1 - value) * side;
   const ticks = [0, 0.5, 1].flatMap((tick) => [
@@ -17,11 +17,11 @@ export function rocPlot(curve) {
     text(x(tick), y(0) + 18, two(tick).replace(/0$/, '')), text(left - 8, y(tick) + 4, two(tick).replace(/0$/, ''), 'end')]);
   const point = s('circle', { class: 'point', r: 8 });
   const guide = s('path', { class: 'guide' });
-  const svg = s('svg', { class: 'plot', viewBox: '0 0 364 356', role: 'img' }, ticks,
+  const svg = s('svg', { class: 'plot roc', viewBox: '0 0 380 360', role: 'img' }, ticks,
     s('path', { class: 'chance', d: `M${x(0)} ${y(0)}L${x(1)} ${y(1)}` }),
     s('path', { class: 'curve', d: `M${curve.points.map(([a, b]) => `${x(a).toFixed(1)} ${y(b).toFixed(1)}`).join('L')}` }),
     guide, point,
-    text(x(0.5), 350, 'False alarms (1 − specificity)'), text(12, y(0.5), 'Found (sensitivity)', 'middle', -90));
+    text(x(0.5), 353, 'False alarms (1 − specificity)'), text(16, y(0.5), 'Found (sensitivity)', 'middle', -90));
   return {
     svg,
     move({ sensitivity, specificity }) {
@@ -47,7 +47,7 @@ export function histogramPlot(cases, positive) {
     return count ? s('rect', { class: name, x: x(bin / bins) + 1, width: width / bins - 2, height, y: sign > 0 ? middle - height : middle }) : null;
   });
   const line = s('path', { class: 'threshold' });
-  const svg = s('svg', { class: 'plot', viewBox: '0 0 536 298', role: 'img' },
+  const svg = s('svg', { class: 'plot scores', viewBox: '0 0 536 298', role: 'img' },
     bars(up, 'up', 1), bars(down, 'down', -1),
     s('path', { class: 'axis', d: `M${x(0)} ${middle}H${x(1)}` }),
     [0, 0.25, 0.5, 0.75, 1].map((tick) => text(x(tick), 266, String(tick))),

@@ -14,7 +14,7 @@ const DOUBTS = {
 export const NONE = 'No finding';
 export const NOT_SURE = 'Not sure';
 export const SET_ASIDE = 'Set aside';
-export const FAILED = 'Failed';
+export const FAILED = 'Not scored';
 export const WAITING = 'Waiting';
 
 /** Every answer that holds for a film; more than one only for a model of findings. */
