@@ -20,7 +20,7 @@ function exampleButtons() {
     place.replaceChildren(h('span', { class: 'quiet' }, 'No film at hand? Try a drawn one:'), ...list.map(({ name, title, url }) =>
       h('button', { type: 'button', class: 'button small', onclick: async () => {
         message.textContent = '';
-        try { score([await sourceOf(await example(url), name)]); } catch (error) { message.textContent = error.message; }
+        try { score([sourceOf(await example(url), name)]); } catch (error) { message.textContent = error.message; }
       } }, title)), message);
   }, () => place.remove());
   return place;
@@ -28,7 +28,7 @@ function exampleButtons() {
 
 function limits() {
   const { upload_bytes: size, films } = state.service.limits ?? {};
-  return size && films ? `A file may have ${bytes(size)}, a zip ${whole(films)} films.` : null;
+  return size && films ? `A file may have up to ${bytes(size)}, a zip up to ${whole(films)} films.` : null;
 }
 
 function progressLine() {

@@ -2,17 +2,8 @@
 
 import { h, icon } from './dom.js';
 
-const isZip = async (file) => {
-  const head = new Uint8Array(await file.slice(0, 4).arrayBuffer());
-  return head[0] === 0x50 && head[1] === 0x4b && (head[2] === 3 || head[2] === 5);
-};
-
-/** A file together with what the server needs to know of it. */
-export async function sourceOf(file, name = file.name) {
-  let zip = false;
-  try { zip = await isZip(file); } catch { /* unreadable: the server's answer will say so */ }
-  return { file, name: name || 'pasted.png', zip };
-}
+/** A file with its name; whether it is a zip is looked up when its turn comes. */
+export const sourceOf = (file, name = file.name) => ({ file, name: name || 'pasted.png', zip: undefined });
 
 const children = (folder) => new Promise((resolve, reject) => {
   const reader = folder.createReader();
@@ -29,7 +20,7 @@ async function walk(entry, found) {
   if (entry.isDirectory) for (const child of await children(entry)) await walk(child, found);
   else if (!entry.name.startsWith('.')) {
     const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
-    found.push(await sourceOf(file, entry.fullPath.replace(/^\//, '')));
+    found.push(sourceOf(file, entry.fullPath.replace(/^\//, '')));
   }
 }
 
@@ -37,7 +28,7 @@ async function dropped(transfer) {
   // The entries must be taken before the first await: the list is emptied after the event.
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
   const files = [...transfer.files];
-  if (!entries.some((entry) => entry.isDirectory)) return Promise.all(files.map((file) => sourceOf(file)));
+  if (!entries.some((entry) => entry.isDirectory)) return files.map((file) => sourceOf(file));
   const found = [];
   for (const entry of entries) await walk(entry, found);
   return found;
@@ -46,10 +37,10 @@ async function dropped(transfer) {
 /** The drop zone. `take` gets the sources; `active` says whether the Films view is shown; `limits` is a sentence. */
 export function intake(take, active, limits) {
   const input = h('input', { type: 'file', multiple: true, id: 'files', class: 'hidden-input' });
-  input.addEventListener('change', async () => {
+  input.addEventListener('change', () => {
     const files = [...input.files];
     input.value = '';
-    take(await Promise.all(files.map((file) => sourceOf(file))));
+    take(files.map((file) => sourceOf(file)));
   });
   const zone = h('div', { class: 'drop' }, icon('upload'),
     h('div', { class: 'drop-words' },
@@ -77,11 +68,11 @@ export function intake(take, active, limits) {
     event.preventDefault();
     if (active()) take(await dropped(event.dataTransfer));
   });
-  addEventListener('paste', async (event) => {
+  addEventListener('paste', (event) => {
     const files = [...(event.clipboardData?.files ?? [])];
     if (files.length === 0 || !active()) return;
     event.preventDefault();
-    take(await Promise.all(files.map((file) => sourceOf(file))));
+    take(files.map((file) => sourceOf(file)));
   });
   return zone;
 }

@@ -6,7 +6,7 @@ import { h } from './dom.js';
 /** The parts of one line. */
 export function inline(text) {
   const parts = [];
-  const pattern = /`([^`]+)`|\*\*(.+?)\*\*|(?<![\w*])[*_](?=\S)([^*_]+?)[*_](?![\w*])|\[([^\]]+)\]\((https?:\/\/[^)\s]+)\)/g;
+  const pattern = /`([^`]+)`|\*\*(.+?)\*\*|(?<![\w*])[*_](?=\S)([^*_]+?)[*_](?![\w*])|!?\[([^\]]+)\]\(([^)\s]+)\)/g;
   let at = 0;
   for (const found of text.matchAll(pattern)) {
     if (found.index > at) parts.push(text.slice(at, found.index));
@@ -14,11 +14,12 @@ export function inline(text) {
     if (code !== undefined) parts.push(h('code', {}, code));
     else if (bold !== undefined) parts.push(h('strong', {}, inline(bold)));
     else if (emphasis !== undefined) parts.push(h('em', {}, inline(emphasis)));
-    else parts.push(h('a', { href: address, rel: 'noopener noreferrer', target: '_blank' }, link));
+    else if (/^https?:\/\//.test(address) && all[0] !== '!') parts.push(h('a', { href: address, rel: 'noopener noreferrer', target: '_blank' }, inline(link)));
+    else parts.push(inline(link));
     at = found.index + all.length;
   }
   if (at < text.length) parts.push(text.slice(at));
-  return parts;
+  return parts.flat();
 }
 
 const ITEM = /^(\s*)([-*+]|\d+[.)])\s+(.*)$/;
@@ -49,7 +50,8 @@ function table(lines) {
 
 /** Elements for a text; `# ` becomes a heading of the given level. */
 export function markdown(text, level = 3) {
-  const lines = text.replace(/\r\n?/g, '\n').replace(/<!--[\s\S]*?-->/g, '').split('\n');
+  // A card begins with a block of settings for machines, between two lines of dashes.
+  const lines = text.replace(/\r\n?/g, '\n').replace(/^---\n[\s\S]*?\n---\n/, '').replace(/<!--[\s\S]*?-->/g, '').split('\n');
   const out = [];
   let at = 0;
   const starts = (line, next) => /^(#{1,6}\s|```|>|\s*([-*+]|\d+[.)])\s)/.test(line) || (line.includes('|') && isRule(next));

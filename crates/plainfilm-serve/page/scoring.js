@@ -52,12 +52,23 @@ function pump() {
   }
 }
 
+/** A zip is known by its first bytes, whatever its name is. */
+async function isZip(file) {
+  try {
+    const [p, k, kind] = new Uint8Array(await file.slice(0, 4).arrayBuffer());
+    return p === 0x50 && k === 0x4b && (kind === 3 || kind === 5);
+  } catch {
+    return false; // It cannot be read; sending it says so.
+  }
+}
+
 async function one({ source, film }, signal) {
   const limit = state.service.limits?.upload_bytes;
   if (limit && source.file.size > limit) {
     change(film, { error: `This file has ${bytes(source.file.size)}; the server takes ${bytes(limit)} at most.`, note: null });
     return;
   }
+  source.zip ??= await isZip(source.file);
   const gone = () => !store.films.includes(film);
   let last = null;
   change(film, { note: source.zip ? 'Reading the zip.' : 'Being scored.' });

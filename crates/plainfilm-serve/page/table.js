@@ -5,6 +5,9 @@ import { FAILED, answers, deciding, kinds, remarks } from './result.js';
 import { fillRow } from './row.js';
 import { store } from './store.js';
 
+// film2 comes before film10.
+const collator = new Intl.Collator('en', { numeric: true });
+
 /** `open(film, shown)` is called for a chosen row, with the films in the order shown. */
 export function resultsTable(model, open) {
   const rows = new Map();
@@ -18,7 +21,7 @@ export function resultsTable(model, open) {
   const heads = {
     film: 'Film',
     answer: 'Answer',
-    number: model.findings ? 'Nearest finding' : `Probability of ${model.positive}`,
+    number: model.findings ? 'Strongest finding' : `Probability of ${model.positive}`,
     said: 'Remarks',
   };
   const headCells = Object.entries(heads).map(([key, title]) => h('th', { scope: 'col', role: 'columnheader', class: `c-${key}` },
@@ -28,6 +31,8 @@ export function resultsTable(model, open) {
     h('caption', { class: 'hidden' }, 'Films and what the model says of them'),
     h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, headCells)), body);
   const none = h('p', { class: 'quiet none', hidden: true }, 'No film fits this filter.');
+  const search = h('input', { type: 'search', class: 'field', placeholder: 'Part of a name', 'aria-label': 'Show films whose name contains',
+    oninput: () => { view.text = search.value.trim().toLowerCase(); arrange(); } });
   const filters = h('div', { class: 'kinds', role: 'group', 'aria-label': 'Show only' });
 
   function sortBy(key) {
@@ -49,7 +54,7 @@ export function resultsTable(model, open) {
       const key = keys[view.sort];
       const sign = view.down ? -1 : 1;
       const keyed = list.map((film) => [key(film), film]);
-      keyed.sort(([a], [b]) => (a < b ? -sign : a > b ? sign : 0));
+      keyed.sort(([a], [b]) => sign * (typeof a === 'number' ? a - b : collator.compare(a, b)));
       return keyed.map(([, film]) => film);
     }
     return list;
@@ -90,7 +95,8 @@ export function resultsTable(model, open) {
   function later() {
     if (due) return;
     due = true;
-    requestAnimationFrame(() => { due = false; arrange(); });
+    // With many rows, not for every answer.
+    setTimeout(() => { due = false; arrange(); }, store.films.length > 100 ? 300 : 16);
   }
 
   function draw(film) {
@@ -109,12 +115,14 @@ export function resultsTable(model, open) {
   on('add', draw);
   on('change', (film) => { if (rows.has(film.id)) draw(film); });
   on('remove', (film) => rows.delete(film.id));
-  on('clear', () => rows.clear());
+  on('clear', () => {
+    rows.clear();
+    Object.assign(view, { kind: null, text: '' });
+    search.value = '';
+  });
   store.films.forEach(draw);
   arrange();
 
-  const search = h('input', { type: 'search', class: 'field', placeholder: 'Part of a name', 'aria-label': 'Show films whose name contains',
-    oninput: () => { view.text = search.value.trim().toLowerCase(); arrange(); } });
   return {
     filters, search, table, none,
     focus: (film) => rows.get(film.id)?.querySelector('.name')?.focus(),
