@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use crate::program::{Scratch, assert_code, command, json, model_bytes, stderr, text, training};
+use crate::program::{
+    Scratch, assert_code, command, json, later_and_later, model_bytes, stderr, text, training,
+};
 
 const FROZEN: [&str; 8] = [
     "--model",
@@ -134,7 +136,7 @@ fn killed_at_many_moments_a_run_on_features_ends_with_the_same_bytes() {
     ));
     let broken = scratch.path("broken");
     let mut kills = 0;
-    for milliseconds in (60..).step_by(150) {
+    for milliseconds in later_and_later(60) {
         let mut next = if broken.join("settings.toml").is_file() {
             let mut resume = command(&["train", "--resume", text(&broken)]);
             resume.env("PLAINFILM_CACHE", scratch.path("cache"));

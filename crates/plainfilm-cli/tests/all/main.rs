@@ -10,5 +10,6 @@ mod program;
 mod quickstart;
 mod recipes;
 mod resuming;
+mod serving;
 mod training;
 mod weights;

@@ -109,3 +109,9 @@ pub fn json(path: &Path) -> serde_json::Value {
     let text = std::fs::read_to_string(path).expect("the run left the file");
     serde_json::from_str(&text).expect("the file is JSON")
 }
+
+/// Milliseconds after which a program is killed, each a third later than the one before: kills fall on reading,
+/// training, checkpoints and the report alike, and their sum is a few times that of a whole run.
+pub fn later_and_later(first: u64) -> impl Iterator<Item = u64> {
+    std::iter::successors(Some(first), |last| Some(last + last / 3))
+}

@@ -5,7 +5,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::program::{
-    Scratch, assert_code, command, model_bytes, plainfilm, stderr, text, train, training,
+    Scratch, assert_code, command, later_and_later, model_bytes, plainfilm, stderr, text, train,
+    training,
 };
 
 #[test]
@@ -22,8 +23,7 @@ fn killed_at_many_moments_a_run_ends_with_the_same_bytes() {
     let first = training(&films, &broken, &["--epochs", "6", "--ema", "0.9"]);
     let resume = ["train", "--resume", text(&broken)];
     let mut kills = 0;
-    // Later and later, so that kills fall on reading, training, checkpoints and the report alike.
-    for milliseconds in (40..).step_by(90) {
+    for milliseconds in later_and_later(40) {
         let started = broken.join("settings.toml").is_file();
         let arguments: &[&str] = if started { &resume } else { &first };
         let mut child = command(arguments).spawn().expect("the program starts");
