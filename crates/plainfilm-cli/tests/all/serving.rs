@@ -502,3 +502,50 @@ fn a_public_address_needs_a_token() {
         "{said}"
     );
 }
+
+/// The first of these programs that is on the path.
+fn program(names: &[&str]) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .flat_map(|folder| names.iter().map(move |name| folder.join(name)))
+        .find(|file| file.is_file())
+}
+
+#[test]
+#[expect(clippy::print_stderr, reason = "a test that skips says so")]
+fn the_page_works_in_a_browser() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    // Where `.ci/run` puts what drives the browser.
+    let modules = here.join("../../target/page-test");
+    let browser = program(&["chromium", "chromium-browser", "google-chrome"]);
+    let node = program(&["node"]);
+    let (Some(browser), Some(node), true) = (browser, node, modules.join("node_modules").is_dir())
+    else {
+        eprintln!(
+            "SKIPPED: the page was not tried in a browser: Chromium, Node, and in {} playwright-core and axe-core are needed",
+            modules.display()
+        );
+        return;
+    };
+    let scratch = Scratch::with_films(4);
+    let broken = scratch.path("broken.png");
+    std::fs::write(&broken, "no film").expect("written");
+    let mut shown: Vec<PathBuf> = films(&scratch).into_iter().take(3).collect();
+    shown.push(broken);
+    let service = Service::start(&[]);
+    let output = Command::new(node)
+        .arg(here.join("tests/page/page.mjs"))
+        .arg(format!("http://{}", service.address))
+        .arg(browser)
+        .arg(&modules)
+        .arg(here.join("../../target/page-pictures"))
+        .args(shown)
+        .output()
+        .expect("node starts");
+    assert!(
+        output.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
