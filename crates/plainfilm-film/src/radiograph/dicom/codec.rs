@@ -78,8 +78,6 @@ fn jpeg(frame: &[u8], layout: &Description) -> Result<Vec<u16>, Fault> {
         return Err(Fault::Unsupported(format!("lossy JPEG of {bits} bits")));
     }
     let mut decoder = Decoder::new(frame);
-    // The data set says which colours they are; converting them twice would not be noticed.
-    decoder.set_color_transform(ColorTransform::None);
     decoder.set_max_decoding_buffer_size(layout.pixels() * layout.samples * 2);
     decoder.read_info().map_err(refused)?;
     let info = decoder
@@ -93,6 +91,11 @@ fn jpeg(frame: &[u8], layout: &Description) -> Result<Vec<u16>, Fault> {
     let (width, height) = (u32::from(info.width), u32::from(info.height));
     if (width, height, samples) != (layout.columns, layout.rows, layout.samples) {
         return Err(other_size(width, height, samples, layout));
+    }
+    if samples == 3 {
+        // As they are, by the name of RGB: the data set says which colours they are. What the decoder calls no
+        // transform at all does not interleave them.
+        decoder.set_color_transform(ColorTransform::RGB);
     }
     let bytes = decoder.decode().map_err(refused)?;
     Ok(match info.pixel_format {

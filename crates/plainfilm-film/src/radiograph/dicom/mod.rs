@@ -9,6 +9,7 @@
 //! | `codec`, `rle`, `jpeg_says` | compressed frames to samples |
 //! | `stored` | samples to stored values |
 //! | `grey_levels`, `table`, `colour` | stored values to grey |
+//! | `directory` | which files a DICOMDIR lists |
 //! | `facts` | view, age, sex, maker: what else the file says |
 //!
 //! The data set is read by our own code and not by a general library, because a library allocates by what a length
@@ -19,6 +20,7 @@
 mod codec;
 mod colour;
 mod description;
+mod directory;
 mod elements;
 mod facts;
 mod file;
@@ -34,6 +36,7 @@ mod table;
 mod tests;
 mod values;
 
+pub use directory::{Listed, directory};
 pub use facts::DicomFacts;
 pub use source::{StoredValues, stored_values};
 

@@ -12,23 +12,24 @@ pub(super) fn cells(
     in_words: bool,
 ) -> Result<Vec<u16>, Fault> {
     let expected = layout.frame_bytes();
-    let Some(frame) = frame.get(..expected) else {
+    if frame.len() < expected {
         return Err(Fault::Truncated(format!(
             "expected {expected} bytes of pixels, found {}",
             frame.len()
         )));
-    };
+    }
     let values: Vec<u16> = match layout.allocated {
         1 => (0..layout.pixels() * layout.samples)
             .map(|at| u16::from(frame[at / 8] >> (at % 8) & 1))
             .collect(),
-        // The two bytes of a big-endian word change places, whatever they hold (PS3.5 A.3).
-        8 if encoding.big && in_words && frame.len().is_multiple_of(2) => {
+        // The two bytes of a big-endian word change places, whatever they hold (PS3.5 A.3). The last word of an odd
+        // number of samples reaches into the padding.
+        8 if encoding.big && in_words && frame.len() >= expected.next_multiple_of(2) => {
             let swapped = frame.as_chunks::<2>().0.iter().flat_map(|&[a, b]| [b, a]);
-            swapped.map(u16::from).collect()
+            swapped.take(expected).map(u16::from).collect()
         }
-        8 => frame.iter().map(|&byte| byte.into()).collect(),
-        _ => encoding.words(frame).collect(),
+        8 => frame[..expected].iter().map(|&byte| byte.into()).collect(),
+        _ => encoding.words(&frame[..expected]).collect(),
     };
     Ok(match layout.photometric {
         Photometric::Ybr422 | Photometric::YbrPartial422 => full_chroma(&values, layout.pixels()),
