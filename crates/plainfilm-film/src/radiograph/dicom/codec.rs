@@ -4,7 +4,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use jpeg_decoder::{ColorTransform, Decoder, PixelFormat};
-use jpeg2k::Image;
+use jpeg2k::{DecodeParameters, Image};
 
 use super::description::Description;
 use super::syntax::Compression;
@@ -115,7 +115,8 @@ fn jpeg_2000(frame: &[u8], layout: &Description) -> Result<Vec<u16>, Fault> {
     if size != (layout.columns, layout.rows, layout.samples) {
         return Err(other_size(size.0, size.1, size.2, layout));
     }
-    let image = Image::from_bytes(frame)
+    // Strict: an image that ends early is an error and not a blurred film.
+    let image = Image::from_bytes_with(frame, DecodeParameters::new().strict(true))
         .map_err(|_| Fault::Damaged("its JPEG 2000 image could not be decoded".to_owned()))?;
     let components = image.components();
     let fits = |part: &jpeg2k::ImageComponent| {

@@ -50,10 +50,7 @@ fn confined(id: &[u8]) -> Option<PathBuf> {
         !part.is_empty() && *part != "." && *part != ".." && !part.contains(['/', ':', '\0'])
     };
     let parts: Vec<&str> = id.split('\\').map(str::trim).collect();
-    parts
-        .iter()
-        .all(|part| is_name(part))
-        .then(|| parts.iter().collect())
+    parts.iter().all(is_name).then(|| parts.iter().collect())
 }
 
 #[cfg(test)]

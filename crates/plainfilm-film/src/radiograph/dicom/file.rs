@@ -29,27 +29,28 @@ pub(in super::super) fn has_preamble(bytes: &[u8]) -> bool {
     bytes.get(128..132) == Some(b"DICM".as_slice())
 }
 
-/// Whether bytes without a preamble start like a data set: two elements of group 0002 or 0008, the second behind
-/// the first and with a greater tag.
+/// Whether bytes without a preamble start like a data set: an element of group 0002 or 0008, and right behind it
+/// another with a greater tag.
 pub(in super::super) fn starts_like_elements(bytes: &[u8]) -> bool {
-    [Encoding::META, Encoding::IMPLICIT]
-        .into_iter()
-        .any(|encoding| {
-            let plausible = |at: usize| {
-                let found = head(bytes, at, encoding)?;
-                let group = found.tag >> 16;
-                let fits = matches!(group, 2 | 8)
-                    && found.vr.is_some() == encoding.explicit
-                    && found.length.is_multiple_of(2)
-                    && found.length <= 4096
-                    && found.start + found.length as usize <= bytes.len();
-                fits.then_some(found)
-            };
-            plausible(0).is_some_and(|first| {
-                let second = plausible(first.start + first.length as usize);
-                second.is_some_and(|second| second.tag > first.tag)
-            })
-        })
+    let starts_like = |encoding: Encoding| {
+        let plausible = |at: usize| {
+            let found = head(bytes, at, encoding)?;
+            let end = found.start.checked_add(found.length as usize)?;
+            // A sequence may leave its length open.
+            let is_open = found.length == u32::MAX;
+            let fits = found.vr.is_some() == encoding.explicit
+                && (is_open || found.length.is_multiple_of(2) && end <= bytes.len());
+            fits.then_some((found.tag, end))
+        };
+        let Some((first, end)) = plausible(0).filter(|(tag, _)| matches!(tag >> 16, 2 | 8)) else {
+            return false;
+        };
+        // Element numbers of these two groups are small.
+        let is_small = first & 0xffff <= 0x9500 && end <= 4096;
+        is_small
+            && plausible(end).is_some_and(|(second, _)| first < second && second >> 16 <= 0x7fe0)
+    };
+    starts_like(Encoding::META) || starts_like(Encoding::IMPLICIT)
 }
 
 impl<'a> File<'a> {
