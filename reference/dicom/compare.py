@@ -94,10 +94,14 @@ def compare(path: Path, line: list[str], out: Path) -> tuple[str, str]:
             expected = numpy.where(expected >= 2 ** (bits - 1), expected - 2**bits, expected)
     far = int(abs(found - expected).max())
     if samples == 3 and data.file_meta.TransferSyntaxUID in LOSSY:
-        # What comes of colours that share chroma is a matter of taste; what plainfilm keeps is their grey.
-        colours = numpy.asarray(pixel_array(data, index=0)).astype(float)
+        # What comes of colours that share chroma is a matter of taste; what plainfilm keeps is their grey: the luma
+        # itself where luma is stored, because red, green and blue that do not exist are cut off when they are made.
+        if data.PhotometricInterpretation.startswith("YBR_FULL"):
+            grey = expected[..., 0]
+        else:
+            grey = numpy.asarray(pixel_array(data, index=0)).astype(float) @ [0.299, 0.587, 0.114]
         film = numpy.fromfile(out / f"{number}.film", "<u2").reshape(height, width)
-        far = int(numpy.ceil(abs(film - colours @ [0.299, 0.587, 0.114]).max() - 0.5))
+        far = int(numpy.ceil(abs(film - grey).max() - 0.5))
         syntax += "; grey of colours"
     lossy = data.file_meta.TransferSyntaxUID in LOSSY
     verdict = "exact" if far == 0 else f"within {far}" if lossy and far <= 2 else "WRONG"
