@@ -14,8 +14,8 @@ use plainfilm_film::radiograph::{Limits, RadiographError, decode, read_bytes};
 fn one(file: &str, number: usize, out: &Path) -> Result<String, RadiographError> {
     let limits = Limits::default();
     let bytes = read_bytes(Path::new(file), &limits)?;
-    let stored = stored_values(&bytes, "file", &limits)?;
     let film = decode(&bytes, "file", &limits)?;
+    let stored = stored_values(&bytes, "file", &limits)?;
     let write = |name: String, bytes: Vec<u8>| {
         let path = out.join(name);
         std::fs::write(&path, bytes).map_err(|source| RadiographError::Io { path, source })

@@ -7,7 +7,8 @@ use flate2::read::DeflateDecoder;
 
 use super::super::Limits;
 use super::Fault;
-use super::elements::{DataSet, Encoding, head};
+use super::elements::DataSet;
+use super::heads::{Encoding, head};
 use super::syntax::TransferSyntax;
 
 /// (0002,0010) Transfer Syntax UID.

@@ -3,7 +3,7 @@
 //! | file | its story |
 //! |---|---|
 //! | `file` | preamble, meta information, deflation, files that lack them |
-//! | `elements`, `values` | the data set: where each element lies, and what it says |
+//! | `heads`, `elements`, `values` | the data set: where each element lies, and what it says |
 //! | `syntax`, `frames` | how the pixels are written, and which bytes are the first frame |
 //! | `description` | how large they are and how laid out, checked against the limits |
 //! | `codec`, `rle`, `jpeg_says` | compressed frames to samples |
@@ -26,6 +26,7 @@ mod facts;
 mod file;
 mod frames;
 mod grey_levels;
+mod heads;
 mod jpeg_says;
 mod rle;
 mod source;

@@ -2,7 +2,7 @@
 
 use super::Fault;
 use super::description::{Description, Photometric};
-use super::elements::Encoding;
+use super::heads::Encoding;
 
 /// Samples of an uncompressed frame, interleaved, in cells of [`Description::allocated`] bits.
 pub(super) fn cells(

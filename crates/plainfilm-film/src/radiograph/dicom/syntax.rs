@@ -1,7 +1,7 @@
 //! Transfer syntaxes (PS3.5, annex A): how a data set and its pixels are written.
 
 use super::Fault;
-use super::elements::Encoding;
+use super::heads::Encoding;
 
 /// How pixels are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
