@@ -7,6 +7,8 @@
 
 mod choice;
 mod pseudonym;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -30,7 +30,7 @@ impl Salt {
     /// Where the system has none.
     pub fn random() -> std::io::Result<Self> {
         let mut salt = [0; 32];
-        getrandom::fill(&mut salt).map_err(std::io::Error::from)?;
+        getrandom::fill(&mut salt).map_err(|error| std::io::Error::other(error.to_string()))?;
         Ok(Self(salt))
     }
 
