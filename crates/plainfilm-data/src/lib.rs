@@ -7,6 +7,7 @@
 //! Every file that looks like an input is a film or [set aside](Dataset::set_aside) with a reason;
 //! other files are [noted](Dataset::ignored).
 
+pub mod dicom;
 pub mod download;
 pub mod phantom;
 pub mod public;

@@ -9,6 +9,7 @@ use image::metadata::Orientation;
 use image::{ColorType, ImageDecoder, ImageError};
 
 use super::depth;
+use super::dicom::{self, DicomSource};
 use super::grey::{self, Grey};
 use super::jpeg::{self, JpegSource};
 use super::opened::{Header, Opened};
@@ -20,6 +21,7 @@ enum Source<'a> {
     Jpeg(Box<JpegSource<'a>>),
     Tiff(Box<TiffSource<'a>>),
     Image(Box<dyn ImageDecoder + 'a>),
+    Dicom(Box<DicomSource<'a>>),
 }
 
 /// Reads a film from a file. See [`decode`].
@@ -84,7 +86,7 @@ fn says_synthetic(bytes: &[u8]) -> bool {
 ///
 /// # Errors
 ///
-/// Anything that is not a whole film in one of the five [`Format`]s and within `limits` is a
+/// Anything that is not a whole film in one of the [`Format`]s and within `limits` is a
 /// [`RadiographError`] that names the film and says what was found.
 pub fn decode(bytes: &[u8], name: &str, limits: &Limits) -> Result<Radiograph, RadiographError> {
     let Opened {
@@ -100,6 +102,7 @@ pub fn decode(bytes: &[u8], name: &str, limits: &Limits) -> Result<Radiograph, R
     } = match source {
         Source::Jpeg(source) => source.read(name)?,
         Source::Tiff(source) => source.read(name)?,
+        Source::Dicom(source) => source.read(name)?,
         Source::Image(decoder) => {
             let said = depth::said_by_png(bytes).filter(|_| header.format == Format::Png);
             read_with_image(decoder, name, header.format, said)?
@@ -150,6 +153,11 @@ fn open_source<'a>(
         Format::Tiff => {
             return Ok(
                 tiff::open(bytes, name, limits)?.map(|source| Source::Tiff(Box::new(source)))
+            );
+        }
+        Format::Dicom => {
+            return Ok(
+                dicom::open(bytes, name, limits)?.map(|source| Source::Dicom(Box::new(source)))
             );
         }
         Format::Png => {

@@ -24,7 +24,7 @@ pub enum RadiographError {
     },
     /// The content is none of the formats that are read.
     #[error(
-        "{name}: expected PNG, JPEG, TIFF, BMP or WebP, found {found}{}",
+        "{name}: expected PNG, JPEG, TIFF, BMP, WebP or DICOM, found {found}{}",
         hint_for(found)
     )]
     NotAFilm {
@@ -104,7 +104,6 @@ pub enum RadiographError {
 
 fn hint_for(found: &str) -> &'static str {
     match found {
-        "a DICOM file" => "; hint: export it as PNG or TIFF first",
         "a zip archive" => "; hint: an archive is opened as a data set, not as a film",
         "a Git LFS pointer" => "; hint: fetch the file itself with `git lfs pull`",
         _ => "",

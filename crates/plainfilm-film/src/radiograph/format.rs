@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::RadiographError;
+use super::{RadiographError, dicom};
 
 /// The file formats that films are read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -20,6 +20,8 @@ pub enum Format {
     Bmp,
     /// WebP, lossy or lossless.
     WebP,
+    /// Digital Imaging and Communications in Medicine, the first frame.
+    Dicom,
 }
 
 impl Format {
@@ -31,6 +33,7 @@ impl Format {
             Self::Tiff => "tiff",
             Self::Bmp => "bmp",
             Self::WebP => "webp",
+            Self::Dicom => "dicom",
         }
     }
 
@@ -42,11 +45,8 @@ impl Format {
     pub fn of(bytes: &[u8], name: &str) -> Result<Self, RadiographError> {
         // A DICOM file's first 128 bytes are free, and some hold a TIFF header so that viewers of
         // pictures open them too: pixels found that way lack what DICOM says about them.
-        if let Some(found) = dicom(bytes) {
-            return Err(RadiographError::NotAFilm {
-                name: name.to_owned(),
-                found: found.to_owned(),
-            });
+        if dicom::has_preamble(bytes) {
+            return Ok(Self::Dicom);
         }
         let found = match bytes {
             [] => {
@@ -83,6 +83,8 @@ impl Format {
             ] => {
                 return Ok(Self::WebP);
             }
+            // Without its preamble DICOM has no signature, so everything that has one comes first.
+            other if dicom::starts_like_elements(other) => return Ok(Self::Dicom),
             other => look_of(other),
         };
         Err(RadiographError::NotAFilm {
@@ -100,14 +102,9 @@ impl fmt::Display for Format {
             Self::Tiff => "TIFF",
             Self::Bmp => "BMP",
             Self::WebP => "WebP",
+            Self::Dicom => "DICOM",
         })
     }
-}
-
-/// What to call a file that says at byte 128 that it is DICOM, whatever it begins with.
-fn dicom(bytes: &[u8]) -> Option<&'static str> {
-    let is_dicom = bytes.get(128..132) == Some(b"DICM".as_slice());
-    is_dicom.then_some("a DICOM file")
 }
 
 /// What a file that is no film looks like, in words for the person who has to find out.
@@ -194,9 +191,9 @@ mod tests {
             (b"<!DOCTYPE html><title>404</title>", "an HTML page"),
             (b"path,label\na.png,Covid-19\n", "found text"),
             (b"%PDF-1.7", "a PDF"),
-            (&dicom, "a DICOM file; hint: export it"),
-            (&tiff_and_dicom, "a DICOM file; hint: export it"),
-            (&png_and_dicom, "a DICOM file; hint: export it"),
+            (&dicom, "dicom"),
+            (&tiff_and_dicom, "dicom"),
+            (&png_and_dicom, "dicom"),
             (b"PK\x03\x04", "a zip archive"),
             (b"GIF89a", "a GIF"),
             (&[0; 300], "nothing but zero bytes"),

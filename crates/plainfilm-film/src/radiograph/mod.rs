@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 mod containers;
 mod decode;
 mod depth;
+pub mod dicom;
 mod error;
 mod field;
 mod format;
@@ -57,7 +58,7 @@ pub const PHANTOM_SOFTWARE: &str = "plainfilm phantom generator";
 pub struct Provenance {
     /// The path or archive entry it was read from.
     pub name: String,
-    /// File format by content, not by extension: `png`, `jpeg`, `tiff`, `bmp`, `webp`.
+    /// File format by content, not by extension: `png`, `jpeg`, `tiff`, `bmp`, `webp`, `dicom`.
     pub format: String,
     /// Colour layout as stored, such as `grey 8-bit` or `RGBA 8-bit`.
     pub colour: String,
