@@ -23,7 +23,7 @@ mkdir -p $work/films
 [ -e $work/darkcovidnet.onnx ] || "$venv/bin/python" benches/serve/onnx_file.py \
     crates/plainfilm-model/models/bundled.plainfilm.safetensors $work/darkcovidnet.onnx
 if [ ! -e $work/plain ]; then
-    "$program" data phantom $work/drawn --count 60 >/dev/null
+    "$program" data phantoms $work/drawn --count 60 >/dev/null
     "$program" train $work/drawn --labels opacity,clear --model darkcovidnet --size 224 --epochs 1 --no-audit --run $work/plain
 fi
 # Real films as PNG, as clients send them.

@@ -31,12 +31,14 @@ function figures(model) {
   ];
 }
 
+/** What it reached at each source that was left out of a training. */
 function sources(model) {
-  if (model.sources.length === 0) return h('p', { class: 'quiet' }, 'The model does not say where its films came from.');
-  const most = Math.max(...model.sources.map((source) => source.films));
-  return h('ul', { class: 'sources' }, model.sources.map((source) => h('li', {},
-    h('span', {}, source.name), h('span', { class: 'number' }, films(source.films)),
-    h('span', { class: 'sbar', 'aria-hidden': 'true', vars: { '--w': percent(source.films / most) } }))));
+  if (model.sources.length === 0) return h('p', { class: 'quiet' }, 'It was not tested at sources that were left out of training.');
+  return [h('p', { class: 'quiet' }, 'The AUROC at each source by a network that was trained without it. 0.50 is guessing.'),
+    h('ul', { class: 'sources' }, model.sources.map((source) => h('li', {},
+      h('span', {}, source.name, ' ', h('span', { class: 'quiet' }, films(source.films))),
+      h('span', { class: 'number' }, source.auroc === null ? '\u2013' : two(source.auroc)),
+      h('span', { class: 'sbar', 'aria-hidden': 'true', vars: { '--w': percent(source.auroc ?? 0) } }))))];
 }
 
 const fact = (term, ...value) => h('div', {}, h('dt', {}, term), h('dd', {}, value));
@@ -58,9 +60,9 @@ export function modelView() {
         fact('Heat maps', model.methods.map(({ name }) => name).join(', ') || 'none'),
         fact('Tells unlike films', model.knows_unlike ? 'yes' : 'no: it answers for any picture'),
         fact('Parameters', whole(model.parameters)),
-        fact('Size', bytes(model.bytes)))),
+        model.bytes ? fact('Size', bytes(model.bytes)) : null)),
       h('div', { class: 'stack' },
         h('section', { class: 'card' }, h('h2', {}, 'Figures'), figures(model)),
-        h('section', { class: 'card' }, h('h2', {}, 'Where its films came from'), sources(model)))),
+        h('section', { class: 'card' }, h('h2', {}, 'Sources it was tested on'), sources(model)))),
     model.card ? h('section', { class: 'card prose' }, h('h2', {}, 'Its card'), markdown(model.card)) : null);
 }

@@ -50,6 +50,17 @@ pub enum DataVerb {
         #[command(flatten)]
         reading: ReadingArgs,
     },
+    /// Write a manifest of a folder of DICOM films: frontal views of the chest, patients as salted hashes
+    ImportDicom {
+        /// Folder, or a DICOMDIR; films in sub-folders have the sub-folder as their label
+        from: PathBuf,
+        /// The manifest, in the same folder [default: manifest.csv there]; beside it lies the salt of the hashes
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// Take lateral views and other parts of the body too
+        #[arg(long)]
+        all_views: bool,
+    },
     /// Draw synthetic chest films with labels `opacity` and `clear`
     Phantoms {
         /// Folder for them; must be new or empty

@@ -8,6 +8,7 @@ use plainfilm::dataset::public::{self, FetchOptions, FetchProgress};
 use plainfilm::dataset::{Dataset, DatasetOptions, PatientOrigin};
 use plainfilm::evaluate::{Presence, counted};
 
+use super::import_dicom;
 use crate::args::DataVerb;
 use crate::exit::Exit;
 use crate::print::many;
@@ -47,6 +48,11 @@ pub fn run(verb: DataVerb, printer: &Printer) -> anyhow::Result<Exit> {
             };
             Ok(describe(&Dataset::open(&data, &options)?, printer))
         }
+        DataVerb::ImportDicom {
+            from,
+            output,
+            all_views,
+        } => import_dicom::run(&from, output, all_views, printer),
         DataVerb::Phantoms {
             output,
             count,

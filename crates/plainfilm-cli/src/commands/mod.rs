@@ -5,6 +5,7 @@ mod compare;
 mod data;
 mod evaluate;
 mod explain;
+mod import_dicom;
 mod models;
 mod predict;
 mod quickstart;

@@ -261,6 +261,26 @@ impl DicomFilms {
         atomic_write(manifest, &written).map_err(|source| io("write", manifest, source))
     }
 
+    /// Writes the files that are no row, with their reasons.
+    ///
+    /// # Errors
+    ///
+    /// [`DatasetError::Io`] where it cannot be written.
+    pub fn write_left_out(&self, table: &Path) -> Result<(), DatasetError> {
+        let csv = || -> Result<Vec<u8>, csv::Error> {
+            let mut writer = csv::Writer::from_writer(Vec::new());
+            writer.write_record(["path", "reason"])?;
+            for (path, reason) in &self.left_out {
+                writer.write_record([path, reason])?;
+            }
+            writer
+                .into_inner()
+                .map_err(|error| error.into_error().into())
+        };
+        let written = csv().map_err(|error| io("write", table, error.into()))?;
+        atomic_write(table, &written).map_err(|source| io("write", table, source))
+    }
+
     fn csv(&self) -> Result<Vec<u8>, csv::Error> {
         let mut writer = csv::Writer::from_writer(Vec::new());
         writer.write_record([

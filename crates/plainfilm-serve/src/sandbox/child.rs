@@ -64,6 +64,14 @@ fn confine(memory: u64) -> bool {
     use landlock::{ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr, RulesetStatus};
     use rlimit::Resource;
 
+    // The crate asks for what this kernel knows and leaves out the rest.
+    let ruleset = Ruleset::default()
+        .handle_access(AccessFs::from_all(ABI::V5))
+        .and_then(|rules| rules.handle_access(AccessNet::from_all(ABI::V5)))
+        .and_then(Ruleset::create)
+        .and_then(landlock::RulesetCreated::restrict_self);
+    let is_confined = ruleset.is_ok_and(|status| status.ruleset != RulesetStatus::NotEnforced);
+    // After that, since making rules takes a file descriptor.
     for (resource, most) in [
         (Resource::AS, memory),
         (Resource::CORE, 0),
@@ -74,13 +82,7 @@ fn confine(memory: u64) -> bool {
         // A system that allows less already is as good.
         let _ = rlimit::setrlimit(resource, most, most);
     }
-    // The crate asks for what this kernel knows and leaves out the rest.
-    let ruleset = Ruleset::default()
-        .handle_access(AccessFs::from_all(ABI::V5))
-        .and_then(|rules| rules.handle_access(AccessNet::from_all(ABI::V5)))
-        .and_then(Ruleset::create)
-        .and_then(landlock::RulesetCreated::restrict_self);
-    ruleset.is_ok_and(|status| status.ruleset != RulesetStatus::NotEnforced)
+    is_confined
 }
 
 #[cfg(not(target_os = "linux"))]
