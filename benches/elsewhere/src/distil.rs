@@ -12,8 +12,7 @@ use plainfilm::model::NamedTensor;
 use plainfilm::model::{Architecture, Head, Network, NetworkSettings};
 use plainfilm::radiograph::Plane;
 use plainfilm::seed;
-use plainfilm::train::augment::Augmentation;
-use plainfilm::train::distil::{DistilSettings, distil};
+use plainfilm::train::distil::{DistilSettings, distil, view};
 use plainfilm::train::{OptimiserKind, OptimiserSettings, Schedule, TrainDefaults, TrainSettings};
 use plainfilm::weights::{ImportOptions, StartingWeights};
 use rand::RngExt;
@@ -24,8 +23,6 @@ use crate::transfer::{merge, recipe_named};
 
 /// Films in one pass through the large network.
 const BATCH: usize = 16;
-/// Views a film, each shown every so many passes: with few the small network learns them by heart.
-const VIEWS: usize = 16;
 /// Directions of the large network's features that the small one learns.
 const TARGETS: usize = 64;
 const SEED: u64 = 42;
@@ -65,13 +62,17 @@ pub fn run(
             Ok(large.plane(&film, &BundledLungs))
         })
         .collect::<anyhow::Result<_>>()?;
+    let views = match settings.views {
+        plainfilm::train::Views::Kept(views) => views,
+        plainfilm::train::Views::Fresh => 1,
+    };
     eprintln!(
         "{} films of {} views through the large network",
         planes.len(),
-        VIEWS
+        views
     );
     let work: Vec<(usize, usize)> = (0..planes.len())
-        .flat_map(|film| (0..VIEWS).map(move |view| (film, view)))
+        .flat_map(|film| (0..views).map(move |view| (film, view)))
         .collect();
     let mut features: Vec<Vec<f32>> = Vec::with_capacity(work.len());
     for group in work.chunks(BATCH) {
@@ -81,7 +82,7 @@ pub fn run(
             .par_chunks_mut(length)
             .zip(group)
             .for_each(|(pixels, &(film, index))| {
-                let plane = view(&settings.augmentation, &planes, film, index);
+                let plane = view(&settings.augmentation, &planes[film], SEED, film, index);
                 large.write_tensor(&plane, pixels);
             });
         let shape = [group.len(), large.channels, large.size, large.size];
@@ -103,7 +104,6 @@ pub fn run(
     });
     preprocessing.channels = own.preprocessing.channels;
     preprocessing.scaling = own.preprocessing.scaling;
-    let augmentation = settings.augmentation;
     let settings = DistilSettings {
         network: NetworkSettings {
             size: preprocessing.size,
@@ -112,7 +112,8 @@ pub fn run(
             ..NetworkSettings::published(student, TARGETS)
         },
         preprocessing,
-        views: VIEWS,
+        augmentation: settings.augmentation,
+        views,
         epochs,
         batch: BATCH,
         seed: SEED,
@@ -126,38 +127,11 @@ pub fn run(
         },
         schedule: Schedule::OneCycle { warm_up: 0.2 },
     };
-    let view = |film: usize, index: usize| view(&augmentation, &planes, film, index);
-    let target = |film: usize, view: usize| targets[film * VIEWS + view].as_slice();
-    let tensors = distil(
-        planes.len(),
-        &settings,
-        &view,
-        &target,
-        &mut |epoch, error| {
-            eprintln!("epoch {epoch} of {epochs}: mean squared error {error:.4}");
-        },
-    )?;
+    let target = |film: usize, view: usize| targets[film * views + view].as_slice();
+    let tensors = distil(&planes, &settings, &target, &mut |epoch, error| {
+        eprintln!("epoch {epoch} of {epochs}: mean squared error {error:.4}");
+    })?;
     std::fs::write(output, safetensors_of(&tensors)?).with_context(|| output.to_owned())
-}
-
-/// A film as it is (view 0), changed (even views), or changed and laid over another one (odd views): a function of its
-/// arguments, so that both networks are shown the same. Mixed films hold a small network to the large one between films
-/// too (Beyer et al., Knowledge distillation: a good teacher is patient and consistent, CVPR 2022).
-fn view(augmentation: &Augmentation, planes: &[Plane], film: usize, view: usize) -> Plane {
-    if view == 0 {
-        return planes[film].clone();
-    }
-    let mut draws = seed::generator(SEED, "view to distil", &[view as u64, film as u64]);
-    let mut plane = augmentation.apply(&planes[film], &mut draws);
-    if !view.is_multiple_of(2) {
-        let other = draws.random_range(0..planes.len());
-        let other = augmentation.apply(&planes[other], &mut draws);
-        let share: f32 = draws.random_range(0.2..0.8);
-        for (value, other) in plane.values.iter_mut().zip(&other.values) {
-            *value += share * (other - *value);
-        }
-    }
-    plane
 }
 
 /// The backbone as a file that `--weights` takes; the head's outputs were the large network's business.

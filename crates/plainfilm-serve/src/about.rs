@@ -19,7 +19,7 @@ const FIGURES: [(&str, &str); 5] = [
 ];
 
 /// The object of a model in `GET /v1/models`.
-pub(crate) fn about(name: &str, file: &ModelFile, operation: &str) -> Value {
+pub(crate) fn about(name: &str, file: &ModelFile, bytes: Option<u64>, operation: &str) -> Value {
     let header = &file.header;
     let has_findings = !header.findings.is_empty();
     let positive = (!has_findings).then(|| header.labels[positive_of(header)].clone());
@@ -62,6 +62,7 @@ pub(crate) fn about(name: &str, file: &ModelFile, operation: &str) -> Value {
         "test_predictions": header.test_predictions,
         "knows_unlike": header.likeness.is_some(),
         "parameters": parameters,
+        "bytes": bytes,
     })
 }
 

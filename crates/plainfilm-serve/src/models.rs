@@ -32,18 +32,18 @@ pub(crate) struct ServedModel {
 
 impl ServedModel {
     fn new(
-        name: &str,
-        file: ModelFile,
+        source: &ModelToServe,
         device: &str,
         limits: &ServeLimits,
         metrics: &Arc<Metrics>,
     ) -> Result<Self, ServeError> {
+        let file = source.read()?;
         let on = device::parse(device).map_err(|error| ServeError::Device(error.to_string()))?;
         let predictor = Predictor::new(&file, &on)?;
         let operation = predictor.operation_text();
         Ok(Self {
-            name: name.to_owned(),
-            about: about(name, &file, &operation),
+            name: source.name.clone(),
+            about: about(&source.name, &file, source.bytes(), &operation),
             header: file.header.clone(),
             preparation: Preparation::of(&predictor),
             queue: ScoreQueue::start(predictor, limits, metrics.clone())?,
@@ -104,8 +104,7 @@ impl Models {
             .iter()
             .map(|source| {
                 let changed = changed(source);
-                let model =
-                    ServedModel::new(&source.name, source.read()?, device, limits, &metrics)?;
+                let model = ServedModel::new(source, device, limits, &metrics)?;
                 Ok((Arc::new(model), changed))
             })
             .collect::<Result<_, ServeError>>()?;
@@ -154,15 +153,7 @@ impl Models {
             if source.path.is_none() || now.is_none() || (now == before && !everything) {
                 continue;
             }
-            let model = source.read().map_err(ServeError::from).and_then(|file| {
-                ServedModel::new(
-                    &source.name,
-                    file,
-                    &self.device,
-                    &self.limits,
-                    &self.metrics,
-                )
-            });
+            let model = ServedModel::new(source, &self.device, &self.limits, &self.metrics);
             let mut served = self
                 .served
                 .write()

@@ -141,6 +141,14 @@ impl ModelToServe {
         }
     }
 
+    /// How large it is, in bytes.
+    pub(crate) fn bytes(&self) -> Option<u64> {
+        match &self.path {
+            Some(path) => std::fs::metadata(path).map(|file| file.len()).ok(),
+            None => Some(plainfilm::bundle::bundled_bytes()),
+        }
+    }
+
     /// Reads it.
     pub(crate) fn read(&self) -> Result<ModelFile, plainfilm::bundle::BundleError> {
         match &self.path {

@@ -1,13 +1,15 @@
 //! Fitting a small network, from weights at random, to what a larger one makes of films: no labels are needed.
 //!
 //! The larger network's features are numbers that a layer puts out for a film; the small one learns to put them
-//! out for the same view of it (Romero et al., FitNets, ICLR 2015, with the last layer as the hint).
+//! out for the same film, changed in the same way (Romero et al., FitNets, ICLR 2015, with the last layer as the
+//! hint).
 
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
 
+use super::augment::Augmentation;
 use super::error::TrainError;
 use super::{OptimiserSettings, Position, Schedule};
 use plainfilm_film::radiograph::{Plane, Preprocessing};
@@ -21,7 +23,9 @@ pub struct DistilSettings {
     pub network: NetworkSettings,
     /// How its films become tensors.
     pub preprocessing: Preprocessing,
-    /// Views a film.
+    /// How views differ from the film.
+    pub augmentation: Augmentation,
+    /// Views a film: the film itself, then changed ones.
     pub views: usize,
     /// Passes over the films, each with another view.
     pub epochs: usize,
@@ -35,27 +39,43 @@ pub struct DistilSettings {
     pub schedule: Schedule,
 }
 
-/// Fits the network to `target(film, view)`, one row of its outputs, for `view(film, view)`, the plane that the larger
-/// network was shown. Both are functions of their arguments, for films from 0 to `films`.
+/// A film as it is (view 0) or changed: a function of its arguments, so that both networks are shown the same.
+#[must_use]
+pub fn view(
+    augmentation: &Augmentation,
+    plane: &Plane,
+    seed: u64,
+    film: usize,
+    view: usize,
+) -> Plane {
+    match view {
+        0 => plane.clone(),
+        _ => {
+            let mut draws = seed::generator(seed, "view to distil", &[view as u64, film as u64]);
+            augmentation.apply(plane, &mut draws)
+        }
+    }
+}
+
+/// Fits the network to `targets`, one row of the network's outputs for each film and view: `target(film, view)`.
 /// `progress` is told each epoch's number, from 1, and its mean squared error.
 ///
 /// # Errors
 ///
 /// When the settings ask for a network that cannot be, or the loss is not finite.
 pub fn distil<'t>(
-    films: usize,
+    planes: &[Plane],
     settings: &DistilSettings,
-    view: &(dyn Fn(usize, usize) -> Plane + Sync),
     target: &(dyn Fn(usize, usize) -> &'t [f32] + Sync),
     progress: &mut dyn FnMut(usize, f64),
 ) -> Result<Vec<NamedTensor>, TrainError> {
     let device = Device::default().autodiff();
     let mut network = Network::new(&settings.network, settings.seed, &device)?;
     let mut optimiser = settings.optimiser.init();
-    let steps = films.div_ceil(settings.batch);
+    let steps = planes.len().div_ceil(settings.batch);
     let length = settings.preprocessing.tensor_len();
     for epoch in 0..settings.epochs {
-        let mut order: Vec<usize> = (0..films).collect();
+        let mut order: Vec<usize> = (0..planes.len()).collect();
         order.shuffle(&mut seed::generator(
             settings.seed,
             "order of films to distil",
@@ -73,9 +93,14 @@ pub fn distil<'t>(
                 .par_chunks_mut(length)
                 .zip(films.par_iter().zip(&views))
                 .for_each(|(pixels, (&film, &index))| {
-                    settings
-                        .preprocessing
-                        .write_tensor(&view(film, index), pixels);
+                    let plane = view(
+                        &settings.augmentation,
+                        &planes[film],
+                        settings.seed,
+                        film,
+                        index,
+                    );
+                    settings.preprocessing.write_tensor(&plane, pixels);
                 });
             let NetworkSettings {
                 channels,
@@ -116,7 +141,7 @@ pub fn distil<'t>(
             let gradients = GradientsParams::from_grads(value.backward(), &network);
             network = optimiser.step(rate, network, gradients);
         }
-        progress(epoch + 1, sum / films.max(1) as f64);
+        progress(epoch + 1, sum / planes.len().max(1) as f64);
     }
     Ok(state_dict(&network))
 }
@@ -157,6 +182,7 @@ mod tests {
                 channels: 1,
                 ..Preprocessing::default()
             },
+            augmentation: Augmentation::default(),
             views: 2,
             epochs: 30,
             batch: 4,
@@ -173,9 +199,8 @@ mod tests {
         };
         let run = || {
             let mut losses = vec![];
-            let view = |film: usize, _: usize| planes[film].clone();
             let target = |film: usize, _: usize| targets[film].as_slice();
-            let tensors = distil(planes.len(), &settings, &view, &target, &mut |_, loss| {
+            let tensors = distil(&planes, &settings, &target, &mut |_, loss| {
                 losses.push(loss)
             });
             (tensors.unwrap(), losses)

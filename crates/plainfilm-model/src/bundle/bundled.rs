@@ -15,6 +15,12 @@ pub fn bundled() -> Result<ModelFile, BundleError> {
     ModelFile::from_bytes(BYTES, "the bundled model")
 }
 
+/// How many bytes it has.
+#[must_use]
+pub fn bundled_bytes() -> u64 {
+    BYTES.len() as u64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -16,7 +16,7 @@ use std::path::Path;
 use burn::tensor::Device;
 use safetensors::tensor::{SafeTensors, TensorView};
 
-pub use bundled::bundled;
+pub use bundled::{bundled, bundled_bytes};
 pub use error::BundleError;
 pub use fitted::{FilmDigest, FilmDigests, FittedFilms};
 pub use header::{DatasetRecord, ModelHeader, SCHEMA_VERSION, TestPredictions, Threshold};
