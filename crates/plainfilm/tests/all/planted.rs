@@ -84,7 +84,7 @@ fn train_and_explain(
     training.labels.clone_from(&dataset.labels);
     training.preprocessing.size = SIZE;
     training.preprocessing.fit = Fit::Squash;
-    training.epochs = 15;
+    training.epochs = 10;
     training.batch = 16;
     training.audit = false;
     let folder = RunFolder::at(&run);
