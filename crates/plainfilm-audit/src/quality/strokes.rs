@@ -18,22 +18,28 @@ pub(super) fn share(film: &Radiograph) -> f64 {
     let step = (width.min(height) / SIDE).max(1);
     let (columns, rows) = (width / step, height / step);
     let mut values = Vec::with_capacity(columns * rows);
+    let mut sums = vec![0_u32; columns];
     for row in 0..rows {
-        for column in 0..columns {
-            let sum: u32 = (0..step)
-                .flat_map(|y| &film.pixels[(row * step + y) * width + column * step..][..step])
-                .map(|&pixel| u32::from(pixel))
-                .sum();
-            values.push((sum / (step * step) as u32) as u16);
+        sums.fill(0);
+        for y in 0..step {
+            let line = &film.pixels[(row * step + y) * width..][..columns * step];
+            for (sum, pixels) in sums.iter_mut().zip(line.chunks_exact(step)) {
+                *sum += pixels.iter().map(|&pixel| u32::from(pixel)).sum::<u32>();
+            }
         }
+        let area = (step * step) as u32;
+        values.extend(sums.iter().map(|sum| (sum / area) as u16));
     }
     if values.is_empty() {
         return 0.0;
     }
-    let mut sorted = values.clone();
-    sorted.sort_unstable();
-    let contrast =
-        f32::from(sorted[sorted.len() * 99 / 100]) - f32::from(sorted[sorted.len() / 100]);
+    let mut order = values.clone();
+    let (below, &mut bright, _) = order.select_nth_unstable(values.len() * 99 / 100);
+    let dark = match below.is_empty() {
+        true => bright,
+        false => *below.select_nth_unstable(values.len() / 100).1,
+    };
+    let contrast = f32::from(bright) - f32::from(dark);
     let least = (contrast * CONTRAST) as u16;
     if least == 0 {
         return 0.0;
