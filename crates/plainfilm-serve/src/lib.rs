@@ -2,9 +2,9 @@
 //!
 //! Research and teaching only: nothing here is a medical device.
 //!
-//! A request passes [`guard`] (is it for us, from our page, with the token?), [`routes`] (what is asked?), [`films`]
-//! (which files came?), [`sandbox`] (decoding, in a process that can do nothing else), [`scoring`] (the same
-//! preparation as `plainfilm predict`), [`queue`] (films that come together are scored together). Films stay in memory
+//! A request passes `guard` (is it for us, from our page, with the token?), `routes` (what is asked?), `films`
+//! (which files came?), `sandbox` (decoding, in a process that can do nothing else), `scoring` (the same
+//! preparation as `plainfilm predict`), `queue` (films that come together are scored together). Films stay in memory
 //! and are gone after the answer; nothing is written, and no name, identifier or pixel is logged.
 
 mod about;

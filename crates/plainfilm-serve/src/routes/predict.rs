@@ -36,9 +36,14 @@ pub(super) async fn predict(
 ) -> Result<Response, Problem> {
     let Query(wanted) = wanted.map_err(|error| Problem::bad_request(error.body_text()))?;
     let model = service.models.get(wanted.model.as_deref())?;
-    let thumbnail = wanted
-        .thumbnail
-        .map(|side| side.clamp(1, LARGEST_THUMBNAIL));
+    let thumbnail = wanted.thumbnail;
+    if let Some(side) = thumbnail
+        && !(1..=LARGEST_THUMBNAIL).contains(&side)
+    {
+        return Err(Problem::bad_request(format!(
+            "thumbnail: expected 1 to {LARGEST_THUMBNAIL}, found {side}"
+        )));
+    }
     let admitted = request.extensions().get::<Admitted>().cloned();
     let sent = receive(request, wanted.name.as_deref(), &service.limits).await?;
     match sent {
