@@ -1,14 +1,14 @@
 //! From a file that was sent to what is said of it: the same calls as `plainfilm predict`.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use plainfilm::bundle::FilmDigest;
-use plainfilm::lungs::BundledLungs;
 use plainfilm::predict::FilmPrediction;
 use plainfilm::radiograph::Radiograph;
 use serde::Serialize;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::metrics::Metrics;
 use crate::models::{Models, ServedModel};
@@ -60,9 +60,13 @@ impl Service {
             .acquire()
             .await
             .map_err(|_| Problem::internal("the service ends"))?;
-        tokio::task::spawn_blocking(work)
-            .await
-            .map_err(|_| Problem::internal("a film could not be worked on"))
+        // Not on threads that come and go: each would pack the lung network's weights anew.
+        let (answer, answered) = oneshot::channel();
+        rayon::spawn(move || {
+            let _ = answer.send(catch_unwind(AssertUnwindSafe(work)));
+        });
+        let failed = || Problem::internal("a film could not be worked on");
+        answered.await.map_err(|_| failed())?.map_err(|_| failed())
     }
 
     /// Scores a film; one that cannot be read is set aside with its reason.
@@ -92,7 +96,7 @@ impl Service {
         let work = move || {
             let fitted_on = of.header.fitted_on.as_ref();
             let seen = fitted_on.and_then(|fitted| fitted.part_of(FilmDigest::of(&film)));
-            let prepared = of.preparation.prepare(&film, &BundledLungs);
+            let prepared = of.preparation.prepare(&film);
             let thumbnail = thumbnail.and_then(|side| data_uri(&film, side).ok());
             (prepared, seen, thumbnail)
         };

@@ -7,7 +7,6 @@ use plainfilm::bundle::bundled;
 use plainfilm::dataset::{FilmFiles, FilmSource, stream_films};
 use plainfilm::explain::{ExplainSettings, Explainer, FilmToExplain, Method, Target};
 use plainfilm::likeness::{GroupSample, GroupTest};
-use plainfilm::lungs::BundledLungs;
 use plainfilm::predict::{
     FilmPrediction, FilmScore, NOT_SURE, OwnFilms, OwnFilmsIn, Predictor, Preparation, Status,
     examined_scores,
@@ -219,16 +218,13 @@ fn score(
     };
     let preparation = Preparation::of(predictor);
     match maps {
-        None => plainfilm::predict::score_and_examine(
-            &known,
-            predictor,
-            &BundledLungs,
-            &mut |index, scored| tell(index, scored.map(|score| (score, None))),
-        )?,
+        None => plainfilm::predict::score_and_examine(&known, predictor, &mut |index, scored| {
+            tell(index, scored.map(|score| (score, None)))
+        })?,
         Some(writer) => stream_films(
             &known,
             |_, film| {
-                let (plane, examined) = preparation.prepare(&film, &BundledLungs);
+                let (plane, examined) = preparation.prepare(&film);
                 Ok((plane, examined, FilmToExplain { film, lungs: None }))
             },
             |indices, readable| {

@@ -12,6 +12,8 @@ mod mask;
 mod network;
 mod weights;
 
+use std::sync::OnceLock;
+
 use burn::tensor::{Device, Tensor, TensorData, activation::sigmoid};
 
 pub use mask::Mask;
@@ -88,12 +90,33 @@ pub(crate) fn segment_stored(film: &Radiograph, inversion: Inversion) -> Mask {
 /// The facts of a film (see [`likeness`](crate::likeness)), with the lungs that the bundled network finds.
 #[must_use]
 pub fn film_facts(film: &Radiograph, inversion: Inversion) -> [f32; FACTS.len()] {
-    let mask = segment_stored(film, inversion);
-    let found = FoundLungs {
-        probabilities: &mask.values,
-        bounds: mask.lung_box(),
-    };
-    facts(film, found)
+    LungsOfOneFilm::default().facts(film, inversion)
+}
+
+/// The bundled lung network for one film, which it looks at once however often its lungs are asked for.
+#[derive(Debug, Default)]
+pub(crate) struct LungsOfOneFilm(OnceLock<Mask>);
+
+impl LungsOfOneFilm {
+    fn mask(&self, film: &Radiograph, inversion: Inversion) -> &Mask {
+        self.0.get_or_init(|| segment_stored(film, inversion))
+    }
+
+    /// See [`film_facts`]. The film and its inversion have to be the same in every call.
+    pub(crate) fn facts(&self, film: &Radiograph, inversion: Inversion) -> [f32; FACTS.len()] {
+        let mask = self.mask(film, inversion);
+        let found = FoundLungs {
+            probabilities: &mask.values,
+            bounds: mask.lung_box(),
+        };
+        facts(film, found)
+    }
+}
+
+impl LungFinder for LungsOfOneFilm {
+    fn lung_box(&self, film: &Radiograph, inversion: Inversion) -> Option<LungBox> {
+        self.mask(film, inversion).lung_box()
+    }
 }
 
 /// The bundled lung network, as preprocessing asks for it.

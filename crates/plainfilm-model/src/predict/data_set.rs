@@ -132,7 +132,7 @@ fn score_films<F>(
     };
     match predictor.likeness() {
         Some(kept) => {
-            score_and_examine(&known, predictor, &BundledLungs, &mut each)?;
+            score_and_examine(&known, predictor, &mut each)?;
             let group = kept.group(group.films());
             scored.likeness = Some(DatasetLikeness { unlike, group });
         }

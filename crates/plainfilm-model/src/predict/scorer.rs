@@ -3,10 +3,10 @@
 use std::ops::ControlFlow;
 
 use crate::likeness::{FACTS, FilmLikeness, FilmMeasures, Likeness};
-use crate::lungs::film_facts;
+use crate::lungs::LungsOfOneFilm;
 use plainfilm_audit::quality::{Defect, Finding, examine};
 use plainfilm_data::{FilmSource, stream_films};
-use plainfilm_film::radiograph::{Inversion, LungFinder, Plane, Preprocessing, Radiograph};
+use plainfilm_film::radiograph::{LungFinder, Plane, Preprocessing, Radiograph};
 use serde::{Deserialize, Serialize};
 
 /// Why a scorer has no probabilities for planes.
@@ -149,7 +149,7 @@ pub fn score(
 }
 
 /// [`score`], and looks at every film for what makes it other than those that scorers are made for, and other
-/// than those that this one was made from.
+/// than those that this one was made from. Lungs are found by the bundled network, once a film.
 ///
 /// # Errors
 ///
@@ -157,13 +157,12 @@ pub fn score(
 pub fn score_and_examine(
     films: &dyn FilmSource,
     scorer: &dyn Scorer,
-    lungs: &dyn LungFinder,
     each: &mut dyn FnMut(usize, Result<FilmScore, String>) -> ControlFlow<()>,
 ) -> Result<(), ScoreError> {
     let preparation = Preparation::of(scorer);
     stream_films(
         films,
-        |_, film| Ok(preparation.prepare(&film, lungs)),
+        |_, film| Ok(preparation.prepare(&film)),
         |_, prepared| {
             let (planes, examined): (Vec<Plane>, Vec<Examined>) = prepared.into_iter().unzip();
             let scores = examined_scores(scorer, &planes, examined)?;
@@ -195,11 +194,16 @@ impl Preparation {
         }
     }
 
-    /// Does it.
+    /// Does it, with the lungs that the bundled network finds.
     #[must_use]
-    pub fn prepare(&self, film: &Radiograph, lungs: &dyn LungFinder) -> PreparedFilm {
-        let examined = Examined::of(film, self.preprocessing.inversion, self.with_facts);
-        (self.preprocessing.plane(film, lungs), examined)
+    pub fn prepare(&self, film: &Radiograph) -> PreparedFilm {
+        let lungs = LungsOfOneFilm::default();
+        let inversion = self.preprocessing.inversion;
+        let examined = Examined {
+            doubts: examine(film),
+            facts: self.with_facts.then(|| lungs.facts(film, inversion)),
+        };
+        (self.preprocessing.plane(film, &lungs), examined)
     }
 }
 
@@ -208,17 +212,6 @@ impl Preparation {
 pub struct Examined {
     doubts: Vec<Finding>,
     facts: Option<[f32; FACTS.len()]>,
-}
-
-impl Examined {
-    /// `with_facts` for a scorer with a [`likeness`](Scorer::likeness).
-    #[must_use]
-    pub fn of(film: &Radiograph, inversion: Inversion, with_facts: bool) -> Self {
-        Self {
-            doubts: examine(film),
-            facts: with_facts.then(|| film_facts(film, inversion)),
-        }
-    }
 }
 
 /// The scores of films whose planes are at hand: one for each.
