@@ -6,13 +6,14 @@ use axum::body::Body;
 use axum::extract::FromRequest;
 use axum::extract::multipart::Multipart;
 use axum::http::{HeaderMap, Request, StatusCode, header};
-use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 use zip::ZipArchive;
 
 use crate::problem::Problem;
-use crate::settings::ServeLimits;
+use crate::scoring::Service;
 
 /// What a film is called that came without a name.
 const NAMELESS: &str = "film";
@@ -40,39 +41,80 @@ pub(crate) enum Sent {
     Form(Vec<SentFile>),
 }
 
-/// Reads a body whole, within size and time.
-pub(crate) async fn read(body: Body, limits: &ServeLimits) -> Result<Bytes, Problem> {
-    let limited = Limited::new(body, limits.upload_bytes).collect();
-    let read = timeout(limits.body, limited)
+/// What a request takes from the time that it was read until its answer ends: memory for its body, and a place among
+/// the requests that are worked on.
+#[derive(Debug)]
+pub(crate) struct Room {
+    _body: Option<OwnedSemaphorePermit>,
+    _request: OwnedSemaphorePermit,
+}
+
+/// Reads a body whole, within size and time. It takes room only for what has come: a client that stalls keeps nobody
+/// from being served.
+pub(crate) async fn read(body: Body, service: &Service) -> Result<(Bytes, Room), Problem> {
+    let whole = timeout(service.limits.body, collect(body, service));
+    let (bytes, body) = whole
         .await
-        .map_err(|_| Problem::too_late("the body did not come in time"))?;
-    let collected = read.map_err(|error| match error.is::<LengthLimitError>() {
-        true => Problem::too_large(limits.upload_bytes),
-        false => Problem::bad_request("the body ended too early"),
-    })?;
-    Ok(collected.to_bytes())
+        .map_err(|_| Problem::too_late("the body did not come in time"))??;
+    let request = service.requests.clone().try_acquire_owned();
+    let room = Room {
+        _body: body,
+        _request: request.map_err(|_| Problem::busy())?,
+    };
+    Ok((bytes, room))
+}
+
+async fn collect(
+    mut body: Body,
+    service: &Service,
+) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Problem> {
+    let most = service.limits.upload_bytes;
+    let mut bytes = BytesMut::new();
+    let mut room: Option<OwnedSemaphorePermit> = None;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Problem::bad_request("the body ended too early"))?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        if bytes.len() + data.len() > most {
+            return Err(Problem::too_large(most));
+        }
+        bytes.extend_from_slice(&data);
+        let taken = room.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let missing = (bytes.len() / 1024 + 1).saturating_sub(taken);
+        // Bounded by the largest upload, in kibibytes.
+        let missing = u32::try_from(missing).unwrap_or(u32::MAX);
+        let more = service.uploads.clone().try_acquire_many_owned(missing);
+        let more = more.map_err(|_| Problem::busy())?;
+        match &mut room {
+            Some(room) => room.merge(more),
+            None => room = Some(more),
+        }
+    }
+    Ok((bytes.freeze(), room))
 }
 
 /// Reads what was sent: one file as the body, or a form (`multipart/form-data`) whose files are films.
 pub(crate) async fn receive(
     request: Request<Body>,
     name: Option<&str>,
-    limits: &ServeLimits,
-) -> Result<Sent, Problem> {
+    service: &Service,
+) -> Result<(Sent, Room), Problem> {
+    let limits = &service.limits;
     let is_form = content_type(request.headers()).starts_with("multipart/form-data");
     if !is_form {
-        let bytes = read(request.into_body(), limits).await?;
+        let (bytes, room) = read(request.into_body(), service).await?;
         if bytes.is_empty() {
             return Err(Problem::bad_request(
                 "expected a film in the body, found nothing",
             ));
         }
         let name = clean(name.unwrap_or(NAMELESS));
-        return Ok(Sent::One(SentFile { name, bytes }));
+        return Ok((Sent::One(SentFile { name, bytes }), room));
     }
     let (parts, body) = request.into_parts();
-    let body = Body::from(read(body, limits).await?);
-    let request = Request::from_parts(parts, body);
+    let (body, room) = read(body, service).await?;
+    let request = Request::from_parts(parts, Body::from(body));
     let broken =
         |detail: String| Problem::bad_request(format!("the form cannot be read: {detail}"));
     let mut form = Multipart::from_request(request, &())
@@ -101,7 +143,7 @@ pub(crate) async fn receive(
             "expected a form with files, found none",
         ));
     }
-    Ok(Sent::Form(files))
+    Ok((Sent::Form(files), room))
 }
 
 fn too_many(limit: usize) -> Problem {

@@ -13,7 +13,7 @@ use plainfilm::report::heat_map_png;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::films::{FilmArchive, Sent, SentFile, clean, is_archive, receive};
+use crate::films::{FilmArchive, Room, Sent, SentFile, clean, is_archive, receive};
 use crate::pictures::{as_data_uri, data_uri, grey_png, outlines};
 use crate::problem::Problem;
 use crate::queue::METHODS;
@@ -68,7 +68,7 @@ pub(super) async fn explain(
             })?)
         }
     };
-    let film = one_film(&service, &wanted, request).await?;
+    let (film, _room) = one_film(&service, &wanted, request).await?;
     let explained = model.maps()?.explain(film, target, method).await?;
     let explained = explained.map_err(Problem::unreadable)?;
     let drawn = service
@@ -109,7 +109,7 @@ pub(super) async fn render(
     request: Request,
 ) -> Result<Response, Problem> {
     let Query(wanted) = wanted.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let film = one_film(&service, &wanted, request).await?;
+    let (film, _room) = one_film(&service, &wanted, request).await?;
     let drawn = service.work(move || grey_png(&film, ALONE)).await?;
     let png = drawn.map_err(|error| Problem::internal(error.to_string()))?;
     let mut response = Bytes::from(png).into_response();
@@ -124,8 +124,8 @@ async fn one_film(
     service: &Service,
     wanted: &Wanted,
     request: Request,
-) -> Result<Radiograph, Problem> {
-    let sent = receive(request, wanted.name.as_deref(), &service.limits).await?;
+) -> Result<(Radiograph, Room), Problem> {
+    let (sent, room) = receive(request, wanted.name.as_deref(), service).await?;
     let file = match sent {
         Sent::One(file) => file,
         Sent::Form(files) => match <[SentFile; 1]>::try_from(files) {
@@ -150,5 +150,5 @@ async fn one_film(
         _ => (file.name, file.bytes),
     };
     let film = service.decode(&name, bytes).await;
-    film.map_err(Problem::unreadable)
+    Ok((film.map_err(Problem::unreadable)?, room))
 }

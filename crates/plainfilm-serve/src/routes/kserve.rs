@@ -18,6 +18,7 @@ use plainfilm::radiograph::Plane;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::tensor_data::TensorData;
 use crate::films::read;
 use crate::models::ServedModel;
 use crate::problem::Problem;
@@ -115,7 +116,8 @@ struct Input {
     shape: Vec<usize>,
     #[serde(default)]
     parameters: Parameters,
-    data: Option<Value>,
+    #[serde(default)]
+    data: TensorData,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -149,7 +151,7 @@ pub(super) async fn infer(
             })?)
         }
     };
-    let body = read(request.into_body(), &service.limits).await?;
+    let (body, _room) = read(request.into_body(), &service).await?;
     let at: usize = json_length.unwrap_or(body.len());
     if at > body.len() {
         let found = body.len();
@@ -201,7 +203,7 @@ async fn infer_films(
     }
     let files = match input.parameters.binary_data_size {
         Some(size) => lengths_and_bytes(&binary, size)?,
-        None => from_base64(input.data.as_ref())?,
+        None => from_base64(&input.data.texts)?,
     };
     if files.len() != count {
         let found = files.len();
@@ -253,19 +255,17 @@ async fn infer_planes(
         ))
     };
     let expected = count.checked_mul(size * size).ok_or_else(|| wrong(0))?;
-    let values: Vec<f32> = match input.parameters.binary_data_size {
+    let from_binary: Vec<f32>;
+    let values = match input.parameters.binary_data_size {
         Some(_) => {
             let (values, _) = binary.as_chunks::<4>();
-            values
+            from_binary = values
                 .iter()
                 .map(|value| f32::from_le_bytes(*value))
-                .collect()
+                .collect();
+            &from_binary
         }
-        None => {
-            let mut values = Vec::new();
-            flatten(input.data.as_ref().unwrap_or(&Value::Null), &mut values);
-            values
-        }
+        None => &input.data.numbers,
     };
     if values.len() != expected {
         return Err(wrong(values.len()));
@@ -292,15 +292,6 @@ fn output(name: &str, datatype: &str, shape: &[usize], data: impl serde::Seriali
     json!({ "name": name, "datatype": datatype, "shape": shape, "data": data })
 }
 
-/// Numbers in their order, however deep they are nested; what is no number becomes one that is refused.
-fn flatten(value: &Value, into: &mut Vec<f32>) {
-    match value {
-        Value::Array(values) => values.iter().for_each(|value| flatten(value, into)),
-        Value::Null => {}
-        value => into.push(value.as_f64().map_or(f32::NAN, |number| number as f32)),
-    }
-}
-
 /// Elements of the binary extension: each its length in 4 bytes, little endian, and itself.
 fn lengths_and_bytes(binary: &Bytes, size: usize) -> Result<Vec<Bytes>, Problem> {
     let broken = || Problem::bad_request("film: the binary data ends too early");
@@ -321,15 +312,14 @@ fn lengths_and_bytes(binary: &Bytes, size: usize) -> Result<Vec<Bytes>, Problem>
     Ok(elements)
 }
 
-fn from_base64(data: Option<&Value>) -> Result<Vec<Bytes>, Problem> {
-    let wrong = || Problem::bad_request("film: expected a list of texts in Base64");
-    let elements = data.and_then(Value::as_array).ok_or_else(wrong)?;
-    elements
+fn from_base64(texts: &[String]) -> Result<Vec<Bytes>, Problem> {
+    texts
         .iter()
-        .map(|element| {
-            let text = element.as_str().ok_or_else(wrong)?;
-            let bytes = BASE64.decode(text).map_err(|_| wrong())?;
-            Ok(Bytes::from(bytes))
+        .map(|text| match BASE64.decode(text) {
+            Ok(bytes) => Ok(Bytes::from(bytes)),
+            Err(_) => Err(Problem::bad_request(
+                "film: expected a list of texts in Base64",
+            )),
         })
         .collect()
 }

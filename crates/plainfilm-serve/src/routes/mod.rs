@@ -5,6 +5,7 @@ mod explain;
 mod kserve;
 mod page;
 mod predict;
+mod tensor_data;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,7 +16,6 @@ use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 use crate::guard::{Guard, guard};
@@ -33,7 +33,7 @@ pub(crate) fn routes(service: Arc<Service>, rules: Arc<Guard>) -> Router {
             "/v2/models/{model}/versions/{version}/infer",
             post(kserve::infer_version),
         )
-        .layer(middleware::from_fn_with_state(service.clone(), admit));
+        .layer(middleware::from_fn_with_state(service.clone(), bound));
     Router::new()
         .merge(with_films)
         .route("/v1/models", get(description::models))
@@ -66,35 +66,16 @@ pub(crate) fn routes(service: Arc<Service>, rules: Arc<Guard>) -> Router {
         .with_state(service)
 }
 
-/// What a request takes while it is worked on. A stream of answers takes it with it.
-#[derive(Clone)]
-pub(crate) struct Admitted {
-    _request: Arc<OwnedSemaphorePermit>,
-    _bytes: Arc<OwnedSemaphorePermit>,
-}
-
-/// Takes a request with films in, or tells it to come again; ends it where it takes too long.
-async fn admit(State(service): State<Arc<Service>>, mut request: Request, next: Next) -> Response {
+/// Refuses what says that it is too large, and ends what takes too long.
+async fn bound(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
     let limits = &service.limits;
-    // Whoever does not say how much may send as much as there may be.
     let length = request
         .headers()
         .get(header::CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse::<usize>().ok())
-        .unwrap_or(limits.upload_bytes);
-    if length > limits.upload_bytes {
+        .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if length.is_some_and(|length| length > limits.upload_bytes) {
         return Problem::too_large(limits.upload_bytes).into_response();
     }
-    let kibibytes = u32::try_from(length / 1024 + 1).unwrap_or(u32::MAX);
-    let place = service.requests.clone().try_acquire_owned();
-    let bytes = service.uploads.clone().try_acquire_many_owned(kibibytes);
-    let (Ok(place), Ok(bytes)) = (place, bytes) else {
-        return Problem::busy().into_response();
-    };
-    request.extensions_mut().insert(Admitted {
-        _request: Arc::new(place),
-        _bytes: Arc::new(bytes),
-    });
     let all = limits.request + limits.body;
     timeout(all, next.run(request)).await.unwrap_or_else(|_| {
         Problem::new(

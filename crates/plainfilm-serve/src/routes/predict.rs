@@ -10,8 +10,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, StreamExt};
 use serde::Deserialize;
 
-use super::Admitted;
-use crate::films::{FilmArchive, Sent, SentFile, is_archive, receive};
+use crate::films::{FilmArchive, Room, Sent, SentFile, is_archive, receive};
 use crate::models::ServedModel;
 use crate::problem::Problem;
 use crate::scoring::{Scored, Service};
@@ -44,8 +43,7 @@ pub(super) async fn predict(
             "thumbnail: expected 1 to {LARGEST_THUMBNAIL}, found {side}"
         )));
     }
-    let admitted = request.extensions().get::<Admitted>().cloned();
-    let sent = receive(request, wanted.name.as_deref(), &service.limits).await?;
+    let (sent, room) = receive(request, wanted.name.as_deref(), &service).await?;
     match sent {
         Sent::One(file) if is_archive(&file.bytes) => {
             let archive = FilmArchive::open(file.bytes, service.limits.films)?;
@@ -61,7 +59,7 @@ pub(super) async fn predict(
                 let (archive, film) = unpacked.await.ok()?;
                 Some((film, (archive, place + 1)))
             });
-            Ok(lines(service, model, films, thumbnail, admitted))
+            Ok(lines(service, model, films, thumbnail, room))
         }
         Sent::One(SentFile { name, bytes }) => {
             let scored = service.score(&model, name, Ok(bytes), thumbnail).await?;
@@ -69,13 +67,7 @@ pub(super) async fn predict(
         }
         Sent::Form(files) => {
             let films = files.into_iter().map(|file| (file.name, Ok(file.bytes)));
-            Ok(lines(
-                service,
-                model,
-                stream::iter(films),
-                thumbnail,
-                admitted,
-            ))
+            Ok(lines(service, model, stream::iter(films), thumbnail, room))
         }
     }
 }
@@ -86,7 +78,7 @@ fn lines(
     model: Arc<ServedModel>,
     films: impl stream::Stream<Item = (String, Result<Bytes, String>)> + Send + 'static,
     thumbnail: Option<usize>,
-    admitted: Option<Admitted>,
+    room: Room,
 ) -> Response {
     // Enough that a batch fills and no worker idles.
     let at_once = service.limits.batch.max(2);
@@ -97,7 +89,7 @@ fn lines(
         })
         .buffered(at_once)
         .map(move |scored| {
-            let _until_the_last_line = &admitted;
+            let _until_the_last_line = &room;
             scored
                 .map(line)
                 .map_err(|_| std::io::Error::other("the service failed"))
