@@ -493,6 +493,62 @@ fn who_is_not_for_us_is_refused_and_hostile_requests_end_nothing() {
 }
 
 #[test]
+fn stalled_uploads_took_the_places_of_those_who_send_films() {
+    let scratch = Scratch::with_films(2);
+    let film = std::fs::read(&films(&scratch)[0]).expect("a film");
+    let service = Service::start(&["--max-requests", "2"]);
+    let head = format!(
+        "POST /v1/predict HTTP/1.1\r\nHost: {}\r\nContent-Length: 60000000\r\n\r\nhalf",
+        service.address
+    );
+    let stalled: Vec<TcpStream> = (0..20)
+        .map(|_| {
+            let mut stream = TcpStream::connect(&service.address).expect("it listens");
+            stream.write_all(head.as_bytes()).expect("sent");
+            stream
+        })
+        .collect();
+    for _ in 0..3 {
+        assert_eq!(service.post("/v1/predict", &film).status, 200);
+    }
+    drop(stalled);
+}
+
+#[test]
+fn a_model_that_changes_on_disk_is_read_again_and_a_broken_one_is_not() {
+    let scratch = Scratch::new();
+    let path = scratch.path("mine.plainfilm.safetensors");
+    let write = |threshold: f64| {
+        let mut file = plainfilm::bundle::bundled().expect("this build's own");
+        file.header.threshold.value = threshold;
+        let operation = file.header.operation.as_mut().expect("it has one");
+        operation.threshold = threshold;
+        let saved = file.save(&path, plainfilm::bundle::Precision::F16);
+        saved.expect("written");
+    };
+    write(0.25);
+    let service = Service::start(&[text(&path)]);
+    let threshold = || {
+        let said = service.get("/v1/models").json();
+        assert_eq!(said["models"][0]["name"], "mine");
+        said["models"][0]["thresholds"]["Covid-19"].as_f64()
+    };
+    assert_eq!(threshold(), Some(0.25));
+    write(0.75);
+    let is_read_again = (0..300).any(|_| {
+        std::thread::sleep(Duration::from_millis(100));
+        threshold() == Some(0.75)
+    });
+    assert!(is_read_again);
+    std::fs::write(&path, "no model").expect("written");
+    // Longer than it takes to look again.
+    std::thread::sleep(Duration::from_secs(4));
+    assert_eq!(threshold(), Some(0.75));
+    let log = service.end();
+    assert!(log.contains("stays in use"), "{log}");
+}
+
+#[test]
 fn a_public_address_needs_a_token() {
     let output = plainfilm(&["serve", "--listen", "0.0.0.0:0"]);
     crate::program::assert_code(&output, 1);
