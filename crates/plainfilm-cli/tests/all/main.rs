@@ -1,6 +1,7 @@
 //! Tests of the program as its users run it, in one binary so that they link once.
 
 mod auditing;
+mod dicom;
 mod explaining;
 mod features;
 mod findings;
