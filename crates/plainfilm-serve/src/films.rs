@@ -178,6 +178,18 @@ pub(crate) fn is_archive(bytes: &[u8]) -> bool {
     bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06")
 }
 
+/// How many files an archive says it has, in the record at its end; 65,535 stands for more too (APPNOTE 4.3.16).
+fn declared_files(bytes: &[u8]) -> Option<usize> {
+    const RECORD: usize = 22;
+    let longest = RECORD + usize::from(u16::MAX);
+    let end = &bytes[bytes.len().saturating_sub(longest)..];
+    let at = end
+        .windows(RECORD)
+        .rposition(|record| record.starts_with(b"PK\x05\x06"))?;
+    let count = end[at + 10..].first_chunk::<2>()?;
+    Some(usize::from(u16::from_le_bytes(*count)))
+}
+
 /// An archive in memory, one film after another.
 pub(crate) struct FilmArchive {
     zip: ZipArchive<Cursor<Bytes>>,
@@ -196,6 +208,10 @@ impl FilmArchive {
         let broken = |error: zip::result::ZipError| {
             Problem::bad_request(format!("not a zip archive: {error}"))
         };
+        // Before the list is read: a list of millions takes gigabytes.
+        if declared_files(&bytes).is_some_and(|files| files > 4 * most) {
+            return Err(too_many(most));
+        }
         let mut zip = ZipArchive::new(Cursor::new(bytes)).map_err(broken)?;
         if zip.len() > 4 * most {
             return Err(too_many(most));
@@ -205,21 +221,40 @@ impl FilmArchive {
                 "the archive’s files overlap, as in a zip bomb",
             ));
         }
-        let mut films = Vec::new();
+        // The directory is read by name: of two the first would be gone without a word.
+        if zip.has_duplicate_names() {
+            return Err(Problem::bad_request(
+                "two of the archive’s files have one name",
+            ));
+        }
+        let mut films: Vec<(usize, String)> = Vec::new();
         for index in 0..zip.len() {
-            let entry = zip.by_index_raw(index).map_err(broken)?;
-            let name = String::from_utf8_lossy(entry.name_raw()).into_owned();
+            let entry = zip.by_index_data(index).map_err(broken)?;
+            let name = match entry.name() {
+                Ok(name) => name.into_owned(),
+                Err(_) => String::from_utf8_lossy(entry.name_raw()).into_owned(),
+            };
             let is_rest = name.starts_with("__MACOSX/")
                 || name
                     .rsplit('/')
                     .next()
                     .is_some_and(|file| file.starts_with('.'));
             if entry.is_file() && !is_rest {
-                films.push((index, clean(&name)));
+                let name = clean(&name);
+                // What answers call a film is what heat maps are asked for by.
+                let is_taken = |name: &str| films.iter().any(|(_, other)| other == name);
+                let own = match is_taken(&name) {
+                    true => format!("{name} ({index})"),
+                    false => name,
+                };
+                films.push((index, own));
             }
         }
         if films.len() > most {
             return Err(too_many(most));
+        }
+        if films.is_empty() {
+            return Err(Problem::bad_request("the archive holds no file"));
         }
         Ok(Self {
             zip,
@@ -315,6 +350,21 @@ mod tests {
         let refused = archive.film(1).1.unwrap_err();
         assert!(refused.contains("expected at most"), "{refused}");
         assert!(FilmArchive::open(bytes, 1).is_err());
+        let zipped = |names: &[&str]| {
+            let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+            for name in names {
+                zip.start_file(*name, options).unwrap();
+            }
+            Bytes::from(zip.finish().unwrap().into_inner())
+        };
+        // Names that become one are told apart; maps are asked for by name.
+        let archive = FilmArchive::open(zipped(&["a.png", "a\u{1}.png"]), 10).unwrap();
+        assert_eq!(archive.place("a.png"), Some(0));
+        assert_eq!(archive.place("a.png (1)"), Some(1));
+        assert!(FilmArchive::open(zipped(&[]), 10).is_err(), "nothing in it");
+        let many: Vec<String> = (0..50).map(|index| index.to_string()).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        assert_eq!(declared_files(&zipped(&many)), Some(50));
         assert!(FilmArchive::open(Bytes::from_static(b"PK\x03\x04 and no more"), 10).is_err());
     }
 }

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::problem::Problem;
 use crate::settings::ServeSettings;
 
-/// What every answer carries. The page needs nothing from elsewhere, and nobody may frame it.
+/// What every answer to a request that could be read carries. The page needs nothing from elsewhere, and nobody may frame it.
 const HEADERS: [(HeaderName, &str); 6] = [
     (
         header::CONTENT_SECURITY_POLICY,
@@ -121,8 +121,9 @@ impl Guard {
             return Ok(());
         }
         let given = text(request.headers(), header::AUTHORIZATION)
-            .and_then(|value| value.strip_prefix("Bearer "))
-            .map(digest);
+            .and_then(|value| value.split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+            .map(|(_, token)| digest(token));
         if given == Some(token) {
             return Ok(());
         }
@@ -148,6 +149,22 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
+/// An error that the router made of itself, such as of an address that is no text, as ours look.
+fn as_problem(response: Response) -> Response {
+    let status = response.status();
+    let is_text = text(response.headers(), header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.starts_with("text/plain"));
+    if status.is_client_error() && is_text {
+        return Problem::new(
+            status,
+            "The request makes no sense",
+            "see /docs for what can be asked",
+        )
+        .into_response();
+    }
+    response
+}
+
 /// Refuses what must not be answered, and adds [`HEADERS`] to every answer.
 pub(crate) async fn guard(
     State(guard): State<Arc<Guard>>,
@@ -159,7 +176,7 @@ pub(crate) async fn guard(
         .and_then(|()| guard.check_origin(request.headers()))
         .and_then(|()| guard.check_token(&request));
     let mut response = match checked {
-        Ok(()) => next.run(request).await,
+        Ok(()) => as_problem(next.run(request).await),
         Err(problem) => problem.into_response(),
     };
     let headers = response.headers_mut();
@@ -246,6 +263,7 @@ mod tests {
             ("/v2/health/live", None, true),
             ("/v1/models", None, false),
             ("/v1/models", Some("Bearer secret"), true),
+            ("/v1/models", Some("bearer secret"), true),
             ("/v1/models", Some("Bearer secrets"), false),
             ("/v1/models", Some("secret"), false),
             ("/v2/models/bundled/infer", None, false),

@@ -23,6 +23,7 @@ mod sandbox;
 mod scoring;
 mod settings;
 mod signals;
+mod timed;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -43,6 +44,9 @@ use sandbox::Decoders;
 use scoring::Service;
 use signals::{Signal, Signals};
 
+/// Files and connections that are asked for, where the system allows so many.
+#[cfg(target_os = "linux")]
+const OPEN_FILES: u64 = 8_192;
 /// How often files of models are looked at.
 const LOOK_AT_FILES: Duration = Duration::from_secs(2);
 
@@ -69,6 +73,9 @@ pub fn serve(
     if !settings.listen.ip().is_loopback() && settings.token.is_none() {
         return Err(ServeError::NoToken(settings.listen));
     }
+    // Connections and decoding processes need more files than systems allow at first.
+    #[cfg(target_os = "linux")]
+    let _ = rlimit::increase_nofile_limit(OPEN_FILES);
     let tls = settings.tls.as_ref().map(listener::acceptor).transpose()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(settings.workers.clamp(1, 4))
@@ -83,6 +90,8 @@ pub fn serve(
             metrics: metrics.clone(),
             limits,
             workers: Semaphore::new(settings.workers.max(1)),
+            unpacked: Arc::new(Semaphore::new(settings.workers.max(1) + 1)),
+            workers_at_once: settings.workers.max(1),
             requests: Arc::new(Semaphore::new(limits.requests.max(1))),
             uploads: Arc::new(Semaphore::new(limits.upload_bytes_at_once / 1024)),
             ready: AtomicBool::new(true),

@@ -25,6 +25,7 @@ use tower::ServiceExt;
 use crate::error::ServeError;
 use crate::metrics::Metrics;
 use crate::settings::{ServeLimits, TlsFiles};
+use crate::timed::TimedWrites;
 
 /// After this the system has a moment to recover, as when there are too many open files.
 const AFTER_A_FAILURE: Duration = Duration::from_millis(50);
@@ -91,7 +92,7 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head)
         .max_buf_size(HEAD_BYTES.max(8 << 10))
-        .serve_connection(TokioIo::new(stream), answer);
+        .serve_connection(TokioIo::new(TimedWrites::new(stream, limits.write)), answer);
     // A client that breaks off is no fault of ours.
     let _ = watcher.watch(connection).await;
 }

@@ -25,6 +25,10 @@ pub(crate) struct Service {
     pub(crate) limits: ServeLimits,
     /// Films that are prepared for a network at once.
     pub(crate) workers: Semaphore,
+    /// Films of archives that may be in memory unpacked, of all requests together.
+    pub(crate) unpacked: Arc<Semaphore>,
+    /// How many `workers` there are.
+    pub(crate) workers_at_once: usize,
     /// Requests with films that may be worked on.
     pub(crate) requests: Arc<Semaphore>,
     /// Kibibytes of bodies that may be in memory.

@@ -92,6 +92,8 @@ pub struct ServeLimits {
     pub head: Duration,
     /// How long a client may take for a request's body.
     pub body: Duration,
+    /// How long a client may leave an answer unread.
+    pub write: Duration,
     /// How long the answer to a request with one film may take.
     pub request: Duration,
     /// How long one film may be decoded.
@@ -114,6 +116,7 @@ impl Default for ServeLimits {
             batch_wait: Duration::from_millis(2),
             head: Duration::from_secs(10),
             body: Duration::from_secs(60),
+            write: Duration::from_secs(30),
             request: Duration::from_secs(60),
             decode: Duration::from_secs(20),
             decode_bytes: 3 << 30,

@@ -16,7 +16,7 @@ pub struct ServeArgs {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
     /// A name under which clients reach it, besides localhost and the address; may be given again
-    #[arg(long = "host", value_name = "NAME")]
+    #[arg(long = "host", value_name = "NAME", value_parser = host)]
     pub hosts: Vec<String>,
     /// Ask every client for the token in this file (its first line)
     #[arg(long, value_name = "FILE")]
@@ -45,6 +45,15 @@ pub struct ServeArgs {
     /// Threads [default: all cores]
     #[arg(long, value_name = "N", value_parser = super::threads)]
     pub threads: Option<usize>,
+}
+
+/// A name as it stands in an address, without scheme, port and path.
+fn host(text: &str) -> Result<String, String> {
+    let is_name = |letter: char| letter.is_ascii_alphanumeric() || ".-_".contains(letter);
+    match !text.is_empty() && text.chars().all(is_name) {
+        true => Ok(text.to_owned()),
+        false => Err("expected a name such as films.example, without scheme or port".to_owned()),
+    }
 }
 
 /// Decode films for `serve`.

@@ -12,6 +12,7 @@ use plainfilm::radiograph::Radiograph;
 use plainfilm::report::heat_map_png;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::task::spawn_blocking;
 
 use crate::films::{FilmArchive, Room, Sent, SentFile, clean, is_archive, receive};
 use crate::pictures::{as_data_uri, data_uri, grey_png, outlines};
@@ -138,13 +139,24 @@ async fn one_film(
             }
         },
     };
+    if wanted.film.is_none() && is_archive(&file.bytes) {
+        let detail = "expected a film, found a zip: name the film in it with ?film=";
+        return Err(Problem::bad_request(detail));
+    }
+    let _place_in_memory = service.unpacked.acquire().await;
     let (name, bytes) = match &wanted.film {
         Some(film) if is_archive(&file.bytes) => {
-            let mut archive = FilmArchive::open(file.bytes, service.limits.films)?;
-            let place = archive
-                .place(&clean(film))
-                .ok_or_else(|| Problem::not_found("the archive has no film of this name"))?;
-            let (name, bytes) = archive.film(place);
+            let (most, film) = (service.limits.films, clean(film));
+            let unpacked = spawn_blocking(move || {
+                let mut archive = FilmArchive::open(file.bytes, most)?;
+                let place = archive
+                    .place(&film)
+                    .ok_or_else(|| Problem::not_found("the archive has no film of this name"))?;
+                Ok(archive.film(place))
+            });
+            let unpacked = unpacked.await;
+            let (name, bytes) =
+                unpacked.map_err(|_| Problem::internal("the archive's reader crashed"))??;
             (name, bytes.map_err(Problem::unreadable)?)
         }
         _ => (file.name, file.bytes),

@@ -171,7 +171,7 @@ pub(super) async fn infer(
     };
     let mut answer = match (input.name.as_str(), input.datatype.as_str()) {
         ("film", "BYTES") => infer_films(&service, &model, input, binary).await?,
-        ("planes", "FP32") => infer_planes(&model, input, &binary).await?,
+        ("planes", "FP32") => infer_planes(&service, &model, input, &binary).await?,
         (name, datatype) => {
             return Err(Problem::bad_request(format!(
                 "expected `film` of type BYTES or `planes` of type FP32, found `{name}` of type {datatype}"
@@ -234,6 +234,7 @@ async fn infer_films(
 }
 
 async fn infer_planes(
+    service: &Service,
     model: &Arc<ServedModel>,
     input: &Input,
     binary: &[u8],
@@ -247,6 +248,12 @@ async fn infer_planes(
     if (height, width) != (size, size) {
         return Err(Problem::bad_request(format!(
             "planes: expected {size} x {size}, found {height} x {width}"
+        )));
+    }
+    if count > service.limits.films {
+        let most = service.limits.films;
+        return Err(Problem::bad_request(format!(
+            "planes: expected at most {most} films"
         )));
     }
     let wrong = |found: usize| {
@@ -275,14 +282,18 @@ async fn infer_planes(
             "planes: expected values from 0 to 1, found {found}"
         )));
     }
-    let planes = values
-        .chunks_exact(size * size)
-        .map(|values| Plane {
-            size,
-            values: values.to_vec(),
-        })
-        .collect();
-    let rows = model.queue.score_planes(planes).await?;
+    let mut rows = Vec::with_capacity(count);
+    // Some at a time, so that the films of others come between.
+    for values in values.chunks(size * size * service.limits.batch.max(1)) {
+        let planes = values
+            .chunks_exact(size * size)
+            .map(|values| Plane {
+                size,
+                values: values.to_vec(),
+            })
+            .collect();
+        rows.extend(model.queue.score_planes(planes).await?);
+    }
     let labels = model.header.labels.len();
     let flat: Vec<f64> = rows.into_iter().flatten().collect();
     Ok(json!({ "outputs": [output("probabilities", "FP32", &[count, labels], flat)] }))

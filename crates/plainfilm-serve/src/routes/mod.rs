@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -33,6 +33,8 @@ pub(crate) fn routes(service: Arc<Service>, rules: Arc<Guard>) -> Router {
             "/v2/models/{model}/versions/{version}/infer",
             post(kserve::infer_version),
         )
+        // Bodies are bounded where they are read; a form's is in memory by then.
+        .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn_with_state(service.clone(), bound));
     Router::new()
         .merge(with_films)

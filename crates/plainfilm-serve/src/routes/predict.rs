@@ -9,6 +9,8 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, StreamExt};
 use serde::Deserialize;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::spawn_blocking;
 
 use crate::films::{FilmArchive, Room, Sent, SentFile, is_archive, receive};
 use crate::models::ServedModel;
@@ -46,18 +48,25 @@ pub(super) async fn predict(
     let (sent, room) = receive(request, wanted.name.as_deref(), &service).await?;
     match sent {
         Sent::One(file) if is_archive(&file.bytes) => {
-            let archive = FilmArchive::open(file.bytes, service.limits.films)?;
-            let films = stream::unfold((archive, 0), |(mut archive, place)| async move {
+            let most = service.limits.films;
+            // Reading the list and unpacking take a while, and others wait for this thread.
+            let opened = spawn_blocking(move || FilmArchive::open(file.bytes, most)).await;
+            let archive =
+                opened.map_err(|_| Problem::internal("the archive's reader crashed"))??;
+            let unpacked = service.unpacked.clone();
+            let films = stream::unfold((archive, 0, unpacked), |state| async move {
+                let (mut archive, place, unpacked) = state;
                 if place >= archive.len() {
                     return None;
                 }
-                // Unpacking takes a while, and others wait for this thread.
-                let unpacked = tokio::task::spawn_blocking(move || {
+                let place_in_memory = unpacked.clone().acquire_owned().await.ok()?;
+                let film = spawn_blocking(move || {
                     let film = archive.film(place);
                     (archive, film)
                 });
-                let (archive, film) = unpacked.await.ok()?;
-                Some((film, (archive, place + 1)))
+                let (archive, (name, bytes)) = film.await.ok()?;
+                let film = (name, bytes, Some(place_in_memory));
+                Some((film, (archive, place + 1, unpacked)))
             });
             Ok(lines(service, model, films, thumbnail, room))
         }
@@ -66,26 +75,39 @@ pub(super) async fn predict(
             Ok(Json(scored).into_response())
         }
         Sent::Form(files) => {
-            let films = files.into_iter().map(|file| (file.name, Ok(file.bytes)));
+            if files.iter().any(|file| is_archive(&file.bytes)) {
+                let detail = "a zip goes alone, as the body of a request";
+                return Err(Problem::bad_request(detail));
+            }
+            let films = files
+                .into_iter()
+                .map(|file| (file.name, Ok(file.bytes), None));
             Ok(lines(service, model, stream::iter(films), thumbnail, room))
         }
     }
 }
 
+/// A film's name and file, and its place among those that are in memory unpacked.
+type FilmToScore = (String, Result<Bytes, String>, Option<OwnedSemaphorePermit>);
+
 /// Answers line by line, a few films at a time and in order. A client that goes ends it.
 fn lines(
     service: Arc<Service>,
     model: Arc<ServedModel>,
-    films: impl stream::Stream<Item = (String, Result<Bytes, String>)> + Send + 'static,
+    films: impl stream::Stream<Item = FilmToScore> + Send + 'static,
     thumbnail: Option<usize>,
     room: Room,
 ) -> Response {
-    // Enough that a batch fills and no worker idles.
-    let at_once = service.limits.batch.max(2);
+    // Enough that no worker idles; each of them is a film in memory.
+    let at_once = service.workers_at_once + 1;
     let lines = films
-        .map(move |(name, bytes)| {
+        .map(move |(name, bytes, place_in_memory)| {
             let (service, model) = (service.clone(), model.clone());
-            async move { service.score(&model, name, bytes, thumbnail).await }
+            async move {
+                let scored = service.score(&model, name, bytes, thumbnail).await;
+                drop(place_in_memory);
+                scored
+            }
         })
         .buffered(at_once)
         .map(move |scored| {

@@ -3,7 +3,10 @@
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
+use serde::de::{self, DeserializeSeed, Deserializer, SeqAccess, Visitor};
+
+/// More films than any request may bring: empty texts cost a client nothing.
+const MOST_TEXTS: usize = 100_000;
 
 /// The elements in their order; a tensor has one kind of them.
 #[derive(Debug, Default, PartialEq)]
@@ -53,7 +56,10 @@ impl<'de> Visitor<'de> for Append<'_> {
         Ok(())
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<(), E> {
+    fn visit_str<E: de::Error>(self, value: &str) -> Result<(), E> {
+        if self.0.texts.len() >= MOST_TEXTS {
+            return Err(E::custom(format!("expected at most {MOST_TEXTS} texts")));
+        }
         self.0.texts.push(value.to_owned());
         Ok(())
     }

@@ -80,29 +80,42 @@ impl Decoders {
         match &self.decoding {
             Decoding::Here => decode_here(name.to_owned(), bytes).await,
             Decoding::Apart { program, arguments } => {
-                let idle = self.idle.lock().ok().and_then(|mut idle| idle.pop());
-                let mut process = match idle {
-                    Some(process) => process,
-                    None => Process::start(program, arguments).await?,
-                };
-                match timeout(self.time, process.decode(name, &bytes)).await {
-                    Ok(Ok(decoded)) => {
-                        self.put_back(process);
-                        decoded
-                    }
-                    // A film that a decoder crashed on, or did not come to an end with: the process goes with it.
-                    Ok(Err(_)) => {
-                        self.lost.fetch_add(1, Ordering::Relaxed);
-                        Err("its decoder crashed or needed too much memory".to_owned())
-                    }
-                    Err(_) => {
-                        self.lost.fetch_add(1, Ordering::Relaxed);
-                        Err(format!(
-                            "decoding it took longer than {} s",
-                            self.time.as_secs()
-                        ))
-                    }
+                // A process that was waiting may have been ended by somebody else meanwhile: a second one tells
+                // whether it is the film.
+                let waiting = self.idle.lock().ok().and_then(|mut idle| idle.pop());
+                if let Some(process) = waiting
+                    && let Some(decoded) = self.decode_by(process, name, &bytes).await
+                {
+                    return decoded;
                 }
+                let process = Process::start(program, arguments).await?;
+                let decoded = self.decode_by(process, name, &bytes).await;
+                let crashed = || Err("its decoder crashed or needed too much memory".to_owned());
+                decoded.unwrap_or_else(crashed)
+            }
+        }
+    }
+
+    /// None where the process is lost.
+    async fn decode_by(
+        &self,
+        mut process: Process,
+        name: &str,
+        bytes: &[u8],
+    ) -> Option<Result<Radiograph, String>> {
+        match timeout(self.time, process.decode(name, bytes)).await {
+            Ok(Ok(decoded)) => {
+                self.put_back(process);
+                Some(decoded)
+            }
+            Ok(Err(_)) => {
+                self.lost.fetch_add(1, Ordering::Relaxed);
+                None
+            }
+            Err(_) => {
+                self.lost.fetch_add(1, Ordering::Relaxed);
+                let seconds = self.time.as_secs();
+                Some(Err(format!("decoding it took longer than {seconds} s")))
             }
         }
     }
@@ -128,7 +141,11 @@ async fn decode_here(name: String, bytes: Bytes) -> Result<Radiograph, String> {
 
 impl Process {
     async fn start(program: &std::path::Path, arguments: &[String]) -> Result<Self, String> {
-        let mut child = Command::new(program)
+        let mut command = Command::new(program);
+        // What a terminal or a service manager tells the group is for the service: it lets decoders end.
+        #[cfg(unix)]
+        command.process_group(0);
+        let mut child = command
             .args(arguments)
             .env_clear()
             .stdin(Stdio::piped())
