@@ -658,6 +658,10 @@ fn the_page_works_in_a_browser() {
         .args(shown)
         .output()
         .expect("node starts");
+    if output.status.code() == Some(3) {
+        eprintln!("SKIPPED: {}", String::from_utf8_lossy(&output.stdout));
+        return;
+    }
     assert!(
         output.status.success(),
         "{}{}",

@@ -1,6 +1,7 @@
 // The page in a real browser: films in, answers out, at a desk and on a phone, light and dark.
 // usage: node page.mjs ADDRESS CHROMIUM FOLDER-WITH-NODE_MODULES PICTURES FILM…
-// The last film is one that cannot be read. Ends with 1 and a line for each thing that is wrong.
+// The last film is one that cannot be read. Ends with 1 and a line for each thing that is wrong, and with 3 where the
+// browser does not start.
 import fs from 'node:fs';
 import path from 'node:path';
 import { createRequire } from 'node:module';
@@ -13,7 +14,13 @@ fs.mkdirSync(pictures, { recursive: true });
 
 const wrong = [];
 const check = (holds, what) => { if (!holds) wrong.push(what); };
-const browser = await chromium.launch({ executablePath: browserPath, args: ['--no-sandbox'] });
+let browser;
+try {
+  browser = await chromium.launch({ executablePath: browserPath, args: ['--no-sandbox'] });
+} catch (error) {
+  console.log(`the browser does not start here: ${error.message}`);
+  process.exit(3);
+}
 
 for (const [width, height, scheme] of [[1280, 900, 'light'], [1280, 900, 'dark'], [360, 740, 'light']]) {
   const name = `${width}-${scheme}`;
