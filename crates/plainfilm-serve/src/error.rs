@@ -49,7 +49,7 @@ pub enum ServeError {
     },
     /// The decoding processes cannot be started.
     #[error(
-        "cannot start a decoding process: {0}\nhint: --sandbox off decodes in the service itself"
+        "cannot start a decoding process: {0}\nhint: --sandbox false decodes in the service itself"
     )]
     Decoder(String),
     /// The system refused something else.

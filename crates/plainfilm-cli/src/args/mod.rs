@@ -62,7 +62,7 @@ Data goes to stdout, progress and messages to stderr. NO_COLOR turns colour off.
 pub enum Verb {
     /// Draw synthetic films, train on them, evaluate and predict: a tour of two minutes
     Quickstart(QuickstartArgs),
-    /// List, fetch, verify or describe data sets, or draw synthetic films
+    /// List, fetch, verify or describe data sets, import DICOM folders, or draw synthetic films
     Data(DataArgs),
     /// Measure what predicts the label besides the lungs, and what leaks between training and test
     Audit(AuditArgs),

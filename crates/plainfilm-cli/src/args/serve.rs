@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args};
+use clap::Args;
 
 /// Serve models over HTTP, with a page for the browser.
 #[derive(Debug, Args)]
@@ -28,7 +28,7 @@ pub struct ServeArgs {
     #[arg(long, value_name = "FILE", requires = "tls_certificate")]
     pub tls_key: Option<PathBuf>,
     /// Decode films in processes without files, network and much memory [default: true on Linux]
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", action = ArgAction::Set)]
+    #[arg(long, value_name = "BOOL")]
     pub sandbox: Option<bool>,
     /// Megabytes that one request may bring
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4096))]
