@@ -4,7 +4,7 @@ use super::ReportError;
 use super::plot::canvas::{Ink, Theme};
 use super::plot::colour::layer;
 use super::plot::heat::{Frame, Overlay, Tile, draw};
-use super::plot::raster::{rgba_png, svg_to_png};
+use super::plot::raster::{quick_grey_png, rgba_png, svg_to_png};
 use super::wording::films;
 use plainfilm_explain::{Evidence, LungMask, LungShare, MaskOrigin, MeanEvidence, Method};
 use plainfilm_film::radiograph::{Placement, Radiograph};
@@ -130,17 +130,25 @@ fn film_svg(picture: &FilmPicture<'_>) -> Result<String, String> {
     Ok(draw(Theme::Paper, &frame, &tiles, COLUMNS, place))
 }
 
-/// Columns and rows of a picture.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PictureSize {
-    /// Columns.
-    pub width: usize,
-    /// Rows.
-    pub height: usize,
+/// A film alone with at most `longest` columns and rows, as a grey PNG of 8 bits: what browsers show of any film.
+///
+/// # Errors
+///
+/// What the encoder refuses.
+pub fn film_png(film: &Radiograph, longest: usize) -> Result<Vec<u8>, ReportError> {
+    let (width, height, values) = film.shrunk(longest);
+    let pixels: Vec<u8> = values
+        .iter()
+        .map(|value| (value * 255.0).round() as u8)
+        .collect();
+    quick_grey_png(width as u32, height as u32, &pixels).map_err(|error| ReportError::Picture {
+        name: film.provenance.name.clone(),
+        reason: error.to_string(),
+    })
 }
 
 /// The colours of a map alone, to lay over its film with at most `longest` columns and rows: a PNG that is transparent
-/// where there is no evidence, and where the network was not shown the film.
+/// where there is no evidence, and where the network was not shown the film. Its columns and rows come first.
 ///
 /// # Errors
 ///
@@ -150,7 +158,7 @@ pub fn heat_map_png(
     method: Method,
     placement: &Placement,
     longest: usize,
-) -> Result<(PictureSize, Vec<u8>), ReportError> {
+) -> Result<([usize; 2], Vec<u8>), ReportError> {
     let [columns, rows] = placement.film;
     let ratio = (longest as f64 / columns.max(rows).max(1) as f64).min(1.0);
     let [width, height] =
@@ -164,7 +172,7 @@ pub fn heat_map_png(
             name: method.title().to_owned(),
             reason: error.to_string(),
         })?;
-    Ok((PictureSize { width, height }, png))
+    Ok(([width, height], png))
 }
 
 /// Shares of the greatest evidence over the whole film.

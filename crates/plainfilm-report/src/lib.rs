@@ -29,7 +29,7 @@ use std::path::{Path, PathBuf};
 pub use audit::{AuditSection, write_audit};
 pub use error::ReportError;
 pub use evidence::{EvidenceFilm, EvidenceSection};
-pub use heat_maps::{FilmPicture, PictureSize, ShownMap, film_picture, heat_map_png, mean_picture};
+pub use heat_maps::{FilmPicture, ShownMap, film_picture, film_png, heat_map_png, mean_picture};
 pub use input::{
     DataSummary, ModelFacts, Notice, ReportInput, RunFacts, Severity, TestSample, Thumbnail,
     TrainingSample,

@@ -8,9 +8,9 @@ use axum::extract::Path;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use plainfilm::dataset::phantom::{PhantomSettings, draw};
+use plainfilm::report::film_png;
 use serde_json::{Value, json};
 
-use crate::pictures::grey_png;
 use crate::problem::Problem;
 
 /// Longest side, in pixels.
@@ -32,7 +32,7 @@ static FILMS: LazyLock<Vec<Option<Bytes>>> = LazyLock::new(|| {
     };
     let picture = |index| {
         let film = draw(&settings, index).ok()?;
-        grey_png(&film, SIDE).ok().map(Bytes::from)
+        film_png(&film, SIDE).ok().map(Bytes::from)
     };
     EXAMPLES.iter().map(|(.., index)| picture(*index)).collect()
 });

@@ -4,27 +4,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use plainfilm::explain::LungMask;
 use plainfilm::radiograph::Radiograph;
+use plainfilm::report::{ReportError, film_png};
 
-/// A film as an 8-bit grey PNG with at most `longest` columns and rows.
-pub(crate) fn grey_png(film: &Radiograph, longest: usize) -> Result<Vec<u8>, png::EncodingError> {
-    let (width, height, values) = film.shrunk(longest);
-    let pixels: Vec<u8> = values
-        .iter()
-        .map(|value| (value * 255.0).round() as u8)
-        .collect();
-    let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, width as u32, height as u32);
-    encoder.set_color(png::ColorType::Grayscale);
-    encoder.set_depth(png::BitDepth::Eight);
-    // Made once and thrown away soon: time counts more than bytes.
-    encoder.set_compression(png::Compression::Fast);
-    encoder.write_header()?.write_image_data(&pixels)?;
-    Ok(bytes)
-}
-
-/// The same for an `img` element.
-pub(crate) fn data_uri(film: &Radiograph, longest: usize) -> Result<String, png::EncodingError> {
-    grey_png(film, longest).map(|png| as_data_uri(&png))
+/// A film for an `img` element.
+pub(crate) fn data_uri(film: &Radiograph, longest: usize) -> Result<String, ReportError> {
+    film_png(film, longest).map(|png| as_data_uri(&png))
 }
 
 /// A PNG for an `img` element.

@@ -9,13 +9,13 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use plainfilm::explain::{Method, Target};
 use plainfilm::radiograph::Radiograph;
-use plainfilm::report::heat_map_png;
+use plainfilm::report::{film_png, heat_map_png};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 
 use crate::films::{FilmArchive, Room, Sent, SentFile, clean, is_archive, receive};
-use crate::pictures::{as_data_uri, data_uri, grey_png, outlines};
+use crate::pictures::{as_data_uri, data_uri, outlines};
 use crate::problem::Problem;
 use crate::queue::METHODS;
 use crate::scoring::Service;
@@ -93,8 +93,8 @@ pub(super) async fn explain(
         "label": model.header.labels[said.label],
         "method": method.name(),
         "probability": said.probabilities[said.label],
-        "width": size.width,
-        "height": size.height,
+        "width": size[0],
+        "height": size[1],
         "film": film,
         "map": as_data_uri(&map),
         "lungs": lungs.as_ref().map(outlines),
@@ -111,7 +111,7 @@ pub(super) async fn render(
 ) -> Result<Response, Problem> {
     let Query(wanted) = wanted.map_err(|error| Problem::bad_request(error.body_text()))?;
     let (film, _room) = one_film(&service, &wanted, request).await?;
-    let drawn = service.work(move || grey_png(&film, ALONE)).await?;
+    let drawn = service.work(move || film_png(&film, ALONE)).await?;
     let png = drawn.map_err(|error| Problem::internal(error.to_string()))?;
     let mut response = Bytes::from(png).into_response();
     response
