@@ -7,7 +7,6 @@ use crate::lungs::LungsOfOneFilm;
 use plainfilm_audit::quality::{Defect, Finding, examine};
 use plainfilm_data::{FilmSource, stream_films};
 use plainfilm_film::radiograph::{LungFinder, Plane, Preprocessing, Radiograph};
-use serde::{Deserialize, Serialize};
 
 /// Why a scorer has no probabilities for planes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -175,8 +174,8 @@ pub fn score_and_examine(
 /// A film as a scorer is shown it, and what was seen on it before.
 pub type PreparedFilm = (Plane, Examined);
 
-/// What is done with a film before a scorer: all that other threads and processes need to know of it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// What is done with a film before a scorer: all that other threads need to know of it.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Preparation {
     /// What the film goes through.
     pub preprocessing: Preprocessing,
@@ -208,7 +207,7 @@ impl Preparation {
 }
 
 /// What was seen on a film before any scorer.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct Examined {
     doubts: Vec<Finding>,
     facts: Option<[f32; FACTS.len()]>,
