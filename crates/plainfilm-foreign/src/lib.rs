@@ -1,0 +1,1 @@
+//! Models that other programs made: what they take and give, and their probabilities for films.
