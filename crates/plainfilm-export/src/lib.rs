@@ -1,1 +1,15 @@
 //! Model files in the formats of other programs, and the proof that they answer as the model does.
+//!
+//! | question | file |
+//! |---|---|
+//! | What does a model compute, step by step, with its batch norms folded? | [`graph`] |
+//! | How is a model file turned into such a graph? | `graph/of_model.rs` |
+//! | What does the graph compute for films, and in which range are its values? | `graph/run.rs` |
+
+pub mod graph;
+#[cfg(any(test, feature = "samples"))]
+pub mod samples;
+
+mod error;
+
+pub use error::ExportError;

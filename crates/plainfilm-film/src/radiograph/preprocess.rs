@@ -269,13 +269,7 @@ impl Preprocessing {
         let standardised = self.standardised(plane);
         let values = &standardised.values;
         for (channel, target) in out.chunks_exact_mut(area).enumerate() {
-            let figure = |figures: [f32; 3]| {
-                if self.channels == 3 {
-                    figures[channel]
-                } else {
-                    figures.iter().sum::<f32>() / 3.0
-                }
-            };
+            let figure = |figures: [f32; 3]| figure_of(figures, channel, self.channels);
             match self.scaling {
                 _ if channel > 0 && !self.scaling.is_per_channel() => break,
                 Scaling::Unit => target.copy_from_slice(values),
@@ -324,6 +318,37 @@ impl Preprocessing {
                 channel.copy_from_slice(first);
             }
         }
+    }
+}
+
+impl Scaling {
+    /// What it does to each channel's grey levels of 0 to 1, as a factor and a shift; none where that depends on
+    /// the film.
+    #[must_use]
+    pub fn affine(self, channels: usize) -> Option<Vec<(f32, f32)>> {
+        let of_channel = |channel: usize| -> Option<(f32, f32)> {
+            let figure = |figures: [f32; 3]| figure_of(figures, channel, channels);
+            match self {
+                Self::Unit => Some((1.0, 0.0)),
+                Self::Tf => Some((2.0, -1.0)),
+                Self::XRayVision => Some((2048.0, -1024.0)),
+                Self::Caffe => Some((255.0, -figure(CAFFE_MEAN))),
+                Self::ImageNet => {
+                    let (mean, sd) = (figure(IMAGENET_MEAN), figure(IMAGENET_SD));
+                    Some((1.0 / sd, -mean / sd))
+                }
+                Self::Percentile | Self::ZScore => None,
+            }
+        };
+        (0..channels).map(of_channel).collect()
+    }
+}
+
+/// A channel's own figure of three; the mean of them all where there are not three channels.
+fn figure_of(figures: [f32; 3], channel: usize, channels: usize) -> f32 {
+    match channels {
+        3 => figures[channel],
+        _ => figures.iter().sum::<f32>() / 3.0,
     }
 }
 
@@ -472,6 +497,35 @@ mod tests {
                 expected,
                 "{fit}"
             );
+        }
+    }
+
+    #[test]
+    fn a_scaling_as_factor_and_shift_is_the_one_that_tensors_get() {
+        for channels in [1, 3] {
+            for &scaling in Scaling::ALL {
+                let Some(steps) = scaling.affine(channels) else {
+                    assert!(matches!(scaling, Scaling::Percentile | Scaling::ZScore));
+                    continue;
+                };
+                let settings = Preprocessing {
+                    size: 2,
+                    channels,
+                    scaling,
+                    ..Preprocessing::default()
+                };
+                let values = vec![0.0, 0.25, 0.5, 1.0];
+                let mut tensor = vec![0.0; settings.tensor_len()];
+                let plane = Plane { size: 2, values };
+                settings.write_tensor(&plane, &mut tensor);
+                for (found, (factor, shift)) in tensor.chunks_exact(4).zip(steps) {
+                    for (found, value) in found.iter().zip(&plane.values) {
+                        let expected = value * factor + shift;
+                        let difference = (found - expected).abs();
+                        assert!(difference <= 1e-5 * factor, "{scaling}: {found} {expected}");
+                    }
+                }
+            }
         }
     }
 

@@ -42,7 +42,7 @@ impl From<plainfilm_conv::Activation> for Activation {
 }
 
 /// Applies an activation to vectors or maps.
-pub(crate) fn activate<const D: usize>(activation: Activation, values: Tensor<D>) -> Tensor<D> {
+pub fn activate<const D: usize>(activation: Activation, values: Tensor<D>) -> Tensor<D> {
     match activation {
         Activation::Identity => values,
         Activation::Relu => activation::relu(values),

@@ -38,7 +38,7 @@ mod summary;
 mod tensor_plan;
 mod vgg;
 
-pub use activation::Activation;
+pub use activation::{Activation, activate};
 pub use architecture::Architecture;
 pub use draws::starting_values;
 pub use error::{Misshapen, ModelError, TensorDifferences};
