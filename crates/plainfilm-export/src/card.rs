@@ -82,6 +82,28 @@ impl Card {
         format!("A chest film ({}): {numbers}.", self.preprocessing)
     }
 
+    /// All of it as names and values, for formats that have room for such: lists are JSON.
+    #[must_use]
+    pub fn entries(&self) -> Vec<(String, String)> {
+        let list = |values: serde_json::Value| values.to_string();
+        let audit = self.audit.as_deref();
+        let mut entries = vec![
+            ("description", self.description.clone()),
+            ("version", self.version.clone()),
+            ("licence", self.licence.clone()),
+            ("labels", list(self.labels.as_slice().into())),
+            ("thresholds", list(self.thresholds.as_slice().into())),
+            ("preprocessing", self.preprocessing.clone()),
+            ("input", self.input_in_words()),
+            ("audit", audit.unwrap_or("not said").to_owned()),
+            ("not_a_medical_device", self.not_a_medical_device.clone()),
+        ];
+        let finding = self.positive_label.iter().cloned();
+        entries.extend(finding.map(|label| ("positive_label", label)));
+        let prefixed = |(key, value)| (format!("plainfilm.{key}"), value);
+        entries.into_iter().map(prefixed).collect()
+    }
+
     /// All of it as a page of text.
     #[must_use]
     pub fn text(&self) -> String {

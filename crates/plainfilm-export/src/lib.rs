@@ -4,18 +4,27 @@
 //! |---|---|
 //! | What does a model compute, step by step, with its batch norms folded? | [`graph`] |
 //! | How is a model file turned into such a graph? | `graph/of_model.rs` |
-//! | What does the graph compute for films, and in which range are its values? | `graph/run.rs` |
+//! | What does the graph compute for films, and in which range are its values? | `graph/run.rs`, `planes.rs` |
 //! | What does a file say of its model? | `card.rs` |
-//! | Which numbers does a file hold? | `precision.rs` |
+//! | Which numbers does a file hold? | `precision.rs`, [`quantisation`] |
+//! | How is a graph written in ONNX? | [`onnx`] |
+//! | What has to happen to a film before? | [`preprocessing`] |
+//! | Does the file answer as the model does? | `parity.rs` |
 
 pub mod graph;
+pub mod onnx;
+pub mod preprocessing;
+pub mod quantisation;
 #[cfg(any(test, feature = "samples"))]
 pub mod samples;
 
 mod card;
 mod error;
+mod parity;
+mod planes;
 mod precision;
 
 pub use card::Card;
 pub use error::ExportError;
+pub use parity::{Parity, compare};
 pub use precision::{Interface, Precision};

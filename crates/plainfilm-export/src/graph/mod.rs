@@ -57,6 +57,15 @@ pub struct Convolution {
     pub groups: usize,
 }
 
+impl Convolution {
+    /// `[outputs, inputs / groups, kernel, kernel]`: that of the weight.
+    #[must_use]
+    pub fn shape(&self) -> [usize; 4] {
+        let inputs = self.inputs / self.groups;
+        [self.outputs, inputs, self.kernel, self.kernel]
+    }
+}
+
 /// A linear layer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dense {

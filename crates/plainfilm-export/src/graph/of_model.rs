@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use plainfilm_figures::{Calibration, CalibrationMethod};
 use plainfilm_film::radiograph::{Histogram, Preprocessing};
-use plainfilm_model::bundle::{ModelFile, ModelHeader};
+use plainfilm_model::bundle::ModelHeader;
 use plainfilm_model::networks::{
-    Activation, ConvPlan, DensePlan, GatePlan, GrowthPlan, LayerPlan, NormConstants, NormPlan,
-    Placed, ResidualPlan,
+    Activation, ConvPlan, DensePlan, GatePlan, GrowthPlan, LayerPlan, NamedTensor, NormConstants,
+    NormPlan, Placed, ResidualPlan,
 };
 use plainfilm_model::predict::positive_of;
 
@@ -39,34 +39,28 @@ impl InputKind {
 }
 
 impl Graph {
-    /// The graph of a model file: films in, the probabilities that `predict` prints out.
+    /// The graph of a model file's parts: films in, the probabilities that `predict` prints out. The tensors' memory
+    /// becomes the graph's.
     ///
     /// # Errors
     ///
-    /// When the file's tensors are not those of its network.
-    pub fn of_model(file: &ModelFile) -> Result<Self, ExportError> {
-        let plan = file.header.network.plan()?;
-        let network = &file.header.network;
-        let tensors = file.tensors.iter();
+    /// When the tensors are not those of the header's network.
+    pub fn of_model(header: &ModelHeader, tensors: Vec<NamedTensor>) -> Result<Self, ExportError> {
+        let network = &header.network;
+        let plan = network.plan()?;
+        let tensors = tensors.into_iter();
         let mut builder = Builder {
-            tensors: tensors
-                .map(|tensor| (tensor.name.as_str(), tensor.values.as_slice()))
-                .collect(),
+            tensors: tensors.map(|tensor| (tensor.name, tensor.values)).collect(),
             values: vec![Value {
                 name: "film".to_owned(),
                 shape: vec![network.channels, network.size, network.size],
             }],
             nodes: Vec::new(),
         };
-        let input = InputKind::of(&file.header.preprocessing);
-        if input == InputKind::Unit
-            && let Some(steps) = file
-                .header
-                .preprocessing
-                .scaling
-                .affine(network.channels)
-                .filter(|steps| steps.iter().any(|step| *step != (1.0, 0.0)))
-        {
+        let input = InputKind::of(&header.preprocessing);
+        let scaling = header.preprocessing.scaling.affine(network.channels);
+        let scaling = scaling.filter(|steps| steps.iter().any(|step| *step != (1.0, 0.0)));
+        if let Some(steps) = scaling.filter(|_| input == InputKind::Unit) {
             let (factors, shifts) = steps.into_iter().unzip();
             builder.push(
                 "scaled",
@@ -77,10 +71,10 @@ impl Graph {
         let layers: Vec<&Placed> = plan.layers().collect();
         for (place, placed) in layers.iter().enumerate() {
             let is_last = place + 1 == layers.len();
-            let calibration = is_last.then(|| LogitCalibration::of(&file.header));
+            let calibration = is_last.then(|| LogitCalibration::of(header));
             builder.layer(placed, place, calibration.as_ref())?;
         }
-        let link = match file.header.findings.is_empty() {
+        let link = match header.findings.is_empty() {
             true => Operation::Softmax,
             false => Operation::Sigmoid,
         };
@@ -132,13 +126,13 @@ fn factor_and_shift(calibration: &Calibration) -> (f64, f64) {
 }
 
 /// Puts steps one after another.
-struct Builder<'a> {
-    tensors: HashMap<&'a str, &'a [f32]>,
+struct Builder {
+    tensors: HashMap<String, Vec<f32>>,
     values: Vec<Value>,
     nodes: Vec<Node>,
 }
 
-impl<'a> Builder<'a> {
+impl Builder {
     /// What the newest step wrote.
     fn last(&self) -> ValueId {
         self.values.len() - 1
@@ -148,8 +142,9 @@ impl<'a> Builder<'a> {
         &self.values[value].shape
     }
 
-    fn tensor(&self, name: &str, expected: usize) -> Result<&'a [f32], ExportError> {
-        let found = self.tensors.get(name).copied().unwrap_or_default();
+    /// Takes a tensor out of the model.
+    fn tensor(&mut self, name: &str, expected: usize) -> Result<Vec<f32>, ExportError> {
+        let found = self.tensors.remove(name).unwrap_or_default();
         if found.len() != expected {
             return Err(ExportError::Tensor {
                 name: name.to_owned(),
@@ -256,19 +251,17 @@ impl<'a> Builder<'a> {
     }
 
     /// Without anything around it.
-    fn convolution(&self, plan: &ConvPlan) -> Result<Convolution, ExportError> {
+    fn convolution(&mut self, plan: &ConvPlan) -> Result<Convolution, ExportError> {
         let weight = self.tensor(
             &format!("{}.weight", plan.name),
             plan.weight().iter().product(),
         )?;
         let bias = match plan.bias {
-            true => self
-                .tensor(&format!("{}.bias", plan.name), plan.outputs)?
-                .to_vec(),
+            true => self.tensor(&format!("{}.bias", plan.name), plan.outputs)?,
             false => vec![0.0; plan.outputs],
         };
         Ok(Convolution {
-            weight: weight.to_vec(),
+            weight,
             bias,
             inputs: plan.inputs,
             outputs: plan.outputs,
@@ -280,19 +273,19 @@ impl<'a> Builder<'a> {
     }
 
     fn folded(
-        &self,
+        &mut self,
         name: &str,
         channels: usize,
         constants: NormConstants,
     ) -> Result<FoldedNorm, ExportError> {
-        let part = |part: &str| self.tensor(&format!("{name}.{part}"), channels);
+        let mut part = |part: &str| self.tensor(&format!("{name}.{part}"), channels);
         let [weight, bias] = [part("weight")?, part("bias")?];
         let [mean, variance] = [part("running_mean")?, part("running_var")?];
         Ok(FoldedNorm::new(
-            weight,
-            bias,
-            mean,
-            variance,
+            &weight,
+            &bias,
+            &mean,
+            &variance,
             constants.epsilon,
         ))
     }
@@ -363,8 +356,8 @@ impl<'a> Builder<'a> {
         let part = |part: &str| format!("{}.{part}", plan.name);
         let weight = self.tensor(&part("weight"), plan.outputs * plan.inputs)?;
         let mut dense = Dense {
-            weight: weight.to_vec(),
-            bias: self.tensor(&part("bias"), plan.outputs)?.to_vec(),
+            weight,
+            bias: self.tensor(&part("bias"), plan.outputs)?,
             inputs: plan.inputs,
             outputs: plan.outputs,
         };

@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData, activation, module, ops::AvgPoolOptions};
 
 use plainfilm_conv::{ConvGeometry, Windows, conv2d, max_pool2d, side_by_side};
-use plainfilm_model::networks::{Activation, activate};
+use plainfilm_model::networks::activate;
 use plainfilm_model::predict::rows_of;
 
 use super::{Convolution, Dense, Graph, Node, Operation, ValueId};
@@ -141,13 +141,7 @@ fn compute(node: &Node, inputs: Vec<Tensor<4>>, device: &Device) -> Tensor<4> {
 }
 
 fn convolve(convolution: &Convolution, maps: Tensor<4>, device: &Device) -> Tensor<4> {
-    let shape = [
-        convolution.outputs,
-        convolution.inputs / convolution.groups,
-        convolution.kernel,
-        convolution.kernel,
-    ];
-    let weight = TensorData::new(convolution.weight.clone(), shape);
+    let weight = TensorData::new(convolution.weight.clone(), convolution.shape());
     let bias = TensorData::new(convolution.bias.clone(), [convolution.outputs]);
     let [before, after] = convolution.padding;
     let geometry = ConvGeometry {
@@ -197,8 +191,8 @@ mod tests {
             let planes: Vec<Plane> = (0..2).map(|film| waves(64, film)).collect();
             let predictor = Predictor::new(&file, &device).expect("a model of ours");
             let expected = predictor.probabilities(&planes).expect("planes that fit");
-            let graph = Graph::of_model(&file).expect("a model of ours");
-            let channels = file.header.preprocessing.channels;
+            let graph = Graph::of_model(&file.header, file.tensors).expect("a model of ours");
+            let channels = graph.values[Graph::INPUT].shape[0];
             let films = planes
                 .iter()
                 .flat_map(|plane| plane.values.repeat(channels));
@@ -223,7 +217,7 @@ mod tests {
                 NetworkSettings::published(architecture, 2),
                 Scaling::default(),
             );
-            let graph = Graph::of_model(&file).expect("a model of ours");
+            let graph = Graph::of_model(&file.header, file.tensors).expect("a model of ours");
             let mut names: Vec<&str> = graph.values.iter().map(|v| v.name.as_str()).collect();
             names.sort_unstable();
             let doubled = names.windows(2).find(|pair| pair[0] == pair[1]);
