@@ -7,10 +7,12 @@
 //! | What does the graph compute for films, and in which range are its values? | `graph/run.rs` |
 //! | What does a file say of its model? | `card.rs` |
 //! | Which numbers does a file hold? | `precision.rs` |
+//! | How is a graph written for TensorFlow Lite? | [`tflite`] |
 
 pub mod graph;
 #[cfg(any(test, feature = "samples"))]
 pub mod samples;
+pub mod tflite;
 
 mod card;
 mod error;
