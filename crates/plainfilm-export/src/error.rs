@@ -2,6 +2,8 @@
 
 use plainfilm_model::networks::ModelError;
 
+use crate::{Interface, Precision};
+
 /// Why a model could not be exported.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -19,4 +21,38 @@ pub enum ExportError {
         /// How many there are; 0 where there is no such tensor.
         found: usize,
     },
+    /// A step that a format has no words for.
+    #[error("step `{step}`: expected {expected}, found {found}")]
+    Step {
+        /// Its name.
+        step: String,
+        /// What the format can hold.
+        expected: &'static str,
+        /// What it is.
+        found: String,
+    },
+    /// A weight that f16 cannot hold.
+    #[error("step `{step}` holds {value}, more than f16 can hold; hint: export as f32")]
+    Overflow {
+        /// Its name.
+        step: String,
+        /// The first such weight.
+        value: f32,
+    },
+    /// Whole numbers were asked for without ranges to lay them over.
+    #[error(
+        "int8: expected the ranges of all values, found none; hint: name films to calibrate with"
+    )]
+    NoRanges,
+    /// Another interface than float without int8.
+    #[error("interface {interface}: expected precision int8, found {precision}")]
+    Interface {
+        /// What was asked for.
+        interface: Interface,
+        /// With which precision.
+        precision: Precision,
+    },
+    /// Files could not be put at the end.
+    #[error("the files in the model: {0}")]
+    Archive(#[from] zip::result::ZipError),
 }

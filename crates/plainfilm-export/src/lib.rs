@@ -8,6 +8,7 @@
 //! | What does a file say of its model? | `card.rs` |
 //! | Which numbers does a file hold? | `precision.rs`, [`quantisation`] |
 //! | How is a graph written in ONNX? | [`onnx`] |
+//! | How is it written for TensorFlow Lite? | [`tflite`] |
 //! | What has to happen to a film before? | [`preprocessing`] |
 //! | Does the file answer as the model does? | `parity.rs` |
 
@@ -17,6 +18,7 @@ pub mod preprocessing;
 pub mod quantisation;
 #[cfg(any(test, feature = "samples"))]
 pub mod samples;
+pub mod tflite;
 
 mod card;
 mod error;

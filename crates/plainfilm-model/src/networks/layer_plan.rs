@@ -307,7 +307,7 @@ pub(crate) fn windows(
 
 /// TensorFlow's padding "same": as many zeros as give `side / stride` (ceiling) windows, an odd one
 /// *after* the map. `side` and `stride` are at least 1.
-pub(crate) fn same_padding(side: usize, size: usize, stride: usize) -> [usize; 2] {
+pub fn same_padding(side: usize, size: usize, stride: usize) -> [usize; 2] {
     let last = (side.div_ceil(stride) - 1) * stride;
     let zeros = (last + size).saturating_sub(side);
     [zeros / 2, zeros - zeros / 2]

@@ -46,6 +46,7 @@ pub use freeze::Freeze;
 pub use head::Head;
 pub use layer_plan::{
     ConvPlan, DensePlan, GatePlan, GrowthPlan, LayerPlan, NormConstants, NormPlan, ResidualPlan,
+    same_padding,
 };
 pub(crate) use layers::{ConvBlock, Supply};
 pub use map_layers::{MapLayerSummary, map_layers};

@@ -1,0 +1,75 @@
+//! Every network as TensorFlow Lite's files, with films and what the network says of them, for
+//! `reference/export/check_tflite.py`:
+//!
+//! `cargo run --workspace --release -p plainfilm-export --features samples --example every_tflite -- FOLDER [NAME]`
+
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use burn::tensor::Device;
+use plainfilm_export::graph::{Graph, Ranges};
+use plainfilm_export::samples::{sample_model, waves};
+use plainfilm_export::{Card, Interface, Precision, tflite};
+use plainfilm_model::networks::{Architecture, NetworkSettings};
+
+/// How many films each network is shown.
+const FILMS: usize = 4;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let folder = PathBuf::from(arguments.next().ok_or("expected a folder")?);
+    let chosen = arguments.next();
+    fs::create_dir_all(&folder)?;
+    for architecture in Architecture::all() {
+        if chosen
+            .as_ref()
+            .is_none_or(|name| name == architecture.name())
+        {
+            dump(architecture, &folder)?;
+        }
+    }
+    Ok(())
+}
+
+fn dump(architecture: Architecture, folder: &Path) -> Result<(), Box<dyn Error>> {
+    let device = Device::flex();
+    let settings = NetworkSettings::published(architecture, 2);
+    let file = sample_model(settings, architecture.default_scaling());
+    let card = Card::of(&file.header);
+    let graph = Graph::of_model(&file)?;
+    let shape = graph.values[Graph::INPUT].shape.clone();
+    let films: Vec<f32> = (0..FILMS)
+        .flat_map(|film| waves(shape[1], film).values.repeat(shape[0]))
+        .collect();
+    let mut ranges = Ranges::none(&graph);
+    let expected = graph.run(films.clone(), Some(&mut ranges), &device);
+    let path = |end: &str| folder.join(format!("{architecture}{end}"));
+    let bytes: Vec<u8> = films.iter().flat_map(|value| value.to_le_bytes()).collect();
+    fs::write(path(".input"), bytes)?;
+    let mut seconds = Vec::new();
+    let kinds = Precision::ALL.map(|precision| (precision, Interface::Float));
+    for (precision, interface) in kinds
+        .into_iter()
+        .chain([(Precision::Int8, Interface::Uint8)])
+    {
+        let start = Instant::now();
+        let bytes = tflite::to_bytes(&graph, &card, precision, interface, Some(&ranges))?;
+        seconds.push(start.elapsed().as_secs_f64());
+        let end = match interface {
+            Interface::Float => format!(".{precision}.tflite"),
+            Interface::Uint8 => format!(".{precision}.uint8.tflite"),
+        };
+        fs::write(path(&end), bytes)?;
+    }
+    let of_films = [&[FILMS], shape.as_slice()].concat();
+    let record = serde_json::json!({
+        "shape": of_films,
+        "labels": card.labels,
+        "expected": expected,
+        "seconds": seconds,
+    });
+    fs::write(path(".json"), record.to_string())?;
+    Ok(())
+}
