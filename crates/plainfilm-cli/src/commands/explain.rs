@@ -331,7 +331,7 @@ impl Work<'_> {
         ExplainedRecord {
             path,
             status: Status::Scored,
-            label: Some(header.answer(&explained.probabilities)),
+            label: Some(self.explainer.usage().answer(&explained.probabilities)),
             probabilities: Some(Probabilities::new(
                 &header.labels,
                 explained.probabilities.clone(),
