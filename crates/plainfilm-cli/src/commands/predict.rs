@@ -95,11 +95,8 @@ pub fn run(args: &PredictArgs, printer: &Printer) -> anyhow::Result<Exit> {
         return print_scores(&predictor, &name, &args.inputs, args.format, None, printer);
     };
     let Model::Ours(file) = &model else {
-        return Err(UsageError(format!(
-            "--explain: Grad-CAM needs the maps within a network, which an ONNX model does not show\n\
-             hint: `plainfilm explain {name} INPUT… --methods occlusion` needs none"
-        ))
-        .into());
+        let reason = "--explain: Grad-CAM needs the maps within a network, which an ONNX model does not show";
+        return Err(UsageError(reason.to_owned()).into());
     };
     let device = plainfilm::device::parse_with_precision(&args.device, args.precision.into())?;
     let explainer = Explainer::new(file, &ExplainSettings::default(), &device)?;

@@ -131,39 +131,10 @@ fn what_cannot_be_done_with_such_a_model_is_said() {
             2,
             "--explain",
         ),
-        (
-            &["explain", model, text(&films)],
-            1,
-            "methods of scores alone: occlusion, rise",
-        ),
+        (&["explain", model, text(&films)], 2, "not explained yet"),
     ] {
         let output = plainfilm(arguments);
         assert_code(&output, code);
         assert!(stderr(&output).contains(expected), "{}", stderr(&output));
     }
-}
-
-#[test]
-fn occlusion_explains_it_and_is_checked_by_pixels() {
-    let foreign = Foreign::described("torch-defaults.onnx", LABELS);
-    let films = foreign.scratch.path("films");
-    let folder = foreign.scratch.path("maps");
-    let explained = plainfilm(&[
-        "explain",
-        text(&foreign.model),
-        text(&films),
-        "--methods",
-        "occlusion",
-        "--check",
-        "--output",
-        text(&folder),
-    ]);
-    assert_code(&explained, 0);
-    let found = json(&folder.join("explain.json"));
-    assert_eq!(found["films"].as_array().unwrap().len(), 12);
-    let check = &found["checks"][0];
-    assert_eq!(check["method"], "occlusion");
-    assert!(check["insertion"].is_number() && check["road"].is_number());
-    // Nobody can make weights random that are not shown.
-    assert_eq!(check["randomised"], serde_json::json!([]));
 }
