@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use plainfilm::bundle::{ModelFile, bundled};
 use plainfilm::dataset::{FilmFiles, FolderFilms, SetAside, films_in_folder};
+use plainfilm::device::Precision;
+use plainfilm::foreign::{ForeignModel, is_foreign};
+use plainfilm::predict::Predictor;
 use plainfilm::train::RunFolder;
 
 use crate::exit::UsageError;
@@ -112,6 +115,52 @@ pub fn model_file(path: &Path) -> anyhow::Result<ModelFile> {
         return Ok(bundled()?);
     }
     Ok(ModelFile::load(&model_path(path))?)
+}
+
+/// A model of ours, or one that another program made.
+pub enum Model {
+    /// Read already.
+    Ours(Box<ModelFile>),
+    /// An ONNX file with its description.
+    Foreign(PathBuf),
+}
+
+impl Model {
+    /// The one at a path: see [`model_file`].
+    ///
+    /// # Errors
+    ///
+    /// When a model of ours cannot be read.
+    pub fn at(path: &Path) -> anyhow::Result<Self> {
+        if is_foreign(path) {
+            return Ok(Self::Foreign(path.to_owned()));
+        }
+        Ok(Self::Ours(Box::new(model_file(path)?)))
+    }
+
+    /// The model, ready to score films.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, or cannot be computed as asked.
+    pub fn predictor(
+        &self,
+        device: &str,
+        precision: Precision,
+        threads: usize,
+    ) -> anyhow::Result<Predictor> {
+        match self {
+            Self::Ours(file) => {
+                let device = plainfilm::device::parse_with_precision(device, precision)?;
+                Ok(Predictor::new(file, &device)?)
+            }
+            Self::Foreign(_) if device != "cpu" || precision != Precision::Float32 => {
+                let reason = "--device and --precision: the CPU computes ONNX models, in 32 bits";
+                Err(UsageError(reason.to_owned()).into())
+            }
+            Self::Foreign(path) => Ok(ForeignModel::open(path, Some(threads))?.into_predictor()),
+        }
+    }
 }
 
 /// The file that a path to a model or to a run folder stands for.

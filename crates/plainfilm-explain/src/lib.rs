@@ -40,6 +40,7 @@ pub use settings::ExplainSettings;
 use method::Needs;
 use plainfilm_film::radiograph::Plane;
 use plainfilm_model::bundle::{ModelFile, ModelHeader};
+use plainfilm_model::predict::Usage;
 
 /// Films that are looked at together.
 const BATCH: usize = 16;
@@ -58,6 +59,7 @@ pub enum Target {
 pub struct Explainer {
     attribution: Attribution,
     header: ModelHeader,
+    usage: Usage,
 }
 
 /// What a network said about a film, and where it looked.
@@ -88,12 +90,18 @@ impl Explainer {
         Ok(Self {
             attribution: Attribution::new(&header.network, &file.tensors, settings, device)?,
             header: header.clone(),
+            usage: Usage::from(header),
         })
     }
 
     /// What the model file says about itself.
     pub fn header(&self) -> &ModelHeader {
         &self.header
+    }
+
+    /// How its outputs become answers.
+    pub fn usage(&self) -> &Usage {
+        &self.usage
     }
 
     /// The network with its methods.
@@ -130,13 +138,7 @@ impl Explainer {
 
     /// Films as the network is shown them, one after another.
     pub fn pixels(&self, planes: &[Plane]) -> Vec<f32> {
-        let preprocessing = &self.header.preprocessing;
-        let length = preprocessing.tensor_len();
-        let mut pixels = vec![0.0; planes.len() * length];
-        for (plane, target) in planes.iter().zip(pixels.chunks_exact_mut(length)) {
-            preprocessing.write_tensor(plane, target);
-        }
-        pixels
+        self.header.preprocessing.tensors(planes)
     }
 
     fn explain_batch(&self, pixels: &[f32], target: Target, methods: &[Method]) -> Vec<Explained> {
@@ -154,7 +156,7 @@ impl Explainer {
             .iter()
             .map(|logits| {
                 let probabilities = self.probabilities(logits);
-                let predicted = self.header.label(&probabilities);
+                let predicted = self.usage.label(&probabilities);
                 Explained {
                     probabilities,
                     predicted,
@@ -191,6 +193,6 @@ impl Explainer {
 
     /// Calibrated probabilities of a film's logits.
     pub(crate) fn probabilities(&self, logits: &[f32]) -> Vec<f64> {
-        self.header.calibrated(logits)
+        self.usage.calibrated(logits)
     }
 }

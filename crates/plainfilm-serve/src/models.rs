@@ -40,7 +40,7 @@ impl ServedModel {
         let file = source.read()?;
         let on = device::parse(device).map_err(|error| ServeError::Device(error.to_string()))?;
         let predictor = Predictor::new(&file, &on)?;
-        let operation = predictor.operation_text();
+        let operation = predictor.usage().operation_text();
         Ok(Self {
             name: source.name.clone(),
             about: about(&source.name, &file, source.bytes(), &operation),

@@ -15,6 +15,7 @@
 //! | [`bundle`], [`device`] | is the one file with all that is needed to use a network, and says where it computes | `plainfilm-model` |
 //! | [`lungs`], [`predict`] | finds the lungs on a film; scores films | `plainfilm-model` |
 //! | [`likeness`] | says how a film differs from those that a network was trained on | `plainfilm-model` |
+//! | [`foreign`] | scores films with models that other programs made | `plainfilm-foreign` |
 //! | [`explain`] | shows where a network looked | `plainfilm-explain` |
 //! | [`train`], [`recipe`] | fits a network as a recipe or a person says | `plainfilm-train` |
 //! | [`report`] | shows a result to people | `plainfilm-report` |
@@ -97,6 +98,7 @@ pub use plainfilm_data as dataset;
 pub use plainfilm_explain as explain;
 pub use plainfilm_figures as evaluate;
 pub use plainfilm_film::{NOT_A_MEDICAL_DEVICE, copies, files, radiograph};
+pub use plainfilm_foreign as foreign;
 pub use plainfilm_model::{bundle, device, likeness, lungs, networks as model, predict, weights};
 pub use plainfilm_report as report;
 pub use plainfilm_seed as seed;

@@ -83,6 +83,8 @@ pub enum Verb {
     /// Decode films for `serve`, on standard input and output
     #[command(hide = true)]
     DecodeFilms(serve::DecodeArgs),
+    /// Describe a model of another program, so that it can be judged here
+    Model(ModelArgs),
     /// List the networks, or print one layer by layer
     Models(ModelsArgs),
     /// List the recipes (ready settings for `train --recipe`), or print one
@@ -103,6 +105,34 @@ pub struct QuickstartArgs {
     /// Threads [default: all cores]
     #[arg(long, value_name = "N", value_parser = threads)]
     pub threads: Option<usize>,
+}
+
+/// `model`
+#[derive(Debug, Args)]
+pub struct ModelArgs {
+    #[command(subcommand)]
+    pub verb: ModelVerb,
+}
+
+/// What to do with a model of another program.
+#[derive(Debug, Subcommand)]
+pub enum ModelVerb {
+    /// Draft the description that an ONNX file needs beside it, out of its graph, for you to correct
+    Describe(DescribeArgs),
+}
+
+/// `model describe`
+#[derive(Debug, Args)]
+pub struct DescribeArgs {
+    /// The ONNX file
+    #[arg(value_name = "MODEL.onnx")]
+    pub model: PathBuf,
+    /// Where to write it [default: MODEL.toml beside the model]; - prints it
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Write over a description that is there
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// `models`

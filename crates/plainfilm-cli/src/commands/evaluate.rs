@@ -17,7 +17,8 @@ use serde::Serialize;
 
 use crate::args::{EvaluateArgs, TableFormat};
 use crate::exit::{Exit, UsageError};
-use crate::inputs::{model_file, renames};
+use crate::inputs::{Model, renames};
+use crate::print::doubts::print_doubts;
 use crate::print::elsewhere::print_group;
 use crate::print::figures::print_figures;
 use crate::print::findings::print_findings;
@@ -114,50 +115,55 @@ pub fn run(args: &EvaluateArgs, printer: &Printer) -> anyhow::Result<Exit> {
     if let Some(path) = &args.output {
         refuse_run(path)?;
     }
-    use_threads(args.threads.unwrap_or_else(available_threads))?;
-    let file = model_file(&args.model)?;
-    let device = plainfilm::device::parse_with_precision(&args.device, args.precision.into())?;
-    let predictor = Predictor::new(&file, &device)?;
-    let header = predictor.header();
-    if !header.findings.is_empty() {
+    let threads = args.threads.unwrap_or_else(available_threads);
+    use_threads(threads)?;
+    let predictor =
+        Model::at(&args.model)?.predictor(&args.device, args.precision.into(), threads)?;
+    let usage = predictor.usage();
+    if !usage.findings.is_empty() {
         if args.positive.is_some() {
             let reason = "--positive: the model scores each of several findings separately";
             return Err(UsageError(reason.to_owned()).into());
         }
         return of_findings(args, &predictor, printer);
     }
-    if header.labels.len() != 2 && (args.positive.is_some() || args.prevalence.is_some()) {
+    if usage.labels.len() != 2 && (args.positive.is_some() || args.prevalence.is_some()) {
         return Err(UsageError(format!(
             "--positive and --prevalence are for models of two labels: this one has {}",
-            header.labels.len()
+            usage.labels.len()
         ))
         .into());
     }
     let positive = match &args.positive {
-        Some(label) => place_of_label(label, &header.labels)?,
-        None => predictor.positive(),
+        Some(label) => place_of_label(label, &usage.labels)?,
+        None => predictor.usage().positive,
     };
-    let doubt = PositiveLabel::of(&header.labels).doubt(&header.labels);
+    let doubt = PositiveLabel::of(&usage.labels).doubt(&usage.labels);
     if let Some(doubt) = doubt.filter(|_| args.positive.is_none()) {
         // The model may have been trained with the other one.
         let own = PositiveLabel {
             index: positive,
             is_clear: false,
         };
-        printer.warning(&own.doubt(&header.labels).unwrap_or(doubt));
+        printer.warning(&own.doubt(&usage.labels).unwrap_or(doubt));
     }
     let dataset = Dataset::open(&args.data, &args.reading.options())?;
     print_notes(&dataset, printer);
-    let dataset = dataset.with_labels(&header.labels, &renames(&args.map)?)?;
+    let dataset = dataset.with_labels(&usage.labels, &renames(&args.map)?)?;
     let scored = score(args, &predictor, &dataset, score_dataset, printer)?;
-    let operation = header.operation.clone();
+    let rows = scored
+        .films
+        .iter()
+        .map(|film| film.probabilities.as_slice());
+    print_doubts(&predictor, rows, printer);
+    let operation = usage.operation.clone();
     let operation_on_test = operation.as_ref().map(|operation| {
-        let seen_from = match positive == predictor.positive() {
+        let seen_from = match positive == predictor.usage().positive {
             true => operation.clone(),
             false => operation.of_the_other_label(),
         };
         seen_from.judge(
-            &header.labels,
+            &usage.labels,
             positive,
             &scored.films,
             None,
@@ -167,13 +173,13 @@ pub fn run(args: &EvaluateArgs, printer: &Printer) -> anyhow::Result<Exit> {
     let output = Output {
         operation,
         operation_on_test,
-        subgroups: subgroups(&header.labels, positive, &scored.films),
-        labels: header.labels.clone(),
-        positive_label: header.labels[positive].clone(),
-        test: evaluate(&header.labels, positive, &scored.films),
+        subgroups: subgroups(&usage.labels, positive, &scored.films),
+        labels: usage.labels.clone(),
+        positive_label: usage.labels[positive].clone(),
+        test: evaluate(&usage.labels, positive, &scored.films),
         set_aside: scored.set_aside.len(),
-        own_films: OwnFilmCounts::of(header, &scored.own_films, own_films(args)),
-        unlike: Unlike::of(&header.labels, positive, &scored),
+        own_films: OwnFilmCounts::of(usage, &scored.own_films, own_films(args)),
+        unlike: Unlike::of(&usage.labels, positive, &scored),
         notice: NOT_A_MEDICAL_DEVICE,
     };
     let json = serde_json::to_string_pretty(&output)? + "\n";
@@ -190,7 +196,7 @@ pub fn run(args: &EvaluateArgs, printer: &Printer) -> anyhow::Result<Exit> {
         let folder = RunFolder::at(path);
         folder.create()?;
         folder.write("metrics.json", json.as_bytes())?;
-        folder.write_predictions(&header.labels, &scored.films)?;
+        folder.write_predictions(&usage.labels, &scored.films)?;
         // Who the patients are: `compare` needs it.
         split(args, &dataset, &scored).write_csv(&dataset, &folder.split_path())?;
         folder.write_set_aside(&scored.set_aside)?;
@@ -202,7 +208,7 @@ pub fn run(args: &EvaluateArgs, printer: &Printer) -> anyhow::Result<Exit> {
     for gap in &output.subgroups.gaps {
         printer.warning(&format!("not the same for all: {gap}"));
     }
-    printer.line(&predictor.operation_text());
+    printer.line(&predictor.usage().operation_text());
     printer.line(&printer.styled(Style::Dim, NOT_A_MEDICAL_DEVICE));
     Ok(Exit::after(output.set_aside))
 }
@@ -251,7 +257,7 @@ fn score<F>(
     bar.finish_and_clear();
     print_set_aside(&scored.set_aside, printer);
     print_own_films(
-        predictor.header(),
+        predictor.usage(),
         &scored.own_films,
         own_films(args),
         printer,
@@ -305,17 +311,22 @@ fn of_findings(
     predictor: &Predictor,
     printer: &Printer,
 ) -> anyhow::Result<Exit> {
-    let header = predictor.header();
+    let usage = predictor.usage();
     let dataset = Dataset::open(&args.data, &args.reading.options())?;
     print_notes(&dataset, printer);
-    let dataset = dataset.with_findings(&header.labels, &renames(&args.map)?)?;
+    let dataset = dataset.with_findings(&usage.labels, &renames(&args.map)?)?;
     let scored = score(args, predictor, &dataset, score_findings, printer)?;
+    let rows = scored
+        .films
+        .iter()
+        .map(|film| film.probabilities.as_slice());
+    print_doubts(predictor, rows, printer);
     let output = FindingsOutput {
-        labels: &header.labels,
-        findings: FindingsFigures::of(&header.labels, &scored.films, Some(&header.findings)),
-        operations: &header.findings,
+        labels: &usage.labels,
+        findings: FindingsFigures::of(&usage.labels, &scored.films, Some(&usage.findings)),
+        operations: &usage.findings,
         set_aside: scored.set_aside.len(),
-        own_films: OwnFilmCounts::of(header, &scored.own_films, own_films(args)),
+        own_films: OwnFilmCounts::of(usage, &scored.own_films, own_films(args)),
         notice: NOT_A_MEDICAL_DEVICE,
     };
     let json = serde_json::to_string_pretty(&output)? + "\n";
@@ -328,11 +339,11 @@ fn of_findings(
         let folder = RunFolder::at(path);
         folder.create()?;
         folder.write("metrics.json", json.as_bytes())?;
-        folder.write_findings(&header.labels, &scored.films)?;
+        folder.write_findings(&usage.labels, &scored.films)?;
         split(args, &dataset, &scored).write_csv(&dataset, &folder.split_path())?;
         folder.write_set_aside(&scored.set_aside)?;
     }
-    printer.line(&predictor.operation_text());
+    printer.line(&predictor.usage().operation_text());
     printer.line(&printer.styled(Style::Dim, NOT_A_MEDICAL_DEVICE));
     Ok(Exit::after(output.set_aside))
 }

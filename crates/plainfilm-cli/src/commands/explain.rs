@@ -10,6 +10,7 @@ use plainfilm::explain::{
     CheckDepth, ExplainSettings, ExplainedFilm, Explainer, FilmExplanation, FilmToExplain,
     LungMask, MeanEvidence, Method, MethodCheck, Target, summarise,
 };
+use plainfilm::foreign::is_foreign;
 use plainfilm::lungs::BundledLungs;
 use plainfilm::radiograph::Plane;
 use plainfilm::report::mean_picture;
@@ -146,6 +147,13 @@ fn model(argument: &str) -> anyhow::Result<(ModelFile, String)> {
         true => "the bundled model".to_owned(),
         false => argument.to_owned(),
     };
+    if is_foreign(Path::new(argument)) {
+        return Err(UsageError(format!(
+            "{argument}: models of other programs are scored and judged, but not explained yet\n\
+             hint: `predict --model` and `evaluate` take them"
+        ))
+        .into());
+    }
     Ok((model_file(Path::new(argument))?, name))
 }
 
@@ -331,7 +339,7 @@ impl Work<'_> {
         ExplainedRecord {
             path,
             status: Status::Scored,
-            label: Some(header.answer(&explained.probabilities)),
+            label: Some(self.explainer.usage().answer(&explained.probabilities)),
             probabilities: Some(Probabilities::new(
                 &header.labels,
                 explained.probabilities.clone(),

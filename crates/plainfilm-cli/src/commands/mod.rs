@@ -6,6 +6,7 @@ mod data;
 mod evaluate;
 mod explain;
 mod import_dicom;
+mod model;
 mod models;
 mod predict;
 mod quickstart;
@@ -36,6 +37,7 @@ pub fn run(cli: Cli, printer: &Printer) -> anyhow::Result<Exit> {
         Verb::Explain(args) => explain::run(&args, printer),
         Verb::Serve(args) => serve::run(&args, printer),
         Verb::DecodeFilms(args) => serve::decode(&args),
+        Verb::Model(args) => model::run(&args.verb, printer),
         Verb::Models(args) => models::run(&args, printer),
         Verb::Recipes(args) => recipes::run(&args, printer),
         Verb::Weights(args) => weights::run(args.verb, printer),

@@ -15,9 +15,10 @@ use serde::Serialize;
 
 use crate::args::PredictArgs;
 use crate::args::predict::PredictFormat;
-use crate::exit::Exit;
-use crate::inputs::{expand, model_file};
+use crate::exit::{Exit, UsageError};
+use crate::inputs::{Model, expand};
 use crate::maps::{FilmMaps, MapWriter, lung_cell};
+use crate::print::doubts::print_doubts;
 use crate::print::elsewhere::print_group;
 use crate::print::many;
 use crate::print::own_films::part_text;
@@ -79,13 +80,13 @@ impl Prediction {
 
 /// Scores films and prints one result for each.
 pub fn run(args: &PredictArgs, printer: &Printer) -> anyhow::Result<Exit> {
-    use_threads(args.threads.unwrap_or_else(available_threads))?;
-    let file = match &args.model {
-        Some(path) => model_file(path)?,
-        None => bundled()?,
+    let threads = args.threads.unwrap_or_else(available_threads);
+    use_threads(threads)?;
+    let model = match &args.model {
+        Some(path) => Model::at(path)?,
+        None => Model::Ours(Box::new(bundled()?)),
     };
-    let device = plainfilm::device::parse_with_precision(&args.device, args.precision.into())?;
-    let predictor = Predictor::new(&file, &device)?;
+    let predictor = model.predictor(&args.device, args.precision.into(), threads)?;
     let name = args.model.as_ref().map_or_else(
         || "the bundled model".to_owned(),
         |path| path.display().to_string(),
@@ -93,7 +94,12 @@ pub fn run(args: &PredictArgs, printer: &Printer) -> anyhow::Result<Exit> {
     let Some(folder) = &args.explain else {
         return print_scores(&predictor, &name, &args.inputs, args.format, None, printer);
     };
-    let explainer = Explainer::new(&file, &ExplainSettings::default(), &device)?;
+    let Model::Ours(file) = &model else {
+        let reason = "--explain: Grad-CAM needs the maps within a network, which an ONNX model does not show";
+        return Err(UsageError(reason.to_owned()).into());
+    };
+    let device = plainfilm::device::parse_with_precision(&args.device, args.precision.into())?;
+    let explainer = Explainer::new(file, &ExplainSettings::default(), &device)?;
     let mut writer = MapWriter::new(&explainer, &METHODS, folder)?;
     let exit = print_scores(
         &predictor,
@@ -139,6 +145,11 @@ fn print_scores(
 ) -> anyhow::Result<Exit> {
     let inputs = expand(inputs)?;
     let (predictions, group) = score(predictor, &inputs, format, maps, printer)?;
+    let probabilities = predictions
+        .iter()
+        .filter_map(|p| p.film.probabilities.as_ref());
+    let rows: Vec<Vec<f64>> = probabilities.map(|p| p.values().collect()).collect();
+    print_doubts(predictor, rows.iter().map(Vec::as_slice), printer);
     if format == PredictFormat::Table {
         printer.data(&table(predictor, &predictions));
     }
@@ -146,7 +157,7 @@ fn print_scores(
         .iter()
         .filter(|p| p.film.status == Status::SetAside)
         .count();
-    if let Some(audit) = predictor.header().audit.as_ref()
+    if let Some(audit) = predictor.usage().audit.as_ref()
         && audit.verdict == plainfilm::audit::Status::Fail
     {
         printer.warning(&format!(
@@ -167,7 +178,7 @@ fn print_scores(
     if let Some(group) = group.filter(GroupTest::is_elsewhere) {
         print_group(group, printer);
     }
-    printer.line(&predictor.operation_text());
+    printer.line(&predictor.usage().operation_text());
     printer.line(&printer.styled(Style::Dim, &footer(predictor, name, &predictions)));
     Ok(Exit::after(set_aside))
 }
@@ -185,7 +196,7 @@ fn score(
     if format == PredictFormat::Csv {
         printer.data(&csv_header(predictor));
     }
-    let fitted_on = predictor.header().fitted_on.as_ref();
+    let fitted_on = predictor.usage().fitted_on.as_ref();
     let known = OwnFilmsIn::new(films, fitted_on, OwnFilms::Included);
     let mut predictions = Vec::with_capacity(films.len());
     let mut group = GroupSample::default();
@@ -254,7 +265,7 @@ fn score(
         )?,
     }
     bar.finish_and_clear();
-    let kept = predictor.header().likeness.as_ref();
+    let kept = predictor.usage().likeness.as_ref();
     let test = kept.and_then(|kept| kept.group(group.films()));
     Ok((predictions, test))
 }
@@ -269,7 +280,7 @@ fn json_line(prediction: &Prediction) -> String {
 
 fn csv_header(predictor: &Predictor) -> String {
     let fixed = ["path", "status", "label"].map(str::to_owned);
-    let labels = predictor.header().labels.iter().cloned();
+    let labels = predictor.usage().labels.iter().cloned();
     csv_text(
         fixed
             .into_iter()
@@ -294,7 +305,7 @@ fn csv_line(predictor: &Predictor, prediction: &Prediction) -> String {
         status.to_owned(),
         film.label.clone().unwrap_or_default(),
     ];
-    row.extend((0..predictor.header().labels.len()).map(probability));
+    row.extend((0..predictor.usage().labels.len()).map(probability));
     row.push(film.threshold.map_or(String::new(), |t| t.to_string()));
     row.push(prediction.reason_and_remarks());
     csv_text(row.into_iter())
@@ -308,7 +319,7 @@ fn csv_text(row: impl Iterator<Item = String>) -> String {
 }
 
 fn table(predictor: &Predictor, predictions: &[Prediction]) -> String {
-    let labels = &predictor.header().labels;
+    let labels = &predictor.usage().labels;
     let mut header = vec![("film", Align::Left), ("label", Align::Left)];
     header.extend(labels.iter().map(|label| (label.as_str(), Align::Right)));
     let with_maps = predictions.iter().any(|one| one.maps.is_some());
@@ -349,7 +360,7 @@ fn footer(predictor: &Predictor, name: &str, predictions: &[Prediction]) -> Stri
         .filter(|p| p.film.status == Status::SetAside)
         .count();
     let scored = predictions.len() - set_aside;
-    let header = predictor.header();
+    let usage = predictor.usage();
     let aside = if set_aside > 0 {
         format!(", {set_aside} set aside")
     } else {
@@ -357,9 +368,9 @@ fn footer(predictor: &Predictor, name: &str, predictions: &[Prediction]) -> Stri
     };
     format!(
         "{scored} scored{aside} by {name} ({}, {}). {NOT_A_MEDICAL_DEVICE}",
-        header.network.architecture,
-        match header.findings.len() {
-            0 => many::names(&header.labels, " vs "),
+        usage.kind,
+        match usage.findings.len() {
+            0 => many::names(&usage.labels, " vs "),
             count => format!("{count} findings"),
         },
     )

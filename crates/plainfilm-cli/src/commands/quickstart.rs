@@ -122,13 +122,13 @@ fn step(printer: &Printer, number: usize, what: &str) {
 }
 
 fn score_elsewhere(predictor: &Predictor, folder: &Path) -> anyhow::Result<PartMetrics> {
-    let header = predictor.header();
+    let header = predictor.usage();
     let dataset = Dataset::open(folder, &DatasetOptions::default())?
         .with_labels(&header.labels, &std::collections::BTreeMap::new())?;
     let scored = score_dataset(predictor, &dataset, OwnFilms::Included, &|_, _| {})?;
     Ok(evaluate(
         &header.labels,
-        predictor.positive(),
+        predictor.usage().positive,
         &scored.films,
     ))
 }

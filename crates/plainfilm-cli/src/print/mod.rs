@@ -1,5 +1,6 @@
 //! What several verbs print, one file a subject. Text is made here and leaves by the [`crate::printer`].
 
+pub mod doubts;
 pub mod elsewhere;
 pub mod explained;
 pub mod figures;

@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
-use plainfilm::bundle::ModelHeader;
 use plainfilm::dataset::Part;
-use plainfilm::predict::{OwnFilm, OwnFilms};
+use plainfilm::predict::{OwnFilm, OwnFilms, Usage};
 use plainfilm::train::RunFolder;
 use serde::Serialize;
 
@@ -22,8 +21,8 @@ pub struct OwnFilmCounts {
 
 impl OwnFilmCounts {
     /// None where the model file does not say what it was fitted on.
-    pub fn of(header: &ModelHeader, own_films: &[OwnFilm], asked: OwnFilms) -> Option<Self> {
-        header.fitted_on.as_ref()?;
+    pub fn of(usage: &Usage, own_films: &[OwnFilm], asked: OwnFilms) -> Option<Self> {
+        usage.fitted_on.as_ref()?;
         let count = |part| own_films.iter().filter(|film| film.part == part).count();
         Some(Self {
             training: count(Part::Train),
@@ -42,13 +41,8 @@ pub fn part_text(part: Part) -> &'static str {
 }
 
 /// Says which films the model was fitted on and what became of them, or that this is not known.
-pub fn print_own_films(
-    header: &ModelHeader,
-    own_films: &[OwnFilm],
-    asked: OwnFilms,
-    printer: &Printer,
-) {
-    let Some(counts) = OwnFilmCounts::of(header, own_films, asked) else {
+pub fn print_own_films(usage: &Usage, own_films: &[OwnFilm], asked: OwnFilms, printer: &Printer) {
+    let Some(counts) = OwnFilmCounts::of(usage, own_films, asked) else {
         printer.line("this model file does not say which films it was trained on");
         return;
     };

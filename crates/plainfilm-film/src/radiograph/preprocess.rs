@@ -253,6 +253,23 @@ impl Preprocessing {
         self.channels * self.size * self.size
     }
 
+    /// Scales planes: `[planes, channels, size, size]`.
+    ///
+    /// # Panics
+    ///
+    /// When a plane is not `size` x `size`: a mistake of the caller, not of the data.
+    #[must_use]
+    pub fn tensors(&self, planes: &[Plane]) -> Vec<f32> {
+        let length = self.tensor_len();
+        let mut pixels = vec![0.0; planes.len() * length];
+        if length > 0 {
+            for (plane, target) in planes.iter().zip(pixels.chunks_exact_mut(length)) {
+                self.write_tensor(plane, target);
+            }
+        }
+        pixels
+    }
+
     /// Scales a plane and writes it to `out` as `[channels, size, size]`.
     ///
     /// # Panics

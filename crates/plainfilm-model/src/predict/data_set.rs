@@ -52,7 +52,7 @@ pub fn score_dataset(
         own_films,
         progress,
         &|film, probabilities| {
-            let called = Some(predictor.label(&probabilities));
+            let called = Some(predictor.usage().label(&probabilities));
             ScoredFilm {
                 called,
                 ..film.scored(probabilities)
@@ -81,7 +81,7 @@ pub fn score_findings(
             path: film.path.clone(),
             patient: film.patient_id.clone(),
             presence: film.findings.clone(),
-            called: predictor.header().called(&probabilities),
+            called: predictor.usage().called(&probabilities),
             probabilities,
         },
     )
@@ -100,7 +100,7 @@ fn score_films<F>(
         own_films: Vec::new(),
         likeness: None,
     };
-    let fitted_on = predictor.header().fitted_on.as_ref();
+    let fitted_on = predictor.usage().fitted_on.as_ref();
     let known = OwnFilmsIn::new(dataset, fitted_on, own_films);
     let mut unlike = Vec::with_capacity(dataset.films.len());
     let mut group = GroupSample::default();

@@ -120,16 +120,16 @@ impl FilmPrediction {
     /// Of a scored film. `seen` is the part of the model's own training that it was in.
     #[must_use]
     pub fn of(predictor: &Predictor, path: String, score: FilmScore, seen: Option<Part>) -> Self {
-        let header = predictor.header();
+        let usage = predictor.usage();
         let unlike = score.unlike();
         let values = score.probabilities;
-        let is_not_sure = !unlike.is_empty() || predictor.is_not_sure(&values);
+        let is_not_sure = !unlike.is_empty() || usage.is_not_sure(&values);
         Self {
             path,
             status: Status::Scored,
-            label: (!is_not_sure).then(|| predictor.answer(&values)),
+            label: (!is_not_sure).then(|| usage.answer(&values)),
             probabilities: Some(Probabilities::new(predictor.labels(), values)),
-            threshold: header.findings.is_empty().then_some(header.threshold.value),
+            threshold: usage.findings.is_empty().then_some(usage.threshold.value),
             reason: is_not_sure.then(|| NOT_SURE.to_owned()),
             doubts: score.doubts.iter().map(|found| found.defect).collect(),
             unlike,

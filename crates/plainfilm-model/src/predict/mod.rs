@@ -7,6 +7,7 @@ mod own_films;
 mod scorer;
 #[cfg(test)]
 mod test_films;
+mod usage;
 
 use burn::tensor::{Device, Tensor, TensorData};
 
@@ -18,23 +19,35 @@ pub use scorer::{
     Examined, FilmScore, PlaneScore, Preparation, PreparedFilm, ScoreError, Scorer,
     examined_scores, score, score_and_examine,
 };
+pub use usage::{NO_FINDING, Usage, positive_named, positive_of};
 
-use crate::bundle::{BundleError, ModelFile, ModelHeader};
+use crate::bundle::{BundleError, ModelFile};
 use crate::likeness::Likeness;
 use crate::networks::Network;
-use plainfilm_data::SEPARATOR;
-use plainfilm_figures::{CalibrationMethod, Operation, decide, most_probable, positive_label};
 use plainfilm_film::radiograph::{Plane, Preprocessing};
 
-/// Findings whose thresholds a line names.
-const MOST_THRESHOLDS: usize = 10;
-
-/// A trained network, ready to score films.
+/// A model, ready to score films: a network of ours, or anything else that gives probabilities.
 #[derive(Debug)]
 pub struct Predictor {
-    network: Network,
-    header: ModelHeader,
-    device: Device,
+    inside: Inside,
+    usage: Usage,
+}
+
+/// A scorer that is not a network of ours, as a [`Predictor`] keeps it.
+pub type BoxedScorer = Box<dyn ForeignScorer>;
+
+/// A [`Scorer`] that can be kept, handed to another thread and printed while looking for faults.
+pub trait ForeignScorer: Scorer + std::fmt::Debug + Send + Sync {}
+
+impl<S: Scorer + std::fmt::Debug + Send + Sync> ForeignScorer for S {}
+
+#[derive(Debug)]
+enum Inside {
+    Ours {
+        network: Box<Network>,
+        device: Device,
+    },
+    Foreign(BoxedScorer),
 }
 
 impl Predictor {
@@ -45,136 +58,77 @@ impl Predictor {
     /// When the file's tensors are not those of its architecture.
     pub fn new(file: &ModelFile, device: &Device) -> Result<Self, BundleError> {
         Ok(Self {
-            network: file.network(device)?,
-            header: file.header.clone(),
-            device: device.clone(),
+            inside: Inside::Ours {
+                network: Box::new(file.network(device)?),
+                device: device.clone(),
+            },
+            usage: Usage::from(&file.header),
         })
     }
 
-    /// What the model file says about itself.
+    /// Of a model that is not ours. Its probabilities are taken as they are: a calibration in `usage` is for the
+    /// logits of our networks.
     #[must_use]
-    pub fn header(&self) -> &ModelHeader {
-        &self.header
-    }
-
-    /// Index of the label that the threshold is about.
-    #[must_use]
-    pub fn positive(&self) -> usize {
-        positive_of(&self.header)
-    }
-
-    /// Whether the answer for these probabilities is "not sure".
-    #[must_use]
-    pub fn is_not_sure(&self, probabilities: &[f64]) -> bool {
-        let operation = self.header.operation.as_ref();
-        operation
-            .and_then(|operation| operation.not_sure)
-            .is_some_and(|band| band.holds(self.positive(), probabilities))
-    }
-
-    /// One line on what was done to the probabilities and how labels were chosen.
-    #[must_use]
-    pub fn operation_text(&self) -> String {
-        let header = &self.header;
-        if !header.findings.is_empty() {
-            return self.findings_text();
+    pub fn foreign(scorer: BoxedScorer, usage: Usage) -> Self {
+        Self {
+            inside: Inside::Foreign(scorer),
+            usage,
         }
-        let calibration = match &header.operation {
-            Some(operation) if operation.calibration.method != CalibrationMethod::None => {
-                format!("calibrated ({})", operation.calibration.chosen)
-            }
-            Some(operation) => format!("not calibrated: {}", operation.calibration.chosen),
-            None if header.calibration_temperature != 1.0 => {
-                format!(
-                    "calibrated (temperature {})",
-                    header.calibration_temperature
-                )
-            }
-            None => "not calibrated".to_owned(),
-        };
-        let label = &header.labels[self.positive()];
-        let threshold = match header.labels.len() {
-            2 => format!(
-                "“{label}” from {:.3} on ({})",
-                header.threshold.value, header.threshold.chosen
-            ),
-            _ => "the most probable label is predicted".to_owned(),
-        };
-        let band = match header.operation.as_ref().and_then(|o| o.not_sure) {
-            Some(band) if header.labels.len() == 2 => {
-                format!("; not sure from {:.3} to {:.3}", band.low, band.high)
-            }
-            Some(band) => format!("; not sure below {:.3}", band.high),
-            None => String::new(),
-        };
-        format!("probabilities {calibration}; {threshold}{band}")
     }
 
-    fn findings_text(&self) -> String {
-        let header = &self.header;
-        let calibrated =
-            |operation: &&Operation| operation.calibration.method != CalibrationMethod::None;
-        let mut thresholds: Vec<String> = header
-            .labels
-            .iter()
-            .zip(&header.findings)
-            .map(|(label, operation)| format!("{label} from {:.3} on", operation.threshold))
-            .collect();
-        if thresholds.len() > MOST_THRESHOLDS {
-            let more = thresholds.len() - MOST_THRESHOLDS;
-            thresholds.truncate(MOST_THRESHOLDS);
-            thresholds.push(format!("and {more} more"));
-        }
-        format!(
-            "any number of findings a film, each for itself; probabilities of {} of {} findings calibrated; {}",
-            header.findings.iter().filter(calibrated).count(),
-            header.labels.len(),
-            thresholds.join(", ")
-        )
-    }
-
-    /// Index of the label that the model file's threshold gives these probabilities; of findings the most
-    /// probable one, called or not.
+    /// What is known of the model beside its network.
     #[must_use]
-    pub fn label(&self, probabilities: &[f64]) -> usize {
-        self.header.label(probabilities)
+    pub fn usage(&self) -> &Usage {
+        &self.usage
     }
 
-    /// What a film is called: its label, or its findings with [`SEPARATOR`] between them, or that there is
-    /// none.
+    /// Whether the network is not one of ours.
     #[must_use]
-    pub fn answer(&self, probabilities: &[f64]) -> String {
-        self.header.answer(probabilities)
+    pub fn is_foreign(&self) -> bool {
+        matches!(self.inside, Inside::Foreign(_))
     }
 }
 
 impl Scorer for Predictor {
     fn preprocessing(&self) -> &Preprocessing {
-        &self.header.preprocessing
+        &self.usage.preprocessing
     }
 
     fn labels(&self) -> &[String] {
-        &self.header.labels
+        &self.usage.labels
     }
 
     fn probabilities(&self, planes: &[Plane]) -> Result<Vec<Vec<f64>>, ScoreError> {
-        let logits = self.input(planes)?.map(|input| self.network.forward(input));
-        Ok(self.calibrated(logits))
+        check_sizes(planes, self.usage.preprocessing.size)?;
+        match &self.inside {
+            Inside::Ours { network, device } => {
+                let logits = self
+                    .input(planes, device)
+                    .map(|input| network.forward(input));
+                Ok(self.calibrated(logits))
+            }
+            Inside::Foreign(scorer) => scorer.probabilities(planes),
+        }
     }
 
     fn likeness(&self) -> Option<&Likeness> {
-        self.header.likeness.as_ref()
+        self.usage.likeness.as_ref()
     }
 
     fn probabilities_and_features(&self, planes: &[Plane]) -> Result<Vec<PlaneScore>, ScoreError> {
-        if self.header.likeness.is_none() {
-            let rows = self.probabilities(planes)?;
-            return Ok(rows.into_iter().map(PlaneScore::without_features).collect());
-        }
-        let Some(input) = self.input(planes)? else {
+        let (network, device) = match &self.inside {
+            Inside::Ours { network, device } if self.usage.likeness.is_some() => (network, device),
+            // Nothing goes by features.
+            _ => {
+                let rows = self.probabilities(planes)?;
+                return Ok(rows.into_iter().map(PlaneScore::without_features).collect());
+            }
+        };
+        check_sizes(planes, self.usage.preprocessing.size)?;
+        let Some(input) = self.input(planes, device) else {
             return Ok(Vec::new());
         };
-        let (logits, features) = self.network.forward_with_features(input);
+        let (logits, features) = network.forward_with_features(input);
         let rows = self.calibrated(Some(logits)).into_iter();
         Ok(rows
             .zip(rows_of(features))
@@ -188,106 +142,34 @@ impl Scorer for Predictor {
 
 impl Predictor {
     /// The planes as the network's input; none of none.
-    fn input(&self, planes: &[Plane]) -> Result<Option<Tensor<4>>, ScoreError> {
-        let preprocessing = &self.header.preprocessing;
+    fn input(&self, planes: &[Plane], device: &Device) -> Option<Tensor<4>> {
+        let preprocessing = &self.usage.preprocessing;
         let size = preprocessing.size;
-        if let Some(other) = planes.iter().find(|plane| plane.size != size) {
-            return Err(ScoreError::Size {
-                expected: size,
-                found: other.size,
-            });
-        }
         if planes.is_empty() {
-            return Ok(None);
-        }
-        let length = preprocessing.tensor_len();
-        let mut pixels = vec![0.0; planes.len() * length];
-        for (plane, target) in planes.iter().zip(pixels.chunks_exact_mut(length)) {
-            preprocessing.write_tensor(plane, target);
+            return None;
         }
         let shape = [planes.len(), preprocessing.channels, size, size];
-        Ok(Some(Tensor::from_data(
-            TensorData::new(pixels, shape),
-            &self.device,
-        )))
+        let pixels = TensorData::new(preprocessing.tensors(planes), shape);
+        Some(Tensor::from_data(pixels, device))
     }
 
     fn calibrated(&self, logits: Option<Tensor<2>>) -> Vec<Vec<f64>> {
         let rows = logits.map(rows_of).unwrap_or_default();
         rows.iter()
-            .map(|film| self.header.calibrated(film))
+            .map(|film| self.usage.calibrated(film))
             .collect()
     }
 }
 
-/// The answer where no finding is called.
-pub const NO_FINDING: &str = "No finding";
-
-impl ModelHeader {
-    /// Probabilities of a film's logits, calibrated.
-    pub fn calibrated(&self, logits: &[f32]) -> Vec<f64> {
-        if !self.findings.is_empty() {
-            let each = Link::Sigmoid.probabilities(logits);
-            return each
-                .into_iter()
-                .zip(&self.findings)
-                .map(|(p, operation)| operation.calibration.apply(0, &[p, 1.0 - p])[0])
-                .collect();
-        }
-        let probabilities = Link::Softmax(self.calibration_temperature).probabilities(logits);
-        match &self.operation {
-            // A temperature is in the logits already.
-            Some(operation) if operation.calibration.method == CalibrationMethod::Platt => {
-                operation
-                    .calibration
-                    .apply(positive_of(self), &probabilities)
-            }
-            _ => probabilities,
-        }
+/// Refuses planes that another preprocessing made.
+fn check_sizes(planes: &[Plane], expected: usize) -> Result<(), ScoreError> {
+    match planes.iter().find(|plane| plane.size != expected) {
+        Some(other) => Err(ScoreError::Size {
+            expected,
+            found: other.size,
+        }),
+        None => Ok(()),
     }
-
-    /// See [`Predictor::label`].
-    pub fn label(&self, probabilities: &[f64]) -> usize {
-        match self.findings.is_empty() {
-            true => decide(probabilities, positive_of(self), self.threshold.value),
-            false => most_probable(probabilities),
-        }
-    }
-
-    /// See [`Predictor::answer`].
-    #[must_use]
-    pub fn answer(&self, probabilities: &[f64]) -> String {
-        if self.findings.is_empty() {
-            return self.labels[self.label(probabilities)].clone();
-        }
-        let called: Vec<&str> = self
-            .labels
-            .iter()
-            .zip(self.called(probabilities))
-            .filter_map(|(label, called)| called.then_some(label.as_str()))
-            .collect();
-        match called.as_slice() {
-            [] => NO_FINDING.to_owned(),
-            called => called.join(&SEPARATOR.to_string()),
-        }
-    }
-
-    /// Which findings are called, by the threshold of each; none of a model whose films have one label.
-    #[must_use]
-    pub fn called(&self, probabilities: &[f64]) -> Vec<bool> {
-        let findings = self.findings.iter().zip(probabilities);
-        findings
-            .map(|(operation, &p)| p >= operation.threshold)
-            .collect()
-    }
-}
-
-/// Index of the label that a model's threshold is about.
-pub fn positive_of(header: &ModelHeader) -> usize {
-    let named = header.positive_label.as_ref();
-    named
-        .and_then(|name| header.labels.iter().position(|label| label == name))
-        .unwrap_or_else(|| positive_label(&header.labels))
 }
 
 /// What a network answers for pixels of shape `[films, channels, size, size]`.
@@ -327,7 +209,7 @@ pub fn rows_of(matrix: Tensor<2>) -> Vec<Vec<f32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use plainfilm_figures::{Band, Calibration, Operation};
+    use plainfilm_figures::{Band, Calibration, CalibrationMethod, Operation, decide};
 
     #[test]
     fn a_models_correction_and_threshold_are_used() {
@@ -356,25 +238,30 @@ mod tests {
         let device = Device::flex();
         let [plain, corrected] =
             [plain, corrected].map(|file| Predictor::new(&file, &device).unwrap());
-        let size = plain.header().preprocessing.size;
+        let size = plain.usage().preprocessing.size;
         let values = (0..size * size)
             .map(|i| (i % size) as f32 / size as f32)
             .collect();
         let planes = [Plane { size, values }];
         let before = &plain.probabilities(&planes).unwrap()[0];
         let after = &corrected.probabilities(&planes).unwrap()[0];
-        assert_eq!(*after, calibration.apply(plain.positive(), before));
+        assert_eq!(*after, calibration.apply(plain.usage().positive, before));
         assert_ne!(after, before);
-        let is_called = after[corrected.positive()] >= 0.9;
-        assert_eq!(corrected.label(after) == corrected.positive(), is_called);
-        assert!(corrected.is_not_sure(after) && !plain.is_not_sure(before));
+        let is_called = after[corrected.usage().positive] >= 0.9;
+        assert_eq!(
+            corrected.usage().label(after) == corrected.usage().positive,
+            is_called
+        );
+        assert!(corrected.usage().is_not_sure(after) && !plain.usage().is_not_sure(before));
         assert!(
             corrected
+                .usage()
                 .operation_text()
                 .contains("calibrated (Platt's scaling, fitted on 40")
         );
         assert!(
             plain
+                .usage()
                 .operation_text()
                 .starts_with("probabilities not calibrated")
         );
