@@ -6,6 +6,7 @@ mod explaining;
 mod features;
 mod findings;
 mod folds;
+mod judging;
 mod predicting;
 mod program;
 mod quickstart;
