@@ -2,7 +2,7 @@
 
 usage: check_tflite.py FOLDER
 
-FOLDER is what the example `every_tflite` wrote: for each network NAME.json (shape, labels, expected probabilities),
+FOLDER is what the example `every_network` wrote: for each network NAME.json (shape, labels, expected probabilities),
 NAME.input (raw f32, [films, channels, rows, columns]) and NAME.*.tflite. Exits with 1 where a file differs by more than
 its tolerance.
 """

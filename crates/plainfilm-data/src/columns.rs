@@ -147,21 +147,12 @@ impl Columns {
             guessed: vec![],
         };
         for (index, (role, usual)) in ROLES.iter().enumerate() {
-            if let Some(column) = names.and_then(|names| names.0.get(*role)) {
-                found.at[index] = Some(named(table, role, column)?);
-                continue;
-            }
-            found.at[index] = table.column(role)?;
-            if found.at[index].is_some() {
-                continue;
-            }
-            for name in *usual {
-                let column = table.column(name)?;
-                if column.is_some() && !found.at.contains(&column) {
-                    found.at[index] = column;
-                    found.guessed.push(index);
-                    break;
-                }
+            let asked = names.and_then(|names| names.0.get(*role));
+            let taken = |column| found.at.contains(&Some(column));
+            let (at, guessed) = locate(table, role, usual, asked.map(String::as_str), taken)?;
+            found.at[index] = at;
+            if guessed {
+                found.guessed.push(index);
             }
         }
         Ok(found)
@@ -172,8 +163,39 @@ impl Columns {
     }
 }
 
+/// The usual names of a column other than its own.
+pub(super) fn usual_names(role: &str) -> &'static [&'static str] {
+    ROLES
+        .iter()
+        .find(|(name, _)| *name == role)
+        .map_or(&[], |(_, usual)| usual)
+}
+
+/// Where the column of a role is, and whether that was guessed: the one that was asked for, else the one with the
+/// role's own name, else the first with a usual name that is not taken.
+pub(super) fn locate(
+    table: &Table,
+    role: &str,
+    usual: &[&str],
+    asked: Option<&str>,
+    is_taken: impl Fn(usize) -> bool,
+) -> Result<(Option<usize>, bool), String> {
+    if let Some(column) = asked {
+        return Ok((Some(named(table, role, column)?), false));
+    }
+    if let Some(own) = table.column(role)? {
+        return Ok((Some(own), false));
+    }
+    for name in usual {
+        if let Some(column) = table.column(name)?.filter(|column| !is_taken(*column)) {
+            return Ok((Some(column), true));
+        }
+    }
+    Ok((None, false))
+}
+
 /// The column that the user named: as it is spelt, else in any case.
-fn named(table: &Table, role: &str, column: &str) -> Result<usize, String> {
+pub(super) fn named(table: &Table, role: &str, column: &str) -> Result<usize, String> {
     if let Some(exact) = table.columns.iter().position(|name| name == column) {
         return Ok(exact);
     }

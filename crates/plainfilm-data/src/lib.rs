@@ -34,6 +34,7 @@ mod near_duplicates;
 mod open;
 mod parts;
 mod patients;
+mod predictions;
 mod reading;
 mod relabel;
 mod root;
@@ -52,6 +53,9 @@ pub use findings::SEPARATOR;
 pub use folder::{FolderFilms, films_in_folder};
 pub use known_tables::Uncertain;
 pub use labels::place_of_label;
+pub use predictions::{
+    Joined, PredictionColumns, PredictionOptions, PredictionTable, PredictionTableError,
+};
 pub use source::{FilmFiles, FilmSource, FilmSubset, FilmsInMemory, stream_films};
 pub use split::{Fold, Split, SplitMethod, SplitOptions, folds_by_patient};
 

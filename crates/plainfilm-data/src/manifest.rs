@@ -21,7 +21,7 @@ use super::{DatasetError, DatasetOptions, columns, findings, known_tables};
 pub(super) const NAMES: [&str; 2] = ["manifest.csv", "manifest.parquet"];
 
 /// Largest manifest that is read, in bytes: some ten million rows.
-const MAX_BYTES: u64 = 1 << 30;
+pub(super) const MAX_BYTES: u64 = 1 << 30;
 
 /// Lists by the manifest in `root`, else by a table that a known data set comes with, if there is one.
 pub(super) fn list_if_there(
@@ -79,11 +79,7 @@ pub(super) fn list(
 
 fn read_table(root: &Root, name: &str) -> Result<Table, DatasetError> {
     let bytes = root.read(name, MAX_BYTES)?;
-    let table = match name.to_lowercase().ends_with(".parquet") {
-        true => table::from_parquet(bytes),
-        false => table::from_csv(&bytes),
-    };
-    table.map_err(|reason| DatasetError::Manifest {
+    table::by_name(name, bytes).map_err(|reason| DatasetError::Manifest {
         manifest: root.name_of(name),
         reason,
     })

@@ -45,6 +45,14 @@ pub(super) fn normalised(column: &str) -> String {
     column.trim().to_lowercase().replace([' ', '-'], "_")
 }
 
+/// Reads Parquet or CSV, as the name ends. The error is one line.
+pub(super) fn by_name(name: &str, bytes: Vec<u8>) -> Result<Table, String> {
+    match name.to_lowercase().ends_with(".parquet") {
+        true => from_parquet(bytes),
+        false => from_csv(&bytes),
+    }
+}
+
 /// Reads CSV with a header row: in any encoding that [`text::decode`] knows, the separator (`,`, `;` or
 /// tab) is the one that the header has most of, quotes are as in RFC 4180, line ends are LF or CRLF.
 /// The error is one line.

@@ -66,8 +66,8 @@ pub use operating::{
     coverage_curve,
 };
 pub use operation::{
-    Answered, OperatingPoint, Operation, OperationFigures, OperationSettings, PointOnFilms,
-    Uncalibrated,
+    Answered, ON_THESE_FILMS, OperatingPoint, Operation, OperationFigures, OperationSettings,
+    PointOnFilms, Uncalibrated,
 };
 pub use positive::{PositiveLabel, positive_label, says_nothing_found};
 pub use predictions::{Predictions, PredictionsError, read_predictions};

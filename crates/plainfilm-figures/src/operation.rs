@@ -126,7 +126,69 @@ pub struct Answered {
     pub accuracy: Estimate,
 }
 
+/// What stands behind a rule that chose its threshold on the very films that it is judged on.
+pub const ON_THESE_FILMS: &str = ", chosen on these films";
+
+impl PointOnFilms {
+    /// A threshold's figures at a prevalence.
+    fn of(
+        rule: String,
+        scored: &[ScoredFilm],
+        positive: usize,
+        threshold: f64,
+        prevalence: f64,
+    ) -> Self {
+        Self {
+            rule,
+            threshold,
+            figures: PointFigures::of(scored, positive, threshold, prevalence),
+            net_benefit: net_benefit(scored, positive, threshold, prevalence),
+        }
+    }
+}
+
+impl OperationFigures {
+    /// Adds what the usual rules choose on these very films, under names that say so ([`ON_THESE_FILMS`]): new films will do
+    /// worse. Nothing is added with more than two labels, or with fewer than [`FEWEST_FILMS`] films of either.
+    pub fn add_points_of_these_films(&mut self, scored: &[ScoredFilm], positive: usize) {
+        let (truth, scores) = against_the_rest(scored, positive);
+        let with = truth.iter().filter(|has| **has).count();
+        if self.points.is_empty() || with.min(truth.len() - with) < FEWEST_FILMS {
+            return;
+        }
+        for rule in USUAL_RULES {
+            let chosen = choose_threshold(rule, &truth, &scores, Some(self.prevalence));
+            self.points.extend(chosen.map(|threshold| {
+                let name = format!("{rule}{ON_THESE_FILMS}");
+                PointOnFilms::of(name, scored, positive, threshold, self.prevalence)
+            }));
+        }
+    }
+}
+
+/// Rules that are tried whatever was asked for.
+const USUAL_RULES: [ThresholdRule; 3] = [
+    ThresholdRule::Youden,
+    ThresholdRule::Sensitivity(0.95),
+    ThresholdRule::Specificity(0.95),
+];
+
 impl Operation {
+    /// Probabilities as they are, and a threshold that nothing was asked about: 0.5 unless it is given.
+    pub fn as_given(threshold: Option<f64>, why_not_calibrated: &str) -> Self {
+        Self {
+            calibration: Calibration::none(why_not_calibrated),
+            threshold: threshold.unwrap_or(0.5),
+            chosen: match threshold {
+                Some(_) => "as asked for",
+                None => "default",
+            }
+            .to_owned(),
+            points: Vec::new(),
+            not_sure: None,
+        }
+    }
+
     /// Chooses everything on validation films, which come with the network's own probabilities.
     pub fn choose(
         settings: &OperationSettings,
@@ -195,11 +257,7 @@ impl Operation {
         let prevalence = settings
             .prevalence
             .unwrap_or(with as f64 / truth.len() as f64);
-        let mut rules = vec![
-            ThresholdRule::Youden,
-            ThresholdRule::Sensitivity(0.95),
-            ThresholdRule::Specificity(0.95),
-        ];
+        let mut rules = USUAL_RULES.to_vec();
         if !matches!(settings.threshold, ThresholdRule::Fixed(_))
             && !rules.contains(&settings.threshold)
         {
@@ -292,11 +350,8 @@ impl Operation {
                 .map(|point| (point.rule.to_string(), point.threshold));
             points = asked
                 .chain(rules)
-                .map(|(rule, threshold)| PointOnFilms {
-                    rule,
-                    threshold,
-                    figures: PointFigures::of(scored, positive, threshold, prevalence),
-                    net_benefit: net_benefit(scored, positive, threshold, prevalence),
+                .map(|(rule, threshold)| {
+                    PointOnFilms::of(rule, scored, positive, threshold, prevalence)
                 })
                 .collect();
         }

@@ -1,7 +1,7 @@
 //! What stands beside each headline figure, in the same size: how far it can be believed.
 
-use super::ReportInput;
 use super::wording::films;
+use super::{Record, ReportInput};
 use plainfilm_data::{Part, PatientOrigin};
 use plainfilm_figures::{Figure, PartMetrics};
 
@@ -90,7 +90,10 @@ fn split_caution(input: &ReportInput, auroc: Figure) -> String {
     if data.synthetic {
         return "Synthetic films: this says nothing about real ones.".to_owned();
     }
-    let stand_in = data.patient_origin == PatientOrigin::NearDuplicates;
+    if let Record::Evaluation(evaluation) = &input.record {
+        return evaluation.seen.clone();
+    }
+    let stand_in = data.patient_origin == Some(PatientOrigin::NearDuplicates);
     if data.shared_test_films > 0 {
         return format!(
             "Patients shared between training and test: {} of {} test films come from a patient \
@@ -169,7 +172,7 @@ mod tests {
                 "Patients shared between training and test: 31 of 62 test films",
             ),
             (
-                |input| input.data.patient_origin = PatientOrigin::NearDuplicates,
+                |input| input.data.patient_origin = Some(PatientOrigin::NearDuplicates),
                 "Patients are not known",
             ),
             (

@@ -12,7 +12,7 @@ use plainfilm_train::{
 /// From so many labels on a page is laid out for many.
 const MANY_LABELS: usize = 7;
 
-/// One trained network's record, as the report shows it.
+/// The record of a network, or of predictions that any tool wrote, as the report shows it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReportInput {
     /// Heading of the page.
@@ -52,12 +52,8 @@ pub struct ReportInput {
     pub training_samples: Vec<TrainingSample>,
     /// What the data set is and how it was split.
     pub data: DataSummary,
-    /// The resolved settings, as TOML.
-    pub settings: String,
-    /// The network.
-    pub model: ModelFacts,
-    /// How it was run.
-    pub run: RunFacts,
+    /// What the page is a record of.
+    pub record: Record,
     /// What the reader must know before the figures, most important first.
     pub notices: Vec<Notice>,
     /// How far the data set lets any figure be believed.
@@ -66,6 +62,41 @@ pub struct ReportInput {
     pub evidence: Option<EvidenceSection>,
     /// Each finding for itself and all together, where films may have any number of them.
     pub findings: Option<FindingsFigures>,
+}
+
+/// What a page is a record of.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Record {
+    /// A network at the end of its training.
+    Training(TrainingRecord),
+    /// A network, or predictions that any tool wrote, judged on labelled films, all of which are test films.
+    Evaluation(EvaluationRecord),
+}
+
+/// A training.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrainingRecord {
+    /// The resolved settings, as TOML.
+    pub settings: String,
+    /// The network.
+    pub model: ModelFacts,
+    /// How it was run.
+    pub run: RunFacts,
+}
+
+/// An evaluation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EvaluationRecord {
+    /// What is judged, such as a network's name or a table's path.
+    pub judged: String,
+    /// When, as text.
+    pub when: String,
+    /// The network, where there is one.
+    pub model: Option<ModelFacts>,
+    /// One sentence beside the headline figures: whether training may have seen the films or their patients.
+    pub seen: String,
+    /// What else is known of how the probabilities came about: name and value.
+    pub facts: Vec<(&'static str, String)>,
 }
 
 /// A small grey picture of a film.
@@ -137,8 +168,8 @@ pub struct DataSummary {
     pub patients: [usize; 3],
     /// Different patients in all.
     pub patients_in_all: usize,
-    /// How films were assigned to patients.
-    pub patient_origin: PatientOrigin,
+    /// How films were assigned to patients; none: every film is taken to show a patient of its own.
+    pub patient_origin: Option<PatientOrigin>,
     /// Each source (hospital or collection) with its films by label, in label order; empty when no
     /// source is known.
     pub sources: Vec<(String, Vec<usize>)>,
@@ -209,6 +240,14 @@ pub enum Severity {
 }
 
 impl ReportInput {
+    /// The training, where the page is a record of one.
+    pub(crate) fn training(&self) -> Option<&TrainingRecord> {
+        match &self.record {
+            Record::Training(training) => Some(training),
+            Record::Evaluation(_) => None,
+        }
+    }
+
     /// Whether there are so many labels that lists and pictures of all of them would not be read.
     #[must_use]
     pub fn has_many_labels(&self) -> bool {

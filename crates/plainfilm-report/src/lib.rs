@@ -31,8 +31,8 @@ pub use error::ReportError;
 pub use evidence::{EvidenceFilm, EvidenceSection};
 pub use heat_maps::{FilmPicture, ShownMap, film_picture, film_png, heat_map_png, mean_picture};
 pub use input::{
-    DataSummary, ModelFacts, Notice, ReportInput, RunFacts, Severity, TestSample, Thumbnail,
-    TrainingSample,
+    DataSummary, EvaluationRecord, ModelFacts, Notice, Record, ReportInput, RunFacts, Severity,
+    TestSample, Thumbnail, TrainingRecord, TrainingSample,
 };
 
 use plainfilm_film::files::atomic_write;
@@ -44,11 +44,12 @@ pub struct ReportFiles {
     pub html: PathBuf,
     /// The pictures, each as SVG and PNG.
     pub pictures: Vec<PathBuf>,
-    /// Model card and checklists, as Markdown.
+    /// Model card and checklists, as Markdown; of a training only.
     pub documents: Vec<PathBuf>,
 }
 
-/// Writes `report.html`, `pictures/*.svg|png`, a model card and two checklists (`*.md`) into `folder`, which is made where it is missing.
+/// Writes `report.html`, `pictures/*.svg|png` and, of a training, a model card and two checklists (`*.md`) into `folder`,
+/// which is made where it is missing.
 ///
 /// Every file is replaced whole. The same input gives the same bytes.
 ///

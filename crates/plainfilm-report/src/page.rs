@@ -10,7 +10,7 @@ use super::findings::FindingsView;
 use super::pictures::{Picture, base64_png};
 use super::sections::{FoldsView, OperationView, SubgroupsView, calibration_error};
 use super::wording::{counted, duration, thousands, work};
-use super::{ReportError, ReportInput, Severity, TestSample};
+use super::{ModelFacts, Record, ReportError, ReportInput, Severity, TestSample};
 use plainfilm_data::{Part, PatientOrigin};
 use plainfilm_figures::{Estimate, Figure, LabelMetrics, PartMetrics, classification_report};
 use plainfilm_film::NOT_A_MEDICAL_DEVICE;
@@ -23,6 +23,10 @@ struct Page<'a> {
     input: &'a ReportInput,
     disclaimer: &'static str,
     style: &'static str,
+    /// Below the title: what is judged, on what, when.
+    under: String,
+    is_training: bool,
+    settings: &'a str,
     heading: String,
     headlines: Vec<Headline>,
     notices: Vec<NoticeView<'a>>,
@@ -102,6 +106,11 @@ pub(crate) fn render(
         input,
         disclaimer: NOT_A_MEDICAL_DEVICE,
         style: include_str!("../templates/report.css"),
+        under: under(input),
+        is_training: input.training().is_some(),
+        settings: input
+            .training()
+            .map_or("", |training| training.settings.as_str()),
         heading: format!(
             "{} {} from {}",
             match input.findings {
@@ -184,10 +193,13 @@ pub(crate) fn render(
             })
             .collect(),
         patients_are: match input.data.patient_origin {
-            PatientOrigin::Manifest => "Patients as the manifest names them.",
-            PatientOrigin::Pattern => "Patients by a pattern over file names.",
-            PatientOrigin::NearDuplicates => {
+            Some(PatientOrigin::Manifest) => "Patients as the data name them.",
+            Some(PatientOrigin::Pattern) => "Patients by a pattern over file names.",
+            Some(PatientOrigin::NearDuplicates) => {
                 "Nothing says who the patients are: groups of near-duplicate films stand in for them."
+            }
+            None => {
+                "Nothing says who the patients are: every film is taken to show one of its own."
             }
         },
         facts: facts(input),
@@ -323,8 +335,55 @@ fn training_films(input: &ReportInput) -> Result<Vec<FilmView<'_>>, ReportError>
         .collect()
 }
 
+/// What is judged, on what, when.
+fn under(input: &ReportInput) -> String {
+    let (judged, when) = match &input.record {
+        Record::Training(training) => (&training.model.name, &training.run.started),
+        Record::Evaluation(evaluation) => (&evaluation.judged, &evaluation.when),
+    };
+    let synthetic = match input.data.synthetic {
+        true => " (synthetic films)",
+        false => "",
+    };
+    let origin = &input.data.origin;
+    match judged == origin {
+        true => format!("{judged}{synthetic}, {when}"),
+        false => format!("{judged} on {origin}{synthetic}, {when}"),
+    }
+}
+
 fn facts(input: &ReportInput) -> Vec<(&'static str, String)> {
-    let (model, run) = (&input.model, &input.run);
+    let training = match &input.record {
+        Record::Training(training) => training,
+        Record::Evaluation(evaluation) => {
+            let mut facts = vec![("Judged", evaluation.judged.clone())];
+            facts.extend(evaluation.model.iter().flat_map(model_facts));
+            facts.extend(evaluation.facts.iter().cloned());
+            return facts;
+        }
+    };
+    let run = &training.run;
+    let mut facts = model_facts(&training.model);
+    facts.push(("Device", run.device.clone()));
+    facts.push(("Threads", run.threads.to_string()));
+    facts.push(("Training time", duration(run.seconds)));
+    if let Some(speed) = run.films_per_second {
+        facts.push(("Speed", format!("{speed:.1} films/s")));
+    }
+    if let Some(last) = input.history.last() {
+        let kept = input
+            .kept_epoch
+            .map(|epoch| format!(", epoch {epoch} kept"))
+            .unwrap_or_default();
+        facts.push(("Epochs", format!("{}{kept}", last.epoch)));
+    }
+    facts.push(("Seed", run.seed.to_string()));
+    facts.push(("Started", run.started.clone()));
+    facts.push(("plainfilm", run.version.clone()));
+    facts
+}
+
+fn model_facts(model: &ModelFacts) -> Vec<(&'static str, String)> {
     let [channels, rows, columns] = model.input;
     let mut facts = vec![
         ("Network", model.name.clone()),
@@ -347,22 +406,6 @@ fn facts(input: &ReportInput) -> Vec<(&'static str, String)> {
     if let Some(flops) = model.flops {
         facts.push(("Work per film", work(flops)));
     }
-    facts.push(("Device", run.device.clone()));
-    facts.push(("Threads", run.threads.to_string()));
-    facts.push(("Training time", duration(run.seconds)));
-    if let Some(speed) = run.films_per_second {
-        facts.push(("Speed", format!("{speed:.1} films/s")));
-    }
-    if let Some(last) = input.history.last() {
-        let kept = input
-            .kept_epoch
-            .map(|epoch| format!(", epoch {epoch} kept"))
-            .unwrap_or_default();
-        facts.push(("Epochs", format!("{}{kept}", last.epoch)));
-    }
-    facts.push(("Seed", run.seed.to_string()));
-    facts.push(("Started", run.started.clone()));
-    facts.push(("plainfilm", run.version.clone()));
     facts
 }
 
@@ -391,7 +434,6 @@ mod tests {
         }
         input.test_samples[0].path = EVIL.into();
         input.training_samples[0].path = EVIL.into();
-        input.settings = EVIL.into();
         input.data.origin = EVIL.into();
         input.data.split_method = EVIL.into();
         input.data.sources[0].0 = EVIL.into();
@@ -399,8 +441,12 @@ mod tests {
             path: EVIL.into(),
             reason: EVIL.into(),
         });
-        input.model.name = EVIL.into();
-        input.run.device = EVIL.into();
+        let Record::Training(training) = &mut input.record else {
+            panic!("the example is of a training")
+        };
+        training.settings = EVIL.into();
+        training.model.name = EVIL.into();
+        training.run.device = EVIL.into();
         input.notices.push(Notice {
             severity: Severity::Problem,
             text: EVIL.into(),

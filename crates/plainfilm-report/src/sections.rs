@@ -1,7 +1,9 @@
 //! What the page says in tables about operation, folds and subgroups.
 
 use super::ReportInput;
-use plainfilm_figures::{CalibrationLuck, CalibrationMethod, Estimate, Figure, figure_name};
+use plainfilm_figures::{
+    CalibrationLuck, CalibrationMethod, Estimate, Figure, ON_THESE_FILMS, figure_name,
+};
 use plainfilm_train::FoldSummary;
 
 /// A figure and its interval, as two texts.
@@ -34,6 +36,8 @@ pub(super) struct OperationView {
     pub points: Vec<(String, String, [Cell; 4])>,
     /// What the predictive values are stated at.
     pub prevalence: String,
+    /// On which films thresholds were chosen.
+    pub honesty: &'static str,
     /// What the threshold in force is worth; empty where that cannot be said.
     pub worth: String,
     /// On films without an answer; empty where every film has one.
@@ -118,6 +122,17 @@ impl OperationView {
                 Figure::from(on_test.prevalence).percent(1),
                 on_test.prevalence_from
             ),
+            honesty: match on_test
+                .points
+                .iter()
+                .any(|point| point.rule.ends_with(ON_THESE_FILMS))
+            {
+                true => {
+                    "Thresholds chosen on these very films look better than they are: take one over only to judge it \
+                     on other films. The threshold in force was not chosen on them."
+                }
+                false => "No threshold was chosen on test films.",
+            },
             worth: on_test
                 .points
                 .first()
@@ -133,13 +148,17 @@ impl OperationView {
 
 /// A rule in words.
 fn rule(name: &str) -> String {
+    let (name, on) = match name.strip_suffix(ON_THESE_FILMS) {
+        Some(name) => (name, "these films"),
+        None => (name, "validation"),
+    };
     match name.split_once('=') {
-        None if name == "youden" => "Youden's J, chosen on validation".to_owned(),
+        None if name == "youden" => format!("Youden's J, chosen on {on}"),
         None => name.to_owned(),
-        Some(("cost", costs)) => format!("cost of a miss to an alarm {costs}, on validation"),
+        Some(("cost", costs)) => format!("cost of a miss to an alarm {costs}, on {on}"),
         Some((what, share)) => {
             let share = share.parse::<f64>().unwrap_or(f64::NAN);
-            format!("{what} of {} on validation", Figure::from(share).percent(0))
+            format!("{what} of {} on {on}", Figure::from(share).percent(0))
         }
     }
 }

@@ -70,8 +70,8 @@ pub enum Verb {
     Train(Box<TrainArgs>),
     /// Merge the shards of a cross-validation, and write one report
     Merge(MergeArgs),
-    /// Test a trained model on labelled films and print its metrics
-    Evaluate(EvaluateArgs),
+    /// Judge a trained model, or predictions that any tool wrote, on labelled films
+    Evaluate(Box<EvaluateArgs>),
     /// Compare networks on the films that all of them were tested on, with significance tests and intervals
     Compare(CompareArgs),
     /// Classify films with a trained model, by default the bundled one

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use plainfilm::dataset::Uncertain;
 use plainfilm::device::Precision;
 
 use super::TableFormat;
-use super::reading::ReadingArgs;
 
 /// Classify films.
 #[derive(Debug, Args)]
@@ -51,32 +51,64 @@ pub enum PredictFormat {
     Csv,
 }
 
-/// Test a model on labelled films and print its metrics.
+/// Judge a model, or predictions that any tool wrote, on labelled films.
 #[derive(Debug, Args)]
 pub struct EvaluateArgs {
     /// Model file or run folder
-    pub model: PathBuf,
+    #[arg(
+        required_unless_present = "predictions",
+        conflicts_with = "predictions"
+    )]
+    pub model: Option<PathBuf>,
     /// Films: a folder with a sub-folder per label, a manifest (CSV or Parquet), or a zip of either
-    pub data: PathBuf,
-    /// Rename labels of the data to those of the model
+    #[arg(
+        required_unless_present = "predictions",
+        conflicts_with = "predictions"
+    )]
+    pub data: Option<PathBuf>,
+    /// Judge this table (CSV or Parquet) instead of a model: a film's path or id, its true label and a column of
+    /// probabilities for each label in each row, whatever wrote it
+    #[arg(long, value_name = "FILE")]
+    pub predictions: Option<PathBuf>,
+    /// With --predictions: the films, for patients, subgroups, pictures and the audit
+    #[arg(
+        long = "data",
+        id = "films",
+        value_name = "DATA",
+        requires = "predictions"
+    )]
+    pub films: Option<PathBuf>,
+    /// Rename true labels of the data or the table to those of the model or of the probabilities
     #[arg(long, value_name = "FROM=TO,…", value_delimiter = ',')]
     pub map: Vec<String>,
     /// The positive label of two, to which sensitivity, predictive values and threshold refer [default: the
-    /// model's]
+    /// model's; of a table, the one whose name does not say that nothing was found]
     #[arg(long, value_name = "LABEL")]
     pub positive: Option<String>,
-    #[command(flatten)]
-    pub reading: ReadingArgs,
+    /// Names of the table's columns, as for `train`; with --predictions those for path, truth, patient, source, view,
+    /// sex, age and each label's probability [default: these names, else common ones]
+    #[arg(long, value_name = "path=filename,truth=y_true,LABEL=COLUMN")]
+    pub columns: Option<String>,
+    /// How to read findings marked as uncertain, such as CheXpert's -1: ignore, positive or negative
+    /// [default: ignore]
+    #[arg(long, value_name = "WHAT")]
+    pub uncertain: Option<Uncertain>,
+    /// With --predictions: a film is classified as positive from this probability on [default: 0.5]
+    #[arg(long, value_name = "X", value_parser = share, requires = "predictions")]
+    pub threshold: Option<f64>,
     /// Prevalence of the finding among future patients, for predictive values [default: that of the films]
     #[arg(long, value_name = "X", value_parser = share)]
     pub prevalence: Option<f64>,
     /// Do not leave out films that the model was trained or validated on: the metrics then do not show how it
     /// does on new films
-    #[arg(long)]
+    #[arg(long, conflicts_with = "predictions")]
     pub include_training_films: bool,
-    /// Also write metrics.json, predictions.csv and split.csv (the patients) into this folder
+    /// Also write report.html, metrics.json, predictions.csv and split.csv (the patients) into this folder
     #[arg(long, value_name = "DIR")]
     pub output: Option<PathBuf>,
+    /// Do not audit the films for the report; it then says so
+    #[arg(long)]
+    pub no_audit: bool,
     /// Output format
     #[arg(long, value_enum, default_value_t = TableFormat::Table)]
     pub format: TableFormat,

@@ -30,6 +30,16 @@ impl OwnFilmCounts {
             included: asked == OwnFilms::Included,
         })
     }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.training + self.validation
+    }
+
+    /// Whether the figures are of them too.
+    pub fn are_included(&self) -> bool {
+        self.included && self.count() > 0
+    }
 }
 
 /// Where a film was, in words.

@@ -7,6 +7,7 @@ mod features;
 mod findings;
 mod folds;
 mod foreign;
+mod judging;
 mod predicting;
 mod program;
 mod quickstart;

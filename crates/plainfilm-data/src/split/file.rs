@@ -9,6 +9,7 @@ use crate::error::first_five;
 use crate::root::read_file;
 use crate::table::{self, Table};
 use crate::{Dataset, DatasetError, Part};
+use plainfilm_figures::ScoredFilm;
 use plainfilm_film::files::atomic_write;
 
 /// Largest split file that is read, in bytes.
@@ -44,25 +45,28 @@ impl Split {
     ///
     /// When the file cannot be written.
     pub fn write_csv(&self, dataset: &Dataset, path: &Path) -> Result<(), DatasetError> {
-        let failed = |source: std::io::Error| DatasetError::Io {
-            action: "write",
-            path: path.to_owned(),
-            source,
-        };
-        let mut writer = csv::Writer::from_writer(Vec::new());
         let rows = dataset.films.iter().zip(&self.parts).map(|(film, part)| {
             let label = dataset.labels[film.label].as_str();
-            [&film.path, label, &film.patient_id, part.name()]
+            [film.path.as_str(), label, &film.patient_id, part.name()]
         });
-        for row in std::iter::once(["path", "label", "patient_id", "split"]).chain(rows) {
-            writer
-                .write_record(row)
-                .map_err(|error| failed(error.into()))?;
-        }
-        let bytes = writer
-            .into_inner()
-            .map_err(|error| failed(error.into_error()))?;
-        atomic_write(path, &bytes).map_err(failed)
+        write_rows(rows, path)
+    }
+
+    /// Writes the same of films that were judged, all of them test films.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be written.
+    pub fn write_csv_of_test_films(
+        labels: &[String],
+        films: &[ScoredFilm],
+        path: &Path,
+    ) -> Result<(), DatasetError> {
+        let rows = films.iter().map(|film| {
+            let label = labels[film.truth].as_str();
+            [film.path.as_str(), label, &film.patient, Part::Test.name()]
+        });
+        write_rows(rows, path)
     }
 
     /// Reads what [`Split::write_csv`] wrote, or any CSV file with the columns `path` and `split`
@@ -115,6 +119,27 @@ impl Split {
         let method = SplitMethod::File(path.to_owned());
         Ok(Films::of(dataset).into_split(method, 0, None, parts))
     }
+}
+
+fn write_rows<'a>(
+    rows: impl Iterator<Item = [&'a str; 4]>,
+    path: &Path,
+) -> Result<(), DatasetError> {
+    let failed = |source: std::io::Error| DatasetError::Io {
+        action: "write",
+        path: path.to_owned(),
+        source,
+    };
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for row in std::iter::once(["path", "label", "patient_id", "split"]).chain(rows) {
+        writer
+            .write_record(row)
+            .map_err(|error| failed(error.into()))?;
+    }
+    let bytes = writer
+        .into_inner()
+        .map_err(|error| failed(error.into_error()))?;
+    atomic_write(path, &bytes).map_err(failed)
 }
 
 fn parts_by_path(table: &Table, dataset: &Dataset) -> Result<HashMap<String, Part>, String> {

@@ -282,8 +282,8 @@ fn a_file_is_a_model_and_an_archive_and_has_its_weights_aligned() {
         ..NetworkSettings::published(Architecture::PlantsCnn, 2)
     };
     let file = sample_model(settings, Scaling::Unit);
-    let graph = Graph::of_model(&file).expect("a model of ours");
     let card = Card::of(&file.header);
+    let graph = Graph::of_model(&file.header, file.tensors).expect("a model of ours");
     let write = || to_bytes(&graph, &card, Precision::F32, Interface::Float, None);
     let bytes = write().expect("a file");
     assert_eq!(&bytes[4..8], b"TFL3");

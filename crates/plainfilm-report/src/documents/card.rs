@@ -5,14 +5,14 @@ use super::{
     ATTRIBUTES, BLANK, data_name, films_text, model_text, operation_text, plain, results_text,
     split_text, subgroups_text,
 };
-use crate::ReportInput;
 use crate::wording::counted;
+use crate::{ReportInput, TrainingRecord};
 use plainfilm_data::Part;
 use plainfilm_figures::{Estimate, Figure};
 use plainfilm_film::NOT_A_MEDICAL_DEVICE;
 use plainfilm_train::FindingsFigures;
 
-pub(super) fn text(input: &ReportInput) -> String {
+pub(super) fn text(input: &ReportInput, training: &TrainingRecord) -> String {
     let mut text = front_matter(input);
     text.push_str(&format!(
         "# {}\n\n**{NOT_A_MEDICAL_DEVICE}**\n",
@@ -24,7 +24,7 @@ pub(super) fn text(input: &ReportInput) -> String {
         ""
     };
     let sections = [
-        ("The network", Some(model_text(input))),
+        ("The network", Some(model_text(input, &training.model))),
         (
             "Intended use",
             Some(
@@ -62,11 +62,11 @@ pub(super) fn text(input: &ReportInput) -> String {
     }
     text.push_str(&format!(
         "\n## Settings\n\nplainfilm {}, seed {}, {} on {}.\n\n```toml\n{}```\n",
-        input.run.version,
-        input.run.seed,
-        counted(input.run.threads, "thread"),
-        plain(&input.run.device),
-        settings(&input.settings)
+        training.run.version,
+        training.run.seed,
+        counted(training.run.threads, "thread"),
+        plain(&training.run.device),
+        settings(&training.settings)
     ));
     text
 }

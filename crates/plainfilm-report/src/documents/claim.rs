@@ -5,11 +5,11 @@ use super::{
     ATTRIBUTES, checklist, data_name, errors_text, films_text, heading, item, model_text,
     operation_text, results_text, split_text, subgroups_text, uncertainty_text,
 };
-use crate::ReportInput;
 use crate::wording::counted;
+use crate::{ReportInput, TrainingRecord};
 
-pub(super) fn text(input: &ReportInput) -> String {
-    let run = &input.run;
+pub(super) fn text(input: &ReportInput, training: &TrainingRecord) -> String {
+    let run = &training.run;
     let sources = match input.data.sources.len() {
         0 => "no source is stated for any film".to_owned(),
         count => format!("{}, listed in report.html", counted(count, "source")),
@@ -59,7 +59,7 @@ pub(super) fn text(input: &ReportInput) -> String {
         heading("Size of the test"),
         item("21", "intended sample size", None),
         heading("Model"),
-        item("22", "the model in detail", model_text(input)),
+        item("22", "the model in detail", model_text(input, &training.model)),
         item("23", "software", format!("plainfilm {}, which pins its libraries.", run.version)),
         item(
             "24",

@@ -5,8 +5,8 @@ mod card;
 mod claim;
 mod tripod;
 
-use super::ReportInput;
 use super::wording::{calibration_text, counted, thousands};
+use super::{ModelFacts, ReportInput};
 use plainfilm_data::{Part, PatientOrigin};
 use plainfilm_film::NOT_A_MEDICAL_DEVICE;
 
@@ -18,10 +18,14 @@ const ATTRIBUTES: [&str; 4] = ["sex", "age", "view", "source"];
 
 /// File names and texts.
 pub(super) fn all(input: &ReportInput) -> Vec<(&'static str, String)> {
+    // They describe how a network was made: whoever judges one does not know.
+    let Some(training) = input.training() else {
+        return Vec::new();
+    };
     vec![
-        ("MODEL_CARD.md", card::text(input)),
-        ("CLAIM-2024.md", claim::text(input)),
-        ("TRIPOD-AI.md", tripod::text(input)),
+        ("MODEL_CARD.md", card::text(input, training)),
+        ("CLAIM-2024.md", claim::text(input, training)),
+        ("TRIPOD-AI.md", tripod::text(input, training)),
     ]
 }
 
@@ -125,11 +129,12 @@ fn films_text(input: &ReportInput) -> String {
 
 fn patients_text(input: &ReportInput) -> &'static str {
     match input.data.patient_origin {
-        PatientOrigin::Manifest => "Patients as the manifest names them.",
-        PatientOrigin::Pattern => "Patients by a pattern over file names.",
-        PatientOrigin::NearDuplicates => {
+        Some(PatientOrigin::Manifest) => "Patients as the manifest names them.",
+        Some(PatientOrigin::Pattern) => "Patients by a pattern over file names.",
+        Some(PatientOrigin::NearDuplicates) => {
             "Patients are not known: groups of near-duplicate films stand in for them."
         }
+        None => "Patients are not known: every film is taken to show one of its own.",
     }
 }
 
@@ -179,8 +184,7 @@ fn uncertainty_text() -> String {
         .replace('`', "")
 }
 
-fn model_text(input: &ReportInput) -> String {
-    let model = &input.model;
+fn model_text(input: &ReportInput, model: &ModelFacts) -> String {
     let [channels, rows, columns] = model.input;
     format!(
         "{}: {} parameters ({} trained); input {channels} x {rows} x {columns}; output: one probability for each of {}.",
@@ -276,8 +280,9 @@ mod tests {
                 .collect()
         };
         let claim: Vec<String> = (1..=44).map(|number: usize| number.to_string()).collect();
-        assert_eq!(numbers(&claim::text(&input)), claim);
-        let tripod = numbers(&tripod::text(&input));
+        let texts = all(&input);
+        assert_eq!(numbers(&texts[1].1), claim);
+        let tripod = numbers(&texts[2].1);
         assert_eq!(tripod.len(), 52, "{tripod:?}");
         for main in 1..=27 {
             let is_own = |number: &String| {
@@ -338,13 +343,13 @@ mod tests {
     fn what_users_wrote_stays_in_its_cell() {
         let mut input = example();
         input.data.split_method = "a | b\n| c <script>".into();
-        let text = claim::text(&input);
+        let text = &all(&input)[1].1;
         assert!(text.contains("a \\| b \\| c \\<script\\>"), "{text}");
     }
 
     #[test]
     fn the_cards_front_matter_is_what_the_hub_reads() {
-        let text = card::text(&example());
+        let text = &all(&example())[0].1;
         let front = text
             .strip_prefix("---\n")
             .unwrap()

@@ -4,10 +4,10 @@ use super::{
     checklist, data_name, errors_text, films_text, heading, item, model_text, operation_text,
     results_text, split_text, subgroups_text, uncertainty_text,
 };
-use crate::ReportInput;
 use crate::wording::counted;
+use crate::{ReportInput, TrainingRecord};
 
-pub(super) fn text(input: &ReportInput) -> String {
+pub(super) fn text(input: &ReportInput, training: &TrainingRecord) -> String {
     let items = [
         heading("Title and abstract"),
         item(
@@ -55,7 +55,7 @@ pub(super) fn text(input: &ReportInput) -> String {
         item(
             "9b",
             "definition of predictors",
-            format!("Pixels: {}", model_text(input)),
+            format!("Pixels: {}", model_text(input, &training.model)),
         ),
         item("9c", "who judged predictors", None),
         item("10", "how the sample size came about", None),
@@ -80,7 +80,7 @@ pub(super) fn text(input: &ReportInput) -> String {
         item(
             "12c",
             "kind of model and how it was made",
-            model_text(input),
+            model_text(input, &training.model),
         ),
         item(
             "12d",
@@ -130,7 +130,7 @@ pub(super) fn text(input: &ReportInput) -> String {
             "availability of code",
             format!(
                 "plainfilm {}; settings.toml and split.csv repeat the run.",
-                input.run.version
+                training.run.version
             ),
         ),
         heading("Patients and public"),

@@ -1,5 +1,7 @@
 //! What joins the layers: each workflow takes data and settings to a result that people use.
 
+pub mod evaluation;
+mod on_any_page;
 mod run_heat_maps;
 mod run_report;
 pub mod training;

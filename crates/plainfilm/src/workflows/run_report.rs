@@ -5,33 +5,23 @@ use plainfilm_data::{Dataset, Part, PatientOrigin, Split};
 use plainfilm_figures::ScoredFilm;
 use plainfilm_film::radiograph::Plane;
 use plainfilm_model::device::Precision;
-use plainfilm_model::networks::{Freeze, summary};
+use plainfilm_model::networks::Freeze;
 use plainfilm_report::{
-    AuditSection, DataSummary, EvidenceSection, ModelFacts, Notice, ReportInput, RunFacts,
-    Severity, TestSample, Thumbnail, TrainingSample,
+    AuditSection, DataSummary, EvidenceSection, Notice, Record, ReportInput, RunFacts, Severity,
+    TestSample, Thumbnail, TrainingRecord, TrainingSample,
 };
-use plainfilm_seed as seed;
 use plainfilm_train::{
     ElsewhereEstimate, FinishedRun, HistoryRow, Progress, RunMetrics, TrainError, TrainSettings,
     settings_text,
 };
 
-use rand::seq::SliceRandom;
+use super::on_any_page::{
+    TEST_SAMPLES, THUMBNAIL, draw, labels_in_title, model_facts, notices_of_figures, sample,
+    surest_errors,
+};
 
-/// Films in the grid of test films.
-const TEST_SAMPLES: usize = 16;
-/// Films in the gallery of errors.
-const SUREST_ERRORS: usize = 12;
 /// Films in the row of training films.
 const TRAINING_SAMPLES: usize = 8;
-/// Labels that the title names; of more it says how many.
-const MOST_IN_TITLE: usize = 6;
-/// Labels that a notice names.
-const MOST_IN_NOTICE: usize = 10;
-/// Side of a thumbnail in pixels.
-const THUMBNAIL: usize = 160;
-/// With fewer test films of a label than this, one error moves its sensitivity by over 5 points.
-const FEW_FILMS: u64 = 20;
 
 /// The page of a finished run, with the heat maps that belong on it.
 ///
@@ -61,10 +51,9 @@ impl Pages<'_> {
             title: format!(
                 "{}: {}",
                 settings.model.title(),
-                match (dataset.findings.len(), dataset.labels.len()) {
-                    (0, count) if count > MOST_IN_TITLE => format!("{count} labels"),
-                    (0, _) => dataset.labels.join(" vs "),
-                    (count, _) => format!("{count} findings"),
+                match dataset.findings.len() {
+                    0 => labels_in_title(&dataset.labels),
+                    count => format!("{count} findings"),
                 }
             ),
             labels: dataset.labels.clone(),
@@ -86,9 +75,15 @@ impl Pages<'_> {
             test_samples: self.test_samples(test)?,
             training_samples: self.training_samples()?,
             data: data_summary(dataset, self.0.split, metrics),
-            settings: settings_text(settings),
-            model: model_facts(settings)?,
-            run: self.run_facts(progress, &history),
+            record: Record::Training(TrainingRecord {
+                settings: settings_text(settings),
+                model: model_facts(
+                    settings.model.title(),
+                    &settings.network(),
+                    &settings.preprocessing,
+                )?,
+                run: self.run_facts(progress, &history),
+            }),
             notices: notices(dataset, settings, metrics),
             audit: AuditSection::of(
                 metrics
@@ -136,13 +131,7 @@ impl Pages<'_> {
 
     /// The test films that were called wrongly, the most probable first.
     fn errors(&self, test: &[ScoredFilm]) -> Result<Vec<TestSample>, TrainError> {
-        let sure = |position: usize| test[position].probabilities[test[position].predicted()];
-        let mut wrong: Vec<usize> = (0..test.len())
-            .filter(|&position| !test[position].is_correct())
-            .collect();
-        wrong.sort_by(|&a, &b| sure(b).total_cmp(&sure(a)));
-        wrong.truncate(SUREST_ERRORS);
-        self.samples(test, &wrong)
+        self.samples(test, &surest_errors(test))
     }
 
     fn samples(
@@ -153,17 +142,7 @@ impl Pages<'_> {
         let indices = self.0.split.indices(Part::Test);
         positions
             .iter()
-            .map(|&position| {
-                let film = &test[position];
-                let predicted = film.predicted();
-                Ok(TestSample {
-                    path: film.path.clone(),
-                    truth: film.truth,
-                    predicted,
-                    probability: film.probabilities[predicted],
-                    thumbnail: self.thumbnail(indices[position])?,
-                })
-            })
+            .map(|&position| Ok(sample(&test[position], self.thumbnail(indices[position])?)))
             .collect()
     }
 
@@ -200,30 +179,6 @@ impl Pages<'_> {
                 }
             })
     }
-}
-
-fn model_facts(settings: &TrainSettings) -> Result<ModelFacts, TrainError> {
-    let summary = summary(&settings.network())?;
-    let preprocessing = &settings.preprocessing;
-    Ok(ModelFacts {
-        name: settings.model.title().to_owned(),
-        parameters: summary.parameters as u64,
-        trainable: summary.trainable as u64,
-        flops: Some(summary.flops),
-        input: [
-            preprocessing.channels,
-            preprocessing.size,
-            preprocessing.size,
-        ],
-    })
-}
-
-fn draw(from: usize, count: usize, seed: u64, purpose: &str) -> Vec<usize> {
-    let mut positions: Vec<usize> = (0..from).collect();
-    positions.shuffle(&mut seed::generator(seed, purpose, &[]));
-    positions.truncate(count);
-    positions.sort_unstable();
-    positions
 }
 
 /// Means over equal blocks; a plane that is small already stays as it is.
@@ -277,7 +232,7 @@ fn data_summary(dataset: &Dataset, split: &Split, metrics: &RunMetrics) -> DataS
         counts,
         patients: [Part::Train, Part::Validation, Part::Test].map(|part| split.patients_in(part)),
         patients_in_all: everyone.len(),
-        patient_origin: dataset.patients,
+        patient_origin: Some(dataset.patients),
         sources: sources.into_iter().collect(),
         split_method: metrics.split.clone(),
         grouped: !split.method.ignores_patients(),
@@ -333,30 +288,10 @@ fn notices(dataset: &Dataset, settings: &TrainSettings, metrics: &RunMetrics) ->
                 .to_owned(),
         );
     }
-    let mut few: Vec<String> = metrics
-        .test
-        .iter()
-        .flat_map(|test| &test.per_label)
-        .filter(|(_, figures)| figures.support < FEW_FILMS)
-        .map(|(label, figures)| format!("{} of {label}", figures.support))
-        .collect();
-    for gap in &metrics.subgroups.gaps {
-        say(Severity::Warning, format!("Not the same for all: {gap}."));
+    if let Some(test) = &metrics.test {
+        notices.extend(notices_of_figures(test, &metrics.subgroups));
     }
-    if few.len() > MOST_IN_NOTICE {
-        let more = few.len() - MOST_IN_NOTICE;
-        few.truncate(MOST_IN_NOTICE);
-        few.push(format!("and {more} labels more"));
-    }
-    if !few.is_empty() {
-        say(
-            Severity::Warning,
-            format!(
-                "Few test films ({}): the results may be due to chance.",
-                few.join(", ")
-            ),
-        );
-    }
+    let mut say = |severity, text: String| notices.push(Notice { severity, text });
     if let (Some(last), Some(test), Some(best)) =
         (&metrics.last_epoch, &metrics.test, metrics.best_epoch)
     {

@@ -1,7 +1,7 @@
-//! Every network as TensorFlow Lite's files, with films and what the network says of them, for
-//! `reference/export/check_tflite.py`:
+//! Every network as ONNX and TensorFlow Lite files, with films and what the network says of them, for the checks in
+//! `reference/export`:
 //!
-//! `cargo run --workspace --release -p plainfilm-export --features samples --example every_tflite -- FOLDER [NAME]`
+//! `cargo run --workspace --release -p plainfilm-export --features samples --example every_network -- FOLDER [NAME]`
 
 use std::error::Error;
 use std::fs;
@@ -11,7 +11,7 @@ use std::time::Instant;
 use burn::tensor::Device;
 use plainfilm_export::graph::{Graph, Ranges};
 use plainfilm_export::samples::{sample_model, waves};
-use plainfilm_export::{Card, Interface, Precision, tflite};
+use plainfilm_export::{Card, Interface, Precision, onnx, tflite};
 use plainfilm_model::networks::{Architecture, NetworkSettings};
 
 /// How many films each network is shown.
@@ -38,7 +38,7 @@ fn dump(architecture: Architecture, folder: &Path) -> Result<(), Box<dyn Error>>
     let settings = NetworkSettings::published(architecture, 2);
     let file = sample_model(settings, architecture.default_scaling());
     let card = Card::of(&file.header);
-    let graph = Graph::of_model(&file)?;
+    let graph = Graph::of_model(&file.header, file.tensors)?;
     let shape = graph.values[Graph::INPUT].shape.clone();
     let films: Vec<f32> = (0..FILMS)
         .flat_map(|film| waves(shape[1], film).values.repeat(shape[0]))
@@ -62,6 +62,13 @@ fn dump(architecture: Architecture, folder: &Path) -> Result<(), Box<dyn Error>>
             Interface::Uint8 => format!(".{precision}.uint8.tflite"),
         };
         fs::write(path(&end), bytes)?;
+    }
+    for precision in Precision::ALL {
+        let start = Instant::now();
+        let graph = graph.clone();
+        let bytes = onnx::to_bytes(graph, &card, precision, Interface::Float, &ranges);
+        seconds.push(start.elapsed().as_secs_f64());
+        fs::write(path(&format!(".{precision}.onnx")), bytes)?;
     }
     let of_films = [&[FILMS], shape.as_slice()].concat();
     let record = serde_json::json!({
