@@ -97,15 +97,18 @@ fn spread(graph: &mut Graph, films: &[f32], device: &Device) {
         .fold(0.0_f32, |most, (logit, mean)| {
             most.max((logit - mean).abs())
         });
-    // Nor are the last digits of large logits made first digits.
-    let factor = 1.0 / furthest.max(0.05 * greatest);
+    // Where films hardly differ, the last digits of large logits are not made first digits.
+    let (factor, shift) = match furthest < 0.05 * greatest {
+        true => (1.0 / greatest, 0.0),
+        false => (1.0 / furthest, 1.0),
+    };
     for node in &mut graph.nodes {
         if let Operation::Dense(dense, _) = &mut node.operation
             && node.output + 1 == graph.values.len()
         {
             dense.weight.iter_mut().for_each(|weight| *weight *= factor);
             for (bias, mean) in dense.bias.iter_mut().zip(&means) {
-                *bias = (*bias - mean) * factor;
+                *bias = (*bias - shift * mean) * factor;
             }
         }
     }
