@@ -1,7 +1,8 @@
 //! Every network as TensorFlow Lite's files, with films and what the network says of them, for
 //! `reference/export/check_tflite.py`:
 //!
-//! `cargo run --workspace --release -p plainfilm-export --features samples --example every_tflite -- FOLDER [NAME]`
+//!     cargo build --workspace --features plainfilm-export/samples --example every_tflite
+//!     target/debug/examples/every_tflite FOLDER [NAME]
 
 use std::error::Error;
 use std::fs;
