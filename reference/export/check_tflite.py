@@ -48,13 +48,15 @@ def call(interpreter, start, films):
 def main():
     folder = Path(sys.argv[1])
     failed = False
-    print(f"{'network':24} {'numbers':11} {'max |dp|':>10} {'flips':>6} {'MB':>7} {'s':>5}")
+    print(f"{'network':24} {'numbers':11} {'max |dp|':>10} {'spread':>7} {'flips':>6} {'MB':>7} {'s':>5}")
     for record_path in sorted(folder.glob("*.json")):
         name = record_path.stem
         record = json.loads(record_path.read_text())
         films = np.fromfile(folder / f"{name}.input", np.float32).reshape(record["shape"])
         films = films.transpose(0, 2, 3, 1)
         expected = np.array(record["expected"], np.float32)
+        # How much the probabilities differ between films: where they do not, agreement says little.
+        spread = np.ptp(expected, axis=0).max()
         for number, (kind, tolerance) in enumerate(TOLERANCE.items()):
             path = folder / f"{name}.{kind}.tflite"
             with zipfile.ZipFile(path) as archive:
@@ -68,7 +70,7 @@ def main():
             size = path.stat().st_size / 1e6
             seconds = record["seconds"][number]
             print(
-                f"{name:24} {kind:11} {difference:10.2e} {flips:3}/{len(films)} {size:7.2f} {seconds:5.2f}"
+                f"{name:24} {kind:11} {difference:10.2e} {spread:7.3f} {flips:3}/{len(films)} {size:7.2f} {seconds:5.2f}"
                 f"{'  TOO FAR' if bad else ''}",
                 flush=True,
             )
