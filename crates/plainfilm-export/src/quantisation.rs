@@ -30,9 +30,9 @@ impl Levels {
     }
 }
 
-/// Weights in levels from -127 to 127 around 0, a scale for each output: `values` are `outputs` rows.
+/// Weights in levels from `-most` to `most` around 0, a scale for each output: `values` are `outputs` rows.
 #[must_use]
-pub fn quantise_rows(values: &[f32], outputs: usize) -> (Vec<i8>, Vec<f32>) {
+pub fn quantise_rows(values: &[f32], outputs: usize, most: i8) -> (Vec<i8>, Vec<f32>) {
     let mut levels = Vec::with_capacity(values.len());
     let mut scales = Vec::with_capacity(outputs);
     for row in values.chunks_exact(values.len() / outputs) {
@@ -40,7 +40,7 @@ pub fn quantise_rows(values: &[f32], outputs: usize) -> (Vec<i8>, Vec<f32>) {
             .iter()
             .fold(0.0_f32, |greatest, value| greatest.max(value.abs()));
         let scale = match greatest > 0.0 {
-            true => greatest / 127.0,
+            true => greatest / f32::from(most),
             false => 1.0,
         };
         levels.extend(row.iter().map(|value| (value / scale).round() as i8));
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn every_row_has_a_scale_of_its_own() {
-        let (levels, scales) = quantise_rows(&[1.27, -0.635, 0.0, 0.0, 0.0127, 0.01], 3);
+        let (levels, scales) = quantise_rows(&[1.27, -0.635, 0.0, 0.0, 0.0127, 0.01], 3, 127);
         assert_eq!(levels, [127, -64, 0, 0, 127, 100]);
         assert_eq!(scales, [0.01, 1.0, 0.0127 / 127.0]);
         let input = Levels {

@@ -321,7 +321,10 @@ mod tests {
     fn bytes_that_make_no_sense_say_where() {
         for (bytes, expected) in [
             (&[][..], "it has no graph"),
-            (b"hello, world", "byte 2, in the model: a kind of field that there is not"),
+            (
+                b"hello, world",
+                "byte 2, in the model: a kind of field that there is not",
+            ),
             (
                 &[7 << 3 | 2, 200, 1],
                 "byte 0, in the model: a field that goes on after the end",

@@ -65,10 +65,9 @@ impl Builder {
         self.constant(name.into(), shape, data_type::FLOAT, bytes)
     }
 
-    /// Whole numbers of 8 bits.
-    pub fn bytes(&mut self, name: impl Into<String>, shape: &[usize], values: &[i8]) -> String {
-        let bytes = values.iter().map(|value| value.cast_unsigned()).collect();
-        self.constant(name.into(), shape, data_type::INT8, bytes)
+    /// Whole numbers from 0 to 255.
+    pub fn bytes(&mut self, name: impl Into<String>, shape: &[usize], values: Vec<u8>) -> String {
+        self.constant(name.into(), shape, data_type::UINT8, values)
     }
 
     /// Whole numbers of 32 bits.

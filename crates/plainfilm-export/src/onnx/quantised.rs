@@ -7,6 +7,13 @@ use super::operations::{self, Inputs};
 use crate::graph::{Convolution, Dense, Graph, Node, Operation, Ranges, ValueId};
 use crate::quantisation::{Levels, quantise_rows, quantise_shifts};
 
+/// The level of a weight of 0. Levels are from 0 on, those of weights as well: signed weights times unsigned values
+/// are added two and two in 16 bits by ONNX Runtime on CPUs with AVX2 and no VNNI, and run over.
+const MIDDLE: u8 = 128;
+
+/// The greatest distance of a weight's level from the middle.
+const MOST: i8 = 127;
+
 /// The levels of every value, and which values have any.
 pub(super) struct Quantised(Vec<Option<Levels>>);
 
@@ -55,7 +62,8 @@ impl Quantised {
             return name;
         };
         let scale = builder.floats(format!("{name}.scale"), &[], &[levels.scale]);
-        let zero = builder.bytes(format!("{name}.zero_point"), &[], &[levels.zero_point]);
+        let zero_point = levels.zero_point.cast_unsigned() ^ MIDDLE;
+        let zero = builder.bytes(format!("{name}.zero_point"), &[], vec![zero_point]);
         let inputs = [name.clone(), scale.clone(), zero.clone()];
         let rounded = builder.node("QuantizeLinear", format!("{name}.levels"), inputs, vec![]);
         let inputs = [rounded, scale, zero];
@@ -108,12 +116,16 @@ fn weights(
     input: Levels,
 ) -> [String; 2] {
     let outputs = shape[0];
-    let (levels, rows) = quantise_rows(weight, outputs);
+    let (levels, rows) = quantise_rows(weight, outputs, MOST);
     let axis = || vec![Attribute::int("axis", 0)];
-    let stored = builder.bytes(format!("{name}.weight.levels"), shape, &levels);
+    // From -128..=127 to 0..=255 is the highest bit.
+    let levels = levels
+        .into_iter()
+        .map(|level| level.cast_unsigned() ^ MIDDLE);
+    let stored = builder.bytes(format!("{name}.weight.levels"), shape, levels.collect());
     let scales = builder.floats(format!("{name}.weight.scales"), &[outputs], &rows);
-    let zeros = vec![0; outputs];
-    let zeros = builder.bytes(format!("{name}.weight.zero_points"), &[outputs], &zeros);
+    let zeros = vec![MIDDLE; outputs];
+    let zeros = builder.bytes(format!("{name}.weight.zero_points"), &[outputs], zeros);
     let read = format!("{name}.weight");
     let weight = builder.node("DequantizeLinear", read, [stored, scales, zeros], axis());
     let (levels, scales) = quantise_shifts(bias, input, &rows);
