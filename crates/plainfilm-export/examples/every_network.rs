@@ -11,8 +11,8 @@ use std::time::Instant;
 
 use burn::tensor::Device;
 use plainfilm_export::graph::{Graph, Operation, Ranges};
-use plainfilm_export::samples::{sample_model, waves};
-use plainfilm_export::{Card, Interface, Precision, onnx, tflite};
+use plainfilm_export::samples::sample_model;
+use plainfilm_export::{Card, Interface, Precision, onnx, tflite, waves};
 use plainfilm_model::networks::{Architecture, NetworkSettings};
 
 /// How many films each network is shown.

@@ -1,6 +1,11 @@
 //! Why a model could not be exported.
 
+use std::path::PathBuf;
+
+use plainfilm_foreign::ForeignError;
+use plainfilm_model::bundle::BundleError;
 use plainfilm_model::networks::ModelError;
+use plainfilm_model::predict::ScoreError;
 
 use crate::{Interface, Precision};
 
@@ -51,6 +56,47 @@ pub enum ExportError {
         interface: Interface,
         /// With which precision.
         precision: Precision,
+    },
+    /// The model or the file failed on films that both were shown.
+    #[error(transparent)]
+    Score(#[from] ScoreError),
+    /// The model file is no model.
+    #[error(transparent)]
+    Model(#[from] BundleError),
+    /// Our reader of other programs' models does not take the file.
+    #[error("reading what was written: {0}")]
+    Reader(#[from] ForeignError),
+    /// A file could not be written or read.
+    #[error("{path}: {source}")]
+    File {
+        /// Which one.
+        path: PathBuf,
+        /// As the system has it.
+        source: std::io::Error,
+    },
+    /// What lies in the folder already belongs to another model.
+    #[error(
+        "{path}: expected what belongs to this model, found another's\nhint: export each model to a folder of its own"
+    )]
+    OtherModel {
+        /// The file that differs.
+        path: PathBuf,
+    },
+    /// `parity.json` is none.
+    #[error("{path}: expected what an export writes: {reason}")]
+    Record {
+        /// Where.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A format that nothing here reads.
+    #[error(
+        "{path}: expected an ONNX file, found none\nhint: `python check.py FILE`, which lies beside an exported file, checks TensorFlow Lite"
+    )]
+    NoReader {
+        /// The file.
+        path: PathBuf,
     },
     /// Files could not be put at the end.
     #[error("the files in the model: {0}")]

@@ -4,12 +4,15 @@ use std::time::Instant;
 
 use plainfilm_film::radiograph::Plane;
 use plainfilm_model::predict::{ScoreError, Scorer};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::precision::Precision;
 
+/// Films that are shown at once.
+const AT_ONCE: usize = 16;
+
 /// What was found when a model and its exported file were shown the same films.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Parity {
     /// Films that both were shown.
     pub films: usize,
@@ -25,8 +28,6 @@ pub struct Parity {
     pub most_flips: usize,
     /// Films a second of the model, and of the file in the reader that it was checked with.
     pub films_per_second: [f64; 2],
-    /// Size of the exported file, in bytes.
-    pub bytes: u64,
     /// What read the file.
     pub reader: String,
 }
@@ -64,89 +65,75 @@ impl Precision {
     }
 }
 
-/// Shows films to both, and compares. `label` is what the model makes of probabilities.
-///
-/// # Errors
-///
-/// What either of them fails with.
-pub fn compare(
-    [model, file]: [&dyn Scorer; 2],
-    planes: &[Plane],
-    label: &dyn Fn(&[f64]) -> usize,
-    precision: Precision,
-) -> Result<Parity, ScoreError> {
-    // What is done once, such as packing weights, says nothing about the speed.
-    for scorer in [model, file] {
+/// The probabilities that a scorer gives films, and how fast.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scored {
+    /// One row a film.
+    pub rows: Vec<Vec<f64>>,
+    /// Films a second.
+    pub films_per_second: f64,
+}
+
+impl Scored {
+    /// Shows films to a scorer.
+    ///
+    /// # Errors
+    ///
+    /// What it fails with.
+    pub fn by(scorer: &dyn Scorer, planes: &[Plane]) -> Result<Self, ScoreError> {
+        // What is done once, such as packing weights, says nothing about the speed.
         scorer.probabilities(&planes[..planes.len().min(1)])?;
-    }
-    let timed = |scorer: &dyn Scorer| -> Result<_, ScoreError> {
         let start = Instant::now();
         let mut rows = Vec::with_capacity(planes.len());
-        for some in planes.chunks(16) {
+        for some in planes.chunks(AT_ONCE) {
             rows.extend(scorer.probabilities(some)?);
         }
-        Ok((rows, planes.len() as f64 / start.elapsed().as_secs_f64()))
-    };
-    let (expected, speed) = timed(model)?;
-    let (found, other_speed) = timed(file)?;
-    let pairs = || expected.iter().zip(&found);
-    let differences = pairs().flat_map(|(a, b)| a.iter().zip(b).map(|(a, b)| (a - b).abs()));
-    Ok(Parity {
-        films: planes.len(),
-        films_from: String::new(),
-        // A number that is none is as far off as can be.
-        largest_difference: differences
-            .fold(0.0, |most, d| if d > most || d.is_nan() { d } else { most }),
-        tolerance: precision.tolerance(),
-        label_flips: pairs().filter(|(a, b)| label(a) != label(b)).count(),
-        most_flips: precision.most_flips(planes.len()),
-        films_per_second: [speed, other_speed],
-        bytes: 0,
-        reader: String::new(),
-    })
+        Ok(Self {
+            rows,
+            films_per_second: planes.len() as f64 / start.elapsed().as_secs_f64(),
+        })
+    }
+}
+
+impl Parity {
+    /// What a model and its exported file make of the same films. `answer` is what the model makes of probabilities.
+    #[must_use]
+    pub fn of(
+        [model, file]: [&Scored; 2],
+        answer: &dyn Fn(&[f64]) -> String,
+        precision: Precision,
+    ) -> Self {
+        let pairs = || model.rows.iter().zip(&file.rows);
+        let differences = pairs().flat_map(|(a, b)| a.iter().zip(b).map(|(a, b)| (a - b).abs()));
+        Self {
+            films: model.rows.len(),
+            films_from: String::new(),
+            // A number that is none is as far off as can be.
+            largest_difference: differences
+                .fold(0.0, |most, d| if d > most || d.is_nan() { d } else { most }),
+            tolerance: precision.tolerance(),
+            label_flips: pairs().filter(|(a, b)| answer(a) != answer(b)).count(),
+            most_flips: precision.most_flips(model.rows.len()),
+            films_per_second: [model.films_per_second, file.films_per_second],
+            reader: String::new(),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use plainfilm_film::radiograph::Preprocessing;
-
-    /// Says the same number of every film, plus what it was told to add to the first.
-    struct Constant(Preprocessing, [String; 2], f64);
-
-    impl Scorer for Constant {
-        fn preprocessing(&self) -> &Preprocessing {
-            &self.0
-        }
-
-        fn labels(&self) -> &[String] {
-            &self.1
-        }
-
-        fn probabilities(&self, planes: &[Plane]) -> Result<Vec<Vec<f64>>, ScoreError> {
-            let p = |index: usize| 0.499 + if index == 0 { self.2 } else { 0.0 };
-            Ok((0..planes.len())
-                .map(|index| vec![p(index), 1.0 - p(index)])
-                .collect())
-        }
-    }
 
     #[test]
     fn what_is_off_is_seen() {
-        let scorer = |more| {
-            Constant(
-                Preprocessing::default(),
-                ["a", "b"].map(str::to_owned),
-                more,
-            )
+        let scored = |more: f64| {
+            let p = |film: usize| 0.499 + if film == 0 { more } else { 0.0 };
+            Scored {
+                rows: (0..3).map(|film| vec![p(film), 1.0 - p(film)]).collect(),
+                films_per_second: 1.0,
+            }
         };
-        let planes: Vec<Plane> = (0..3)
-            .map(|_| Plane {
-                size: 1,
-                values: vec![0.0],
-            })
-            .collect();
-        let label = |p: &[f64]| usize::from(p[0] < 0.5);
+        let answer = |p: &[f64]| (p[0] < 0.5).to_string();
         for (more, precision, holds, flips) in [
             (0.0, Precision::F32, true, 0),
             (2e-5, Precision::F32, false, 0),
@@ -155,8 +142,7 @@ mod tests {
             (5e-2, Precision::Int8, true, 1),
             (f64::NAN, Precision::F32, false, 1),
         ] {
-            let (a, b) = (scorer(0.0), scorer(more));
-            let found = compare([&a, &b], &planes, &label, precision).expect("scores");
+            let found = Parity::of([&scored(0.0), &scored(more)], &answer, precision);
             assert_eq!(found.holds(), holds, "{more}: {found:?}");
             assert_eq!(found.label_flips, flips, "{more}");
         }

@@ -45,3 +45,18 @@ impl Graph {
         ranges
     }
 }
+
+/// A plane of waves, other ones for every number: what a file can be tried with where no film is at hand. The
+/// formula is in `check.py` as well.
+#[must_use]
+pub fn waves(size: usize, number: usize) -> Plane {
+    let value = |place: usize| {
+        let (row, column) = ((place / size) as f32, (place % size) as f32);
+        let (slow, fast) = (0.03 + 0.02 * number as f32, 0.4 + 0.1 * number as f32);
+        0.5 + 0.3 * (slow * row + 0.05 * column).sin() + 0.15 * (fast * column).cos()
+    };
+    Plane {
+        size,
+        values: (0..size * size).map(value).collect(),
+    }
+}

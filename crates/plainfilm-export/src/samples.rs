@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use plainfilm_figures::{Calibration, CalibrationMethod, Operation};
-use plainfilm_film::radiograph::{Plane, Preprocessing, Scaling};
+use plainfilm_film::radiograph::{Preprocessing, Scaling};
 use plainfilm_model::bundle::{DatasetRecord, ModelFile, ModelHeader, SCHEMA_VERSION, Threshold};
 use plainfilm_model::networks::{NamedTensor, NetworkSettings, Start, TensorPlan, starting_values};
 
@@ -105,18 +105,4 @@ pub fn sample_model(network: NetworkSettings, scaling: Scaling) -> ModelFile {
         network,
     };
     ModelFile { header, tensors }
-}
-
-/// A plane of waves, other ones for every number.
-#[must_use]
-pub fn waves(size: usize, number: usize) -> Plane {
-    let value = |place: usize| {
-        let (row, column) = ((place / size) as f32, (place % size) as f32);
-        let (slow, fast) = (0.03 + 0.02 * number as f32, 0.4 + 0.1 * number as f32);
-        0.5 + 0.3 * (slow * row + 0.05 * column).sin() + 0.15 * (fast * column).cos()
-    };
-    Plane {
-        size,
-        values: (0..size * size).map(value).collect(),
-    }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::Layout;
 use crate::description::{Description, Holds, LinkName};
 use crate::error::ForeignError;
-use crate::runtime::{Port, Runtime};
+use crate::runtime::{BYTES, Port, Runtime};
 use plainfilm_figures::{Calibration, Operation};
 use plainfilm_film::radiograph::{Plane, Preprocessing};
 use plainfilm_model::bundle::Threshold;
@@ -134,10 +134,17 @@ impl ForeignModel {
                 ),
             });
         }
-        if let Some(element) = input.element.as_ref().filter(|element| *element != "f32") {
+        if let Some(element) = input
+            .element
+            .as_ref()
+            .filter(|element| *element != "f32" && *element != BYTES)
+        {
             return Err(ForeignError::Runtime {
                 path: model,
-                reason: format!("input {:?}: expected f32, found {element}", input.name),
+                reason: format!(
+                    "input {:?}: expected f32 or u8, found {element}",
+                    input.name
+                ),
             });
         }
         let Preprocessing { size, channels, .. } = description.preprocessing;

@@ -18,6 +18,9 @@ use crate::scan::{Scan, scan};
 /// Bytes of a model with the files of its weights that are read at most. Protocol buffers end at 2 GiB.
 const MOST_BYTES: u64 = 4 << 30;
 
+/// What the runtime calls whole numbers from 0 to 255.
+pub(crate) const BYTES: &str = "u8";
+
 /// From here on Softmax, LogSoftmax and Hardmax work along one axis, by default the last.
 const NEW_SOFTMAX: i64 = 13;
 
@@ -157,20 +160,36 @@ impl Runtime {
         Ok(())
     }
 
+    /// Whether an input holds whole numbers from 0 to 255: grey levels of 0 to 1 become those.
+    fn takes_bytes(&self, input: &str) -> bool {
+        let port = self.inputs.iter().find(|port| port.name == input);
+        port.and_then(|port| port.element.as_deref()) == Some(BYTES)
+    }
+
     /// What the graph's output is for an input: its shape and values, or why there is none.
     pub(crate) fn run(
         &self,
-        input: &str,
+        input_name: &str,
         output: &str,
         shape: [usize; 4],
         values: Vec<f32>,
     ) -> Result<(Vec<usize>, Vec<f32>), String> {
         guarded(|| {
             let words = |error: &dyn std::fmt::Display| error.to_string();
-            let input = self.model.node_id(input).map_err(|error| words(&error))?;
+            let input = self
+                .model
+                .node_id(input_name)
+                .map_err(|error| words(&error))?;
             let output = self.model.node_id(output).map_err(|error| words(&error))?;
             let options = RunOptions::default().with_thread_pool(self.threads.clone());
-            let values = Value::from_shape(shape, values).map_err(|error| words(&error))?;
+            let values = match self.takes_bytes(input_name) {
+                false => Value::from_shape(shape, values).map_err(|error| words(&error))?,
+                true => {
+                    let level = |value: f32| (value * 255.0).round().clamp(0.0, 255.0) as u8;
+                    let levels: Vec<u8> = values.into_iter().map(level).collect();
+                    Value::from_shape(shape, levels).map_err(|error| words(&error))?
+                }
+            };
             let [found] = self
                 .model
                 .run_n(vec![(input, values.into())], [output], Some(options))

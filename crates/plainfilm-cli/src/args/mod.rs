@@ -3,6 +3,7 @@
 mod audit;
 mod data;
 pub mod explain;
+mod export;
 pub mod predict;
 pub mod preprocessing;
 pub mod reading;
@@ -17,6 +18,7 @@ use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, Va
 pub use audit::AuditArgs;
 pub use data::{DataArgs, DataVerb};
 pub use explain::ExplainArgs;
+pub use export::ExportArgs;
 pub use predict::{CompareArgs, EvaluateArgs, PredictArgs};
 pub use train::{MergeArgs, TrainArgs};
 pub use weights::{WeightsArgs, WeightsVerb};
@@ -78,6 +80,8 @@ pub enum Verb {
     Predict(PredictArgs),
     /// Draw heat maps of where a network looked, measure how much of them is on the lungs, and test the maps
     Explain(Box<ExplainArgs>),
+    /// Write a model for other programs (ONNX, TensorFlow Lite), and check that the file answers as it does
+    Export(ExportArgs),
     /// Serve models over HTTP, with a page for the browser
     Serve(serve::ServeArgs),
     /// Decode films for `serve`, on standard input and output

@@ -5,6 +5,7 @@ mod compare;
 mod data;
 mod evaluate;
 mod explain;
+mod export;
 mod import_dicom;
 mod model;
 mod models;
@@ -35,6 +36,7 @@ pub fn run(cli: Cli, printer: &Printer) -> anyhow::Result<Exit> {
         Verb::Compare(args) => compare::run(&args, printer),
         Verb::Predict(args) => predict::run(&args, printer),
         Verb::Explain(args) => explain::run(&args, printer),
+        Verb::Export(args) => export::run(&args, printer),
         Verb::Serve(args) => serve::run(&args, printer),
         Verb::DecodeFilms(args) => serve::decode(&args),
         Verb::Model(args) => model::run(&args.verb, printer),

@@ -177,7 +177,8 @@ mod tests {
 
     use super::super::InputKind;
     use super::*;
-    use crate::samples::{sample_model, waves};
+    use crate::samples::sample_model;
+    use crate::waves;
 
     #[test]
     fn the_graph_of_every_network_answers_as_the_network_does() {

@@ -5,7 +5,6 @@ use serde::Serialize;
 use plainfilm_film::radiograph::{Field, Histogram, Preprocessing};
 
 use crate::graph::InputKind;
-use crate::precision::Interface;
 
 /// The same steps in Python, with NumPy and Pillow, to be written beside a model under [`SCRIPT_NAME`].
 pub const SCRIPT: &str = include_str!("preprocessing.py");
@@ -14,24 +13,12 @@ pub const SCRIPT_NAME: &str = "preprocessing.py";
 /// The name under which it looks for the settings.
 pub const SETTINGS_NAME: &str = "preprocessing.json";
 
-/// The order of an input's axes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Layout {
-    /// Films, channels, rows, columns.
-    Nchw,
-    /// Films, rows, columns, channels.
-    Nhwc,
-}
-
 /// What an exported model takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Input {
-    /// Grey levels of 0 to 1.
+    /// Grey levels of 0 to 1, or of 0 to 255 where the model's input holds whole numbers.
     Unit,
-    /// Grey levels of 0 to 255 in whole numbers.
-    Bytes,
     /// Scaled, since that depends on the whole film.
     Scaled,
 }
@@ -40,28 +27,21 @@ enum Input {
 struct Settings<'a> {
     preprocessing: &'a Preprocessing,
     input: Input,
-    layout: Layout,
     steps: Vec<String>,
     notice: &'static str,
 }
 
-/// The text of `preprocessing.json`: the settings, and every step in words, in their order.
+/// The text of `preprocessing.json`: the settings, and every step in words, in their order. It is the same for every
+/// format.
 #[must_use]
-pub fn settings(
-    preprocessing: &Preprocessing,
-    kind: InputKind,
-    interface: Interface,
-    layout: Layout,
-) -> String {
-    let input = match (kind, interface) {
-        (InputKind::Scaled, _) => Input::Scaled,
-        (InputKind::Unit, Interface::Float) => Input::Unit,
-        (InputKind::Unit, Interface::Uint8) => Input::Bytes,
+pub fn settings(preprocessing: &Preprocessing) -> String {
+    let input = match InputKind::of(preprocessing) {
+        InputKind::Scaled => Input::Scaled,
+        InputKind::Unit => Input::Unit,
     };
     let settings = Settings {
         preprocessing,
         input,
-        layout,
         steps: steps(preprocessing, input),
         notice: plainfilm_film::NOT_A_MEDICAL_DEVICE,
     };
@@ -130,9 +110,6 @@ fn steps(preprocessing: &Preprocessing, input: Input) -> Vec<String> {
     steps.push(match input {
         Input::Scaled => format!("scale: {scaling}"),
         Input::Unit => format!("the model does the rest: {scaling}"),
-        Input::Bytes => {
-            format!("round to whole levels of 0 to 255; the model does the rest: {scaling}")
-        }
     });
     steps
 }

@@ -226,22 +226,22 @@ def scaled(values, given):
     return tensor
 
 
-def model_input(path, given, lungs=None):
+def model_input(path, given, lungs=None, channels_last=False, dtype=np.float32):
     """What the exported model takes for a film, without the batch: `[channels, size, size]`.
 
-    `input` in preprocessing.json says whether the model scales grey levels itself (`unit`, `bytes`) or wants them
-    scaled (`scaled`).
+    TensorFlow Lite wants channels last. `dtype` is that of the model's input: of `np.uint8` grey levels are 0 to 255.
+    `input` in preprocessing.json says whether the model scales grey levels itself (`unit`) or wants them `scaled`.
     """
     values = plane(path, given["preprocessing"], lungs)
     if given["input"] == "scaled":
         tensor = scaled(values, given["preprocessing"])
     else:
         tensor = np.repeat(values[None], given["preprocessing"]["channels"], axis=0)
-    if given["layout"] == "nhwc":
+    if channels_last:
         tensor = tensor.transpose(1, 2, 0)
-    if given["input"] == "bytes":
+    if dtype == np.uint8:
         return np.rint(tensor * 255).astype(np.uint8)
-    return np.ascontiguousarray(tensor, dtype=np.float32)
+    return np.ascontiguousarray(tensor, dtype=dtype)
 
 
 if __name__ == "__main__":

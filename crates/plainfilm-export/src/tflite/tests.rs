@@ -13,7 +13,8 @@ use super::parts::{Parts, Steps, Task, Window};
 use super::schema::{Code, Fused, Padding};
 use super::*;
 use crate::graph::{Convolution, Dense, InputKind, Node, Operation, Value};
-use crate::samples::{sample_model, waves};
+use crate::samples::sample_model;
+use crate::waves;
 
 /// Steps one after another, each with the shape of what it writes, on maps of 2 x 8 x 8.
 fn chain(steps: Vec<(Operation, Vec<usize>)>) -> Graph {
