@@ -49,6 +49,12 @@ pub enum ExportError {
         "int8: expected the ranges of all values, found none; hint: name films to calibrate with"
     )]
     NoRanges,
+    /// Whole numbers as input of a model whose scaling looks at the whole film.
+    #[error(
+        "interface uint8: expected a model that scales each grey level by itself, found one that scales by the whole \
+         film (its histogram, percentiles or deviation)\nhint: export it with the float interface"
+    )]
+    WholeFilm,
     /// Another interface than float without int8.
     #[error("interface {interface}: expected precision int8, found {precision}")]
     Interface {

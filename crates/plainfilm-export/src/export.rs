@@ -68,7 +68,8 @@ impl FromStr for Format {
 ///
 /// # Errors
 ///
-/// When the format cannot hold the graph, or whole numbers are asked for without ranges.
+/// When the format cannot hold the graph, when whole numbers are asked for without ranges, or as input where the
+/// graph does not scale them.
 pub fn to_bytes(
     graph: Graph,
     card: &Card,
@@ -79,6 +80,9 @@ pub fn to_bytes(
 ) -> Result<Vec<u8>, ExportError> {
     if precision == Precision::Int8 && ranges.is_none() {
         return Err(ExportError::NoRanges);
+    }
+    if interface == Interface::Uint8 && graph.input == InputKind::Scaled {
+        return Err(ExportError::WholeFilm);
     }
     match format {
         Format::Onnx => {
@@ -158,9 +162,12 @@ pub struct FileRecord {
 }
 
 impl FileRecord {
-    /// How far probabilities of drawn planes may be off: films are what whole numbers were chosen for.
+    /// How far probabilities of drawn planes may be off: Python draws them with other rounding, and whole numbers were
+    /// chosen for films.
     #[must_use]
     pub fn tolerance_of(precision: Precision) -> f64 {
-        precision.tolerance().unwrap_or(0.1)
+        precision
+            .tolerance()
+            .map_or(0.1, |tolerance| tolerance.max(1e-4))
     }
 }

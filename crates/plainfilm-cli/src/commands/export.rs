@@ -44,7 +44,13 @@ pub fn run(args: &ExportArgs, printer: &Printer) -> anyhow::Result<Exit> {
     if let Some(path) = &args.verify {
         let parity = verify(path, &file, &films, &device)?;
         let bytes = std::fs::metadata(path).map_or(0, |found| found.len());
-        return Ok(print(args, &[path.clone()], bytes, Some(&parity), printer));
+        return Ok(print(
+            args,
+            std::slice::from_ref(path),
+            bytes,
+            Some(&parity),
+            printer,
+        ));
     }
     let format = Format::from(
         args.to

@@ -3,6 +3,7 @@
 mod auditing;
 mod dicom;
 mod explaining;
+mod exporting;
 mod features;
 mod findings;
 mod folds;
