@@ -68,8 +68,12 @@ pub(super) fn check(
     let explanation = match (all, status) {
         (0, _) => format!("no two of the {films} films {what}"),
         (_, Status::Pass) if harmful == 0 && patients == 0 => format!(
-            "{} among the {films} films {what}, of one patient, under one label and in one part",
-            counted(all)
+            "{} among the {films} films {what}, of one patient{}",
+            counted(all),
+            match splits {
+                [] => " and under one label",
+                _ => ", under one label and in one part",
+            }
         ),
         _ => format!(
             "{} among the {films} films {what}: with different labels {labels}, in training and test \

@@ -155,7 +155,7 @@ pub(super) fn sentence(checks: &[Check], accuracy: Option<f64>) -> String {
         }
         // Nobody would take this one for good: the sentence is about any network on these films.
         Some(accuracy) => format!(
-            "High accuracy means little here (this network has {})",
+            "High accuracy means little here (this model has {})",
             percent(accuracy)
         ),
     };
@@ -212,7 +212,7 @@ mod tests {
             (0.984, "98 % accuracy means little here: f."),
             (
                 0.11,
-                "High accuracy means little here (this network has 11 %): f.",
+                "High accuracy means little here (this model has 11 %): f.",
             ),
         ] {
             assert_eq!(sentence(&checks, Some(accuracy)), expected);

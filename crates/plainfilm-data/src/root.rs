@@ -133,7 +133,11 @@ impl Root {
 pub(super) fn read_file(path: &Path, max_bytes: u64) -> Result<Vec<u8>, String> {
     let metadata = fs::metadata(path).map_err(|error| cause(&error))?;
     if !metadata.is_file() {
-        return Err("expected a regular file, found something else".into());
+        let found = match metadata.is_dir() {
+            true => "a folder",
+            false => "something else",
+        };
+        return Err(format!("expected a regular file, found {found}"));
     }
     let mut bytes = Vec::new();
     File::open(path)

@@ -21,6 +21,13 @@ const LISTED: usize = 100;
 /// Side of a picture in pixels.
 const SIDE: usize = 160;
 
+/// What the audit of a data set measures.
+const BEFORE_TRAINING: &str = "Measured before training: how well the label can be predicted without looking at the lungs, \
+     and what leaks between the parts of the split.";
+/// What the audit of judged films measures.
+pub(super) const ON_JUDGED_FILMS: &str = "Measured on the judged films, whatever judged them: how well their label can be \
+     predicted without looking at the lungs.";
+
 /// An audit with the pictures that belong to it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AuditSection {
@@ -113,6 +120,8 @@ fn look_of(status: Status) -> (&'static str, &'static str, &'static str) {
 
 /// Every check as the page shows it.
 pub(super) struct AuditView<'a> {
+    /// One sentence: on which films, and what.
+    pub(super) measured: &'static str,
     pub(super) remedies: Vec<&'a Remedy>,
     pub(super) checks: Vec<CheckView<'a>>,
 }
@@ -156,6 +165,7 @@ impl<'a> AuditView<'a> {
             return Ok(None);
         };
         Ok(Some(Self {
+            measured: BEFORE_TRAINING,
             remedies: audit.remedies(),
             checks: audit
                 .checks
@@ -181,7 +191,7 @@ fn check_view<'a>(
     for (index, pair) in check.pairs.iter().enumerate().take(LISTED) {
         let mirrored = if pair.mirrored { ", mirrored" } else { "" };
         let crosses = match pair.crosses.as_slice() {
-            [] => "same patient, label and part".to_owned(),
+            [] => "same patient and label".to_owned(),
             crosses => crosses.join(", "),
         };
         let caption = format!("{crosses}{mirrored}");
@@ -377,6 +387,7 @@ fn page(
     set_aside: &[SetAside],
 ) -> Result<String, ReportError> {
     let shown = AuditView::of(section)?.unwrap_or(AuditView {
+        measured: BEFORE_TRAINING,
         remedies: Vec::new(),
         checks: Vec::new(),
     });

@@ -43,7 +43,7 @@ pub(super) fn decision_chart(input: &ReportInput) -> Chart {
                     line(|point| point.by_network.high),
                     line(|point| point.by_network.low),
                 ),
-                ..Series::line("by the network", shown(line(by_network)))
+                ..Series::line("by the model", shown(line(by_network)))
             },
             Series::line(
                 "call every film positive",
@@ -95,7 +95,7 @@ mod tests {
         let names: Vec<&str> = chart.series.iter().map(|s| s.name.as_str()).collect();
         assert_eq!(
             names,
-            ["by the network", "call every film positive", "call none"]
+            ["by the model", "call every film positive", "call none"]
         );
         let ends = (chart.x.ticks[0], chart.x.ticks[chart.x.ticks.len() - 1]);
         assert!(ends.0 < at && at < ends.1, "{ends:?}");

@@ -248,6 +248,14 @@ impl ReportInput {
         }
     }
 
+    /// Whether a network that plainfilm knows gave the probabilities.
+    pub(crate) fn has_network(&self) -> bool {
+        match &self.record {
+            Record::Training(_) => true,
+            Record::Evaluation(evaluation) => evaluation.model.is_some(),
+        }
+    }
+
     /// Whether there are so many labels that lists and pictures of all of them would not be read.
     #[must_use]
     pub fn has_many_labels(&self) -> bool {

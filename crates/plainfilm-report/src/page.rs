@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::audit::{AuditView, VerdictView};
+use super::audit::{AuditView, ON_JUDGED_FILMS, VerdictView};
 use super::cautions::{Headline, headlines};
 use super::elsewhere::ElsewhereView;
 use super::evidence::EvidenceView;
@@ -139,7 +139,13 @@ pub(crate) fn render(
             })
             .collect(),
         verdict: VerdictView::of(&input.audit.summary),
-        shown: AuditView::of(&input.audit)?,
+        shown: AuditView::of(&input.audit)?.map(|view| match &input.record {
+            Record::Training(_) => view,
+            Record::Evaluation(_) => AuditView {
+                measured: ON_JUDGED_FILMS,
+                ..view
+            },
+        }),
         evidence: input
             .evidence
             .as_ref()

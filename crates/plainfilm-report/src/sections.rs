@@ -50,10 +50,13 @@ impl OperationView {
         let own = input.operation.as_ref();
         let calibration = match own {
             None => "Every fold was calibrated, if at all, on its own validation films.".to_owned(),
-            Some(own) if own.calibration.method == CalibrationMethod::None => format!(
-                "Probabilities are the network's own, not calibrated: {}.",
-                own.calibration.chosen
-            ),
+            Some(own) if own.calibration.method == CalibrationMethod::None => {
+                let whose = match input.has_network() {
+                    true => "are the network's own, not calibrated",
+                    false => "were not calibrated here",
+                };
+                format!("Probabilities {whose}: {}.", own.calibration.chosen)
+            }
             Some(own) => format!("Probabilities are calibrated: {}.", own.calibration.chosen),
         };
         let test = input.part(plainfilm_data::Part::Test);

@@ -186,7 +186,7 @@ fn a_damaged_table_is_an_error_that_names_the_row() {
             "expected a column for the path or id of a film",
         ),
         (
-            "path,x,y\na.png,0.9,0.1\n".to_owned(),
+            "path,a,b\na.png,0.9,0.1\n".to_owned(),
             "expected a column for the true label",
         ),
         (String::new(), "empty file"),

@@ -25,6 +25,17 @@ pub fn run(args: &EvaluateArgs, printer: &Printer) -> anyhow::Result<Exit> {
     if let Some(path) = &args.output {
         refuse_run(path)?;
     }
+    // The parser does not ask for --predictions where a model, which excludes it, is there.
+    if args.predictions.is_none() {
+        for (name, is_given) in [
+            ("--threshold", args.threshold.is_some()),
+            ("--data", args.films.is_some()),
+        ] {
+            if is_given {
+                return Err(UsageError(format!("{name} is for --predictions only")).into());
+            }
+        }
+    }
     use_threads(args.threads.unwrap_or_else(available_threads))?;
     match (&args.predictions, &args.model, &args.data) {
         (Some(table), ..) => predictions::run(args, table, printer),
