@@ -88,7 +88,8 @@ fn softmax(row: &[f64]) -> Vec<f64> {
 fn drafts_of_other_exporters_answer_as_onnx_runtime_does() {
     let as_they_are = |row: &[f64]| row.to_vec();
     let of_the_second = |row: &[f64]| vec![1.0 - row[0], row[0]];
-    let cases: [(&str, &dyn Fn(&[f64]) -> Vec<f64>); 6] = [
+    type Turned<'a> = &'a dyn Fn(&[f64]) -> Vec<f64>;
+    let cases: [(&str, Turned<'_>); 6] = [
         ("torch-script.onnx", &softmax),
         ("torch-dynamo.onnx", &softmax),
         ("torch-defaults.onnx", &as_they_are),
@@ -194,7 +195,8 @@ fn softmax_of_old_operator_sets_is_refused_where_it_means_something_else() {
 
 #[test]
 fn what_does_not_fit_is_named_by_its_key() {
-    let cases: [(&str, &[(&str, &str)], &str); 9] = [
+    type Changes<'a> = &'a [(&'a str, &'a str)];
+    let cases: [(&str, Changes<'_>, &str); 9] = [
         (
             "torch-script.onnx",
             &[("\"film\"", "\"image\"")],
