@@ -93,7 +93,7 @@ fn an_onnx_model_is_described_once_and_then_judged_like_ours() {
     let metrics = json(&output.join("metrics.json"));
     assert_eq!(metrics["labels"], serde_json::json!(["clear", "opacity"]));
     assert!(metrics["own_films"].is_null() && metrics["unlike"].is_null());
-    assert_eq!(metrics["test"]["films"], 12);
+    assert_eq!(metrics["test"]["n"], 12);
     assert!(output.join("predictions.csv").is_file());
 }
 
