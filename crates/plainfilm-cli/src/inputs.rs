@@ -8,6 +8,7 @@ use anyhow::Context;
 use plainfilm::bundle::{ModelFile, bundled};
 use plainfilm::dataset::{FilmFiles, FolderFilms, SetAside, films_in_folder};
 use plainfilm::device::Precision;
+use plainfilm::explain::{ExplainSettings, Explainer, Method};
 use plainfilm::foreign::{ForeignModel, is_foreign};
 use plainfilm::predict::Predictor;
 use plainfilm::train::RunFolder;
@@ -159,6 +160,46 @@ impl Model {
                 Err(UsageError(reason.to_owned()).into())
             }
             Self::Foreign(path) => Ok(ForeignModel::open(path, Some(threads))?.into_predictor()),
+        }
+    }
+
+    /// The model, ready to say where it looked.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::predictor`], or when a setting is outside its range.
+    pub fn explainer(
+        &self,
+        settings: &ExplainSettings,
+        device: &str,
+        precision: Precision,
+        threads: usize,
+    ) -> anyhow::Result<Explainer> {
+        match self {
+            Self::Ours(file) => {
+                let device = plainfilm::device::parse_with_precision(device, precision)?;
+                Ok(Explainer::new(file, settings, &device)?)
+            }
+            Self::Foreign(_) => {
+                let predictor = self.predictor(device, precision, threads)?;
+                Ok(Explainer::of_probabilities(predictor, settings)?)
+            }
+        }
+    }
+
+    /// The methods that it can be explained by.
+    pub fn methods(&self) -> Vec<Method> {
+        match self {
+            Self::Ours(_) => Method::ALL.to_vec(),
+            Self::Foreign(_) => Method::of_probabilities().collect(),
+        }
+    }
+
+    /// The method where none is asked for.
+    pub fn usual_method(&self) -> Method {
+        match self {
+            Self::Ours(_) => Method::GradCam,
+            Self::Foreign(_) => Method::Occlusion,
         }
     }
 }

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use plainfilm::dataset::FilmSource;
 use plainfilm::explain::{
-    Explainer, FilmExplanation, FilmToExplain, LungMask, LungShare, Method, Target, npy, tiff,
+    Explainer, FilmExplanation, FilmToExplain, LungMask, LungShare, MaskOrigin, Method, Target,
+    npy, tiff,
 };
 use plainfilm::files::atomic_write;
 use plainfilm::radiograph::without_name;
@@ -45,6 +46,8 @@ pub struct LungRecord {
 pub struct FilmMaps {
     /// The label that the evidence is for.
     pub explained_label: String,
+    /// Who says where the lungs are; none where they were not found.
+    pub lungs_from: Option<MaskOrigin>,
     pub maps: Vec<MapRecord>,
     /// File of the picture, in the output folder.
     pub picture: Option<String>,
@@ -155,7 +158,7 @@ impl<'a> MapWriter<'a> {
         path: &str,
         looked: &FilmExplanation,
     ) -> anyhow::Result<FilmMaps> {
-        let header = self.explainer.header();
+        let labels = &self.explainer.usage().labels;
         let explained = &looked.explained;
         let save = |file: &str, bytes: &[u8]| {
             let path = self.folder.join(file);
@@ -216,8 +219,8 @@ impl<'a> MapWriter<'a> {
                     .to_string_lossy(),
                 film: &looked.film,
                 placement: &looked.placement,
-                label: &header.labels[explained.label],
-                predicted: &header.labels[explained.predicted],
+                label: &labels[explained.label],
+                predicted: &labels[explained.predicted],
                 probability: explained.probabilities[explained.predicted],
                 maps: &shown,
                 lungs: looked.lungs.as_ref(),
@@ -233,7 +236,8 @@ impl<'a> MapWriter<'a> {
             None
         };
         Ok(FilmMaps {
-            explained_label: header.labels[explained.label].clone(),
+            explained_label: labels[explained.label].clone(),
+            lungs_from: looked.lungs.as_ref().map(|mask| mask.origin),
             maps,
             picture,
         })
@@ -258,14 +262,23 @@ impl Masks {
     /// When the folder cannot be read or holds no picture.
     pub fn of_folder(folder: &Path) -> anyhow::Result<Self> {
         let read = || format!("{}: cannot read this folder of masks", folder.display());
-        let mut masks = HashMap::new();
+        let mut pictures = vec![];
         for entry in std::fs::read_dir(folder).with_context(read)? {
             let path = entry.with_context(read)?.path();
             let ending = path.extension().unwrap_or_default().to_string_lossy();
             if MASK_ENDINGS.contains(&ending.to_lowercase().as_str()) {
-                masks.insert(stem(&path), path);
+                pictures.push(path);
             }
         }
+        pictures.sort();
+        let mut masks = HashMap::new();
+        for path in &pictures {
+            if let Some(film) = film_of_mask(&stem(path)) {
+                masks.entry(film.to_owned()).or_insert_with(|| path.clone());
+            }
+        }
+        // A name that is a film's own counts more than one that says "mask" beside it.
+        masks.extend(pictures.into_iter().map(|path| (stem(&path), path)));
         anyhow::ensure!(
             !masks.is_empty(),
             "{}: expected lung masks named as the films, found no picture",
@@ -286,9 +299,40 @@ impl Masks {
         let named = |reason: &str| format!("its lung mask {}: {reason}", file.display());
         let picture = read(file).map_err(|reason| named(&reason))?;
         let mask = LungMask::given(&picture);
-        mask.map(Some)
-            .ok_or_else(|| named("expected white lungs, found less than 4 %"))
+        mask.map(Some).map_err(|reason| named(&reason))
     }
+
+    /// Whether a film has one.
+    pub fn has(&self, film: &Path) -> bool {
+        self.0.contains_key(&stem(film))
+    }
+}
+
+/// The name of the film that a mask of this name is of, where the name says that it is a mask: `a_mask`, `a-lung-mask`,
+/// `mask_a`.
+fn film_of_mask(name: &str) -> Option<&str> {
+    const SEPARATORS: [char; 4] = ['_', '-', '.', ' '];
+    let lower = name.to_lowercase();
+    // Other letters may have other lengths in lower case.
+    if lower.len() != name.len() {
+        return None;
+    }
+    let after = [
+        "lungmask",
+        "lung_mask",
+        "lung-mask",
+        "lungs_mask",
+        "mask",
+        "masks",
+    ];
+    let end = after.iter().find_map(|word| lower.strip_suffix(word));
+    let film = match (end, lower.strip_prefix("mask")) {
+        (Some(before), _) if before.ends_with(SEPARATORS) => &name[..before.len()],
+        (_, Some(rest)) if rest.starts_with(SEPARATORS) => &name[name.len() - rest.len()..],
+        _ => return None,
+    };
+    let film = film.trim_matches(SEPARATORS);
+    (!film.is_empty()).then_some(film)
 }
 
 fn stem(path: &Path) -> String {
@@ -315,4 +359,33 @@ pub fn lung_cell(lungs: Option<&LungRecord>) -> String {
             )
         },
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn masks_named_after_their_film_with_mask_beside_it_were_not_found() {
+        for (mask, film) in [
+            ("a_mask", Some("a")),
+            ("a-Mask", Some("a")),
+            ("Film 3 lung_mask", Some("Film 3")),
+            ("mask_a.b", Some("a.b")),
+            ("CHNCXR_0001_0_mask", Some("CHNCXR_0001_0")),
+            ("unmask", None),
+            ("mask", None),
+            ("a", None),
+        ] {
+            assert_eq!(film_of_mask(mask), film, "{mask}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["a_mask.png", "b.png", "b_mask.png", "note.txt"] {
+            std::fs::write(folder.path().join(name), "x").unwrap();
+        }
+        let masks = Masks::of_folder(folder.path()).unwrap();
+        assert!(masks.has(Path::new("films/a.jpg")) && !masks.has(Path::new("c.png")));
+        assert_eq!(masks.0["b"], folder.path().join("b.png"));
+        assert_eq!(masks.0["a"], folder.path().join("a_mask.png"));
+    }
 }

@@ -1,9 +1,13 @@
 //! The methods at work on a network and its input, before films, labels and files come in.
 
+use std::convert::Infallible;
+
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::cam::{eigen_cam, grad_cam, grad_cam_plus_plus, hi_res_cam};
 use super::method::Needs;
+use super::perturbed::{occlusion, rise};
+use super::scores::PixelScores;
 use super::{Evidence, ExplainError, ExplainSettings, Grid, Method};
 use plainfilm_model::networks::{NamedTensor, Network, NetworkSettings};
 
@@ -138,8 +142,14 @@ impl Attribution {
         match method {
             Method::IntegratedGradients => self.integrated_gradients(film, label).evidence,
             Method::SmoothIntegratedGradients => self.smooth_integrated_gradients(film, label),
-            Method::Occlusion => self.occlusion(film, label),
-            Method::Rise => self.rise(film, label),
+            Method::Occlusion => {
+                let Ok(evidence) = occlusion(self, film, label);
+                evidence
+            }
+            Method::Rise => {
+                let Ok(evidence) = rise(self, film, label);
+                evidence
+            }
             Method::GradCam | Method::GradCamPlusPlus | Method::HiResCam | Method::EigenCam => {
                 self.evidence(method, film, &[label]).remove(0)
             }
@@ -237,6 +247,22 @@ impl Attribution {
         let &NetworkSettings { channels, size, .. } = self.network.settings();
         let shape = [pixels.len() / self.film_len(), channels, size, size];
         Tensor::from_data(TensorData::new(pixels.to_vec(), shape), device)
+    }
+}
+
+impl PixelScores for Attribution {
+    type Error = Infallible;
+
+    fn size(&self) -> usize {
+        self.network.settings().size
+    }
+
+    fn settings(&self) -> &ExplainSettings {
+        &self.settings
+    }
+
+    fn scores(&self, pixels: &[f32]) -> Result<Vec<Vec<f32>>, Infallible> {
+        Ok(self.logits(pixels))
     }
 }
 

@@ -3,6 +3,7 @@
 use super::Method;
 use plainfilm_model::bundle::BundleError;
 use plainfilm_model::networks::ModelError;
+use plainfilm_model::predict::ScoreError;
 
 /// Why a network cannot be explained as asked.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +21,18 @@ pub enum ExplainError {
         /// What was asked for.
         found: String,
     },
+    /// A method that looks into the network, of a model that shows its probabilities alone.
+    #[error(
+        "{method} needs what is within a network, which this model does not show\nhint: {} need its probabilities alone",
+        Method::of_probabilities().map(Method::name).collect::<Vec<_>>().join(" and ")
+    )]
+    NeedsNetwork {
+        /// What was asked for.
+        method: Method,
+    },
+    /// A model of another program failed.
+    #[error(transparent)]
+    Score(#[from] ScoreError),
     /// No such label.
     #[error("unknown label {found:?}, expected one of {expected}")]
     UnknownLabel {

@@ -13,7 +13,8 @@ use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
 use super::road::fill_in;
-use super::{Attribution, Evidence, ExplainError, Explainer, Method};
+use super::scores::without_structure;
+use super::{Attribution, Evidence, ExplainError, Explainer, Method, Model, outside_evidence};
 use plainfilm_model::networks::{NamedTensor, starting_values, state_dict};
 use plainfilm_seed as seed;
 
@@ -45,7 +46,8 @@ pub struct MethodCheck {
     pub method: Method,
     /// Films that it was checked on.
     pub films: usize,
-    /// From the head to the first stage; the last has no trained weight left.
+    /// From the head to the first stage; the last has no trained weight left. Empty of a model that does not show
+    /// its weights.
     pub randomised: Vec<Randomised>,
     /// Mean area under the probability while pixels are shown, strongest evidence first. None where only
     /// weights were checked.
@@ -108,7 +110,8 @@ impl Explainer {
     ///
     /// # Errors
     ///
-    /// When a network with random weights cannot be built, which its own settings rule out.
+    /// When a network with random weights cannot be built, which its own settings rule out; of a model that is not
+    /// ours, when it fails or a method is not for it.
     pub fn check(
         &self,
         pixels: &[f32],
@@ -117,11 +120,8 @@ impl Explainer {
         depth: CheckDepth,
         progress: &dyn Fn(usize, usize),
     ) -> Result<Vec<MethodCheck>, ExplainError> {
-        let attribution = self.attribution();
-        let trained: Vec<Vec<Evidence>> = methods
-            .iter()
-            .map(|&method| attribution.evidence(method, pixels, labels))
-            .collect();
+        self.check_methods(methods)?;
+        let trained = self.maps(pixels, labels, methods)?;
         let mut checks: Vec<MethodCheck> = methods
             .iter()
             .map(|&method| MethodCheck {
@@ -134,9 +134,12 @@ impl Explainer {
                 failures: vec![],
             })
             .collect();
-        let mut parts = attribution.parts();
+        let mut parts = match &self.model {
+            Model::Network(attribution) => attribution.parts(),
+            Model::Outside(_) => vec![],
+        };
         if depth == CheckDepth::Weights {
-            parts.drain(..parts.len() - 1);
+            parts.drain(..parts.len().saturating_sub(1));
         }
         let all = parts.len()
             + if depth == CheckDepth::Everything {
@@ -144,26 +147,28 @@ impl Explainer {
             } else {
                 0
             };
-        for (done, (name, tensors_kept)) in parts.into_iter().enumerate() {
-            progress(done, all);
-            let random = attribution.randomised(tensors_kept)?;
-            for (check, trained) in checks.iter_mut().zip(&trained) {
-                let maps = random.evidence(check.method, pixels, labels);
-                let alike: f64 = maps.iter().zip(trained).map(|(a, b)| likeness(a, b)).sum();
-                check.randomised.push(Randomised {
-                    from: name.clone(),
-                    alike: alike / labels.len().max(1) as f64,
-                });
+        if let Model::Network(attribution) = &self.model {
+            for (done, (name, tensors_kept)) in parts.into_iter().enumerate() {
+                progress(done, all);
+                let random = attribution.randomised(tensors_kept)?;
+                for (check, trained) in checks.iter_mut().zip(&trained) {
+                    let maps = random.evidence(check.method, pixels, labels);
+                    let alike: f64 = maps.iter().zip(trained).map(|(a, b)| likeness(a, b)).sum();
+                    check.randomised.push(Randomised {
+                        from: name.clone(),
+                        alike: alike / labels.len().max(1) as f64,
+                    });
+                }
             }
         }
         if depth == CheckDepth::Everything {
             for (index, (check, maps)) in checks.iter_mut().zip(&trained).enumerate() {
                 progress(all - methods.len() + index, all);
-                let films = pixels.chunks_exact(attribution.film_len());
+                let films = pixels.chunks_exact(self.film_len());
                 let mut sums = [0.0; 3];
                 for ((film, &label), map) in films.zip(labels).zip(maps) {
-                    let [insertion, deletion] = self.insertion_and_deletion(film, label, map);
-                    let found = [insertion, deletion, self.road(film, label, map)];
+                    let [insertion, deletion] = self.insertion_and_deletion(film, label, map)?;
+                    let found = [insertion, deletion, self.road(film, label, map)?];
                     for (sum, found) in sums.iter_mut().zip(found) {
                         *sum += found / labels.len() as f64;
                     }
@@ -177,13 +182,35 @@ impl Explainer {
         Ok(checks)
     }
 
+    /// The maps of each method for each film.
+    fn maps(
+        &self,
+        pixels: &[f32],
+        labels: &[usize],
+        methods: &[Method],
+    ) -> Result<Vec<Vec<Evidence>>, ExplainError> {
+        let of_method = |method: Method| match &self.model {
+            Model::Network(attribution) => Ok(attribution.evidence(method, pixels, labels)),
+            Model::Outside(model) => pixels
+                .chunks_exact(self.film_len())
+                .zip(labels)
+                .map(|(film, &label)| outside_evidence(model, method, film, label))
+                .collect(),
+        };
+        methods.iter().map(|&method| of_method(method)).collect()
+    }
+
     /// Areas under the label's probability while pixels appear on, and disappear from, the film. What is
     /// covered is the film's mean in both, so that an order of chance gives the same area twice.
-    fn insertion_and_deletion(&self, film: &[f32], label: usize, map: &Evidence) -> [f64; 2] {
-        let attribution = self.attribution();
-        let size = attribution.network().size;
+    fn insertion_and_deletion(
+        &self,
+        film: &[f32],
+        label: usize,
+        map: &Evidence,
+    ) -> Result<[f64; 2], ExplainError> {
+        let size = self.usage().preprocessing.size;
         let order = strongest_first(map, size);
-        let bare = attribution.without_structure(film);
+        let bare = without_structure(film, size * size);
         let mut pixels = vec![];
         // Step 0 shows nothing or covers nothing, the last all.
         for (from, to) in [(&bare[..], film), (film, &bare[..])] {
@@ -201,31 +228,30 @@ impl Explainer {
                 pixels.extend_from_slice(&shown);
             }
         }
-        let logits = attribution.logits(&pixels);
-        let area = |rows: &[Vec<f32>]| {
-            let heights: Vec<f64> = rows
-                .iter()
-                .map(|row| self.probabilities(row)[label])
-                .collect();
+        let probabilities = self.probabilities(&pixels)?;
+        let area = |rows: &[Vec<f64>]| {
+            let heights: Vec<f64> = rows.iter().map(|row| row[label]).collect();
             heights
                 .windows(2)
                 .map(|pair| (pair[0] + pair[1]) / 2.0)
                 .sum::<f64>()
                 / STEPS as f64
         };
-        [area(&logits[..=STEPS]), area(&logits[STEPS + 1..])]
+        Ok([
+            area(&probabilities[..=STEPS]),
+            area(&probabilities[STEPS + 1..]),
+        ])
     }
 
-    fn road(&self, film: &[f32], label: usize, map: &Evidence) -> f64 {
-        let attribution = self.attribution();
-        let size = attribution.network().size;
+    fn road(&self, film: &[f32], label: usize, map: &Evidence) -> Result<f64, ExplainError> {
+        let size = self.usage().preprocessing.size;
         let order = strongest_first(map, size);
         let (low, high) = film
             .iter()
             .fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &value| {
                 (low.min(value), high.max(value))
             });
-        let mut random = seed::generator(attribution.settings().seed, "road", &[]);
+        let mut random = seed::generator(self.settings().seed, "road", &[]);
         let noise: Vec<f32> = (0..size * size)
             .map(|_| (random.random::<f32>() - 0.5) * NOISE * (high - low) * 12_f32.sqrt())
             .collect();
@@ -255,15 +281,12 @@ impl Explainer {
                 pixels.extend(filled.concat());
             }
         }
-        let probabilities: Vec<f64> = attribution
-            .logits(&pixels)
-            .iter()
-            .map(|row| self.probabilities(row)[label])
-            .collect();
+        let rows = self.probabilities(&pixels)?;
+        let probabilities: Vec<f64> = rows.iter().map(|row| row[label]).collect();
         let differences = probabilities
             .chunks_exact(2)
             .map(|pair| (pair[0] - pair[1]) / 2.0);
-        differences.sum::<f64>() / REMOVED.len() as f64
+        Ok(differences.sum::<f64>() / REMOVED.len() as f64)
     }
 }
 

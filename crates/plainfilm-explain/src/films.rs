@@ -34,14 +34,14 @@ pub struct FilmExplanation {
 
 impl Explainer {
     /// Explains films by each of the methods. The results come in the order of the films; a film without
-    /// pixels has one line that says so.
+    /// pixels has one line that says so, and so have all where a model that is not ours fails.
     pub fn explain_films(
         &self,
         films: Vec<FilmToExplain>,
         target: Target,
         methods: &[Method],
     ) -> Vec<Result<FilmExplanation, String>> {
-        let preprocessing = &self.header().preprocessing;
+        let preprocessing = &self.usage().preprocessing;
         let prepared: Vec<Option<(FilmToExplain, Placement, Plane)>> = films
             .into_par_iter()
             .map(|mut one| {
@@ -58,7 +58,13 @@ impl Explainer {
             .flatten()
             .map(|(_, _, plane)| plane.clone())
             .collect();
-        let mut explained = self.explain(&planes, target, methods).into_iter();
+        let mut explained = match self.explain(&planes, target, methods) {
+            Ok(explained) => explained.into_iter(),
+            Err(error) => {
+                let all = prepared.iter();
+                return all.map(|_| Err(error.to_string())).collect();
+            }
+        };
         prepared
             .into_iter()
             .map(|one| {

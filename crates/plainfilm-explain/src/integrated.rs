@@ -7,6 +7,7 @@
 use rand::RngExt;
 
 use super::attribution::Attribution;
+use super::scores::without_structure;
 use super::{Evidence, ExplainSettings, Grid};
 use plainfilm_seed as seed;
 
@@ -29,9 +30,14 @@ pub struct IntegratedGradients {
 }
 
 impl Attribution {
+    /// Pixels of a film.
+    fn area(&self) -> usize {
+        self.network().size * self.network().size
+    }
+
     /// Integrated gradients from the film's own mean to the film.
     pub fn integrated_gradients(&self, film: &[f32], label: usize) -> IntegratedGradients {
-        self.from_baseline(film, &self.without_structure(film), label)
+        self.from_baseline(film, &without_structure(film, self.area()), label)
     }
 
     /// Integrated gradients from any beginning, doubling the steps until the map is complete within 1 %.
@@ -75,7 +81,7 @@ impl Attribution {
             });
         let deviation = (high - low) * settings.noise as f32 / 100.0;
         let size = self.network().size;
-        let baseline = self.without_structure(film);
+        let baseline = without_structure(film, self.area());
         let mut sums = vec![0.0_f32; size * size];
         for copy in 0..settings.copies {
             let mut random = seed::generator(settings.seed, "noise", &[copy as u64]);
@@ -101,17 +107,6 @@ impl Attribution {
             grid: Grid::pixels(size),
             values: sums,
         }
-    }
-
-    /// The film with every pixel at its channel's mean.
-    pub(super) fn without_structure(&self, film: &[f32]) -> Vec<f32> {
-        let area = self.network().size * self.network().size;
-        film.chunks_exact(area)
-            .flat_map(|channel| {
-                let mean = channel.iter().map(|&v| f64::from(v)).sum::<f64>() / area as f64;
-                std::iter::repeat_n(mean as f32, area)
-            })
-            .collect()
     }
 
     /// The integral along the straight way, by Gauss-Legendre quadrature with this many steps.

@@ -19,6 +19,7 @@ mod mean;
 mod method;
 mod perturbed;
 mod road;
+mod scores;
 mod settings;
 
 use burn::tensor::Device;
@@ -38,9 +39,11 @@ pub use method::Method;
 pub use settings::ExplainSettings;
 
 use method::Needs;
+use perturbed::{occlusion, rise};
 use plainfilm_film::radiograph::Plane;
-use plainfilm_model::bundle::{ModelFile, ModelHeader};
-use plainfilm_model::predict::Usage;
+use plainfilm_model::bundle::ModelFile;
+use plainfilm_model::predict::{Predictor, Usage};
+use scores::{OutsideModel, PixelScores};
 
 /// Films that are looked at together.
 const BATCH: usize = 16;
@@ -54,12 +57,19 @@ pub enum Target {
     Label(usize),
 }
 
-/// A trained network, ready to say where it looked.
+/// A trained model, ready to say where it looked.
 #[derive(Debug)]
 pub struct Explainer {
-    attribution: Attribution,
-    header: ModelHeader,
+    model: Model,
     usage: Usage,
+}
+
+#[derive(Debug)]
+enum Model {
+    /// A network of ours, with all that is within.
+    Network(Box<Attribution>),
+    /// Anything that gives probabilities.
+    Outside(Box<OutsideModel>),
 }
 
 /// What a network said about a film, and where it looked.
@@ -87,26 +97,53 @@ impl Explainer {
         device: &Device,
     ) -> Result<Self, ExplainError> {
         let header = &file.header;
+        let attribution = Attribution::new(&header.network, &file.tensors, settings, device)?;
         Ok(Self {
-            attribution: Attribution::new(&header.network, &file.tensors, settings, device)?,
-            header: header.clone(),
+            model: Model::Network(Box::new(attribution)),
             usage: Usage::from(header),
         })
     }
 
-    /// What the model file says about itself.
-    pub fn header(&self) -> &ModelHeader {
-        &self.header
+    /// Of a model whose probabilities are all that it shows: [`Method::of_probabilities`] are the methods for it.
+    ///
+    /// # Errors
+    ///
+    /// When a setting is outside its range.
+    pub fn of_probabilities(
+        predictor: Predictor,
+        settings: &ExplainSettings,
+    ) -> Result<Self, ExplainError> {
+        let usage = predictor.usage().clone();
+        Ok(Self {
+            model: Model::Outside(Box::new(OutsideModel::new(predictor, settings)?)),
+            usage,
+        })
     }
 
-    /// How its outputs become answers.
+    /// The labels, what films go through before, and how outputs become answers.
     pub fn usage(&self) -> &Usage {
         &self.usage
     }
 
-    /// The network with its methods.
-    pub fn attribution(&self) -> &Attribution {
-        &self.attribution
+    /// How maps are made.
+    pub fn settings(&self) -> &ExplainSettings {
+        match &self.model {
+            Model::Network(attribution) => attribution.settings(),
+            Model::Outside(model) => model.settings(),
+        }
+    }
+
+    /// Refuses the first of the methods that the model cannot be explained by.
+    ///
+    /// # Errors
+    ///
+    /// [`ExplainError::NeedsNetwork`].
+    pub fn check_methods(&self, methods: &[Method]) -> Result<(), ExplainError> {
+        let needs_network = |method: &&Method| method.needs() != Needs::Scores;
+        match (&self.model, methods.iter().find(needs_network)) {
+            (Model::Outside(_), Some(&method)) => Err(ExplainError::NeedsNetwork { method }),
+            _ => Ok(()),
+        }
     }
 
     /// The label of this name, or the predicted one where none is named.
@@ -118,7 +155,7 @@ impl Explainer {
         let Some(name) = name else {
             return Ok(Target::Predicted);
         };
-        let labels = &self.header.labels;
+        let labels = &self.usage.labels;
         let found = labels.iter().position(|label| label == name);
         found
             .map(Target::Label)
@@ -128,20 +165,50 @@ impl Explainer {
             })
     }
 
-    /// What the network says about each film and where it looked, by each of the methods.
-    pub fn explain(&self, planes: &[Plane], target: Target, methods: &[Method]) -> Vec<Explained> {
-        planes
-            .chunks(BATCH)
-            .flat_map(|planes| self.explain_batch(&self.pixels(planes), target, methods))
-            .collect()
+    /// What the model says about each film and where it looked, by each of the methods.
+    ///
+    /// # Errors
+    ///
+    /// Never of a network of ours; else when the model fails, or a method is not for it.
+    pub fn explain(
+        &self,
+        planes: &[Plane],
+        target: Target,
+        methods: &[Method],
+    ) -> Result<Vec<Explained>, ExplainError> {
+        self.check_methods(methods)?;
+        let mut explained = Vec::with_capacity(planes.len());
+        for planes in planes.chunks(BATCH) {
+            let pixels = self.pixels(planes);
+            explained.extend(match &self.model {
+                Model::Network(attribution) => {
+                    self.by_network(attribution, &pixels, target, methods)
+                }
+                Model::Outside(model) => self.by_probabilities(model, &pixels, target, methods)?,
+            });
+        }
+        Ok(explained)
     }
 
-    /// Films as the network is shown them, one after another.
+    /// Films as methods change them, one after another: as a network is shown them, or, of a model that shows
+    /// nothing within, before scaling.
     pub fn pixels(&self, planes: &[Plane]) -> Vec<f32> {
-        self.header.preprocessing.tensors(planes)
+        match &self.model {
+            Model::Network(_) => self.usage.preprocessing.tensors(planes),
+            Model::Outside(_) => planes
+                .iter()
+                .flat_map(|plane| plane.values.iter().copied())
+                .collect(),
+        }
     }
 
-    fn explain_batch(&self, pixels: &[f32], target: Target, methods: &[Method]) -> Vec<Explained> {
+    fn by_network(
+        &self,
+        attribution: &Attribution,
+        pixels: &[f32],
+        target: Target,
+        methods: &[Method],
+    ) -> Vec<Explained> {
         let of_maps: Vec<Method> = methods
             .iter()
             .copied()
@@ -150,38 +217,23 @@ impl Explainer {
         let gradients = of_maps
             .iter()
             .any(|method| method.needs() == Needs::MapGradients);
-        let mut scored = self.attribution.look(pixels, gradients);
+        let mut scored = attribution.look(pixels, gradients);
         let mut films: Vec<Explained> = scored
             .logits
             .iter()
-            .map(|logits| {
-                let probabilities = self.probabilities(logits);
-                let predicted = self.usage.label(&probabilities);
-                Explained {
-                    probabilities,
-                    predicted,
-                    label: match target {
-                        Target::Predicted => predicted,
-                        Target::Label(label) => label,
-                    },
-                    evidence: Vec::with_capacity(methods.len()),
-                }
-            })
+            .map(|logits| self.unexplained(self.usage.calibrated(logits), target, methods))
             .collect();
         let labels: Vec<usize> = films.iter().map(|film| film.label).collect();
-        let mut cams = self
-            .attribution
-            .cams(&of_maps, &mut scored, &labels)
-            .into_iter();
+        let mut cams = attribution.cams(&of_maps, &mut scored, &labels).into_iter();
         for &method in methods {
             let maps: Vec<Evidence> = if of_maps.contains(&method) {
                 cams.next()
                     .expect("one list of maps for each of these methods")
             } else {
                 pixels
-                    .chunks_exact(self.attribution.film_len())
+                    .chunks_exact(attribution.film_len())
                     .zip(&labels)
-                    .map(|(film, &label)| self.attribution.evidence_by_film(method, film, label))
+                    .map(|(film, &label)| attribution.evidence_by_film(method, film, label))
                     .collect()
             };
             for (film, map) in films.iter_mut().zip(maps) {
@@ -191,8 +243,80 @@ impl Explainer {
         films
     }
 
-    /// Calibrated probabilities of a film's logits.
-    pub(crate) fn probabilities(&self, logits: &[f32]) -> Vec<f64> {
-        self.usage.calibrated(logits)
+    fn by_probabilities(
+        &self,
+        model: &OutsideModel,
+        pixels: &[f32],
+        target: Target,
+        methods: &[Method],
+    ) -> Result<Vec<Explained>, ExplainError> {
+        let rows = model.probabilities(pixels)?;
+        let films = pixels.chunks_exact(self.film_len());
+        rows.into_iter()
+            .zip(films)
+            .map(|(probabilities, film)| {
+                let mut explained = self.unexplained(probabilities, target, methods);
+                for &method in methods {
+                    let evidence = outside_evidence(model, method, film, explained.label)?;
+                    explained.evidence.push(evidence);
+                }
+                Ok(explained)
+            })
+            .collect()
     }
+
+    /// A film without maps so far.
+    fn unexplained(
+        &self,
+        probabilities: Vec<f64>,
+        target: Target,
+        methods: &[Method],
+    ) -> Explained {
+        let predicted = self.usage.label(&probabilities);
+        Explained {
+            probabilities,
+            predicted,
+            label: match target {
+                Target::Predicted => predicted,
+                Target::Label(label) => label,
+            },
+            evidence: Vec::with_capacity(methods.len()),
+        }
+    }
+
+    /// Values of one film, as [`Self::pixels`] has it.
+    fn film_len(&self) -> usize {
+        match &self.model {
+            Model::Network(attribution) => attribution.film_len(),
+            Model::Outside(model) => model.size() * model.size(),
+        }
+    }
+
+    /// Calibrated probabilities of films, as [`Self::pixels`] has them.
+    fn probabilities(&self, pixels: &[f32]) -> Result<Vec<Vec<f64>>, ExplainError> {
+        match &self.model {
+            Model::Network(attribution) => {
+                let logits = attribution.logits(pixels);
+                Ok(logits
+                    .iter()
+                    .map(|logits| self.usage.calibrated(logits))
+                    .collect())
+            }
+            Model::Outside(model) => Ok(model.probabilities(pixels)?),
+        }
+    }
+}
+
+/// Evidence on one film from a model that shows its probabilities alone.
+fn outside_evidence(
+    model: &OutsideModel,
+    method: Method,
+    film: &[f32],
+    label: usize,
+) -> Result<Evidence, ExplainError> {
+    Ok(match method {
+        Method::Rise => rise(model, film, label)?,
+        Method::Occlusion => occlusion(model, film, label)?,
+        _ => return Err(ExplainError::NeedsNetwork { method }),
+    })
 }

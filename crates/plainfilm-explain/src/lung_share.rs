@@ -16,6 +16,11 @@ use plainfilm_model::lungs;
 
 /// Smallest share of a film that is taken for lungs; less is taken for a miss, as in [`lungs::Mask`].
 const LEAST_LUNG: f64 = 0.04;
+/// Largest share of a film that a given mask may cover: lungs with the heart's shadow take up to about half of a
+/// tightly cut film.
+const MOST_LUNG: f64 = 0.55;
+/// Brightest value of a mask that numbers its labels in place of painting them white.
+const MOST_NUMBERS: u16 = 3;
 
 /// Who says where the lungs are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,17 +55,43 @@ impl LungMask {
         .unless_empty()
     }
 
-    /// A mask given as a picture of any size that covers the whole film: white is lung. `None` where less
-    /// than 4 % is.
-    pub fn given(picture: &Radiograph) -> Option<Self> {
-        let half = if picture.bit_depth == 16 { 32_767 } else { 127 };
-        Self {
+    /// A mask given as a picture of any size that covers the whole film: what is brighter than half of its
+    /// brightest is lung, and in a picture of label numbers (0 and 1, or 1 and 2 for the two lungs) whatever is not 0.
+    ///
+    /// # Errors
+    ///
+    /// One line where less than 4 % or more than 55 % of the film would be lung: no lungs are that small, and a
+    /// mask with so much is mostly one of what is around them.
+    pub fn given(picture: &Radiograph) -> Result<Self, String> {
+        let most = picture.pixels.iter().copied().max().unwrap_or(0);
+        let background = match most {
+            0..=MOST_NUMBERS => 0,
+            _ => most / 2,
+        };
+        let mask = Self {
             width: picture.width as usize,
             height: picture.height as usize,
-            lung: picture.pixels.iter().map(|&pixel| pixel > half).collect(),
+            lung: picture
+                .pixels
+                .iter()
+                .map(|&pixel| pixel > background)
+                .collect(),
             origin: MaskOrigin::Given,
+        };
+        let share = mask.share();
+        if (LEAST_LUNG..=MOST_LUNG).contains(&share) {
+            return Ok(mask);
         }
-        .unless_empty()
+        let hint = match share > MOST_LUNG {
+            true => "; is it white around the lungs?",
+            false => "",
+        };
+        Err(format!(
+            "expected {:.0} to {:.0} % of the film to be lung, found {:.0} %{hint}",
+            100.0 * LEAST_LUNG,
+            100.0 * MOST_LUNG,
+            100.0 * share
+        ))
     }
 
     /// The mask that the data set's manifest names for a film; none where it names none.
@@ -76,8 +107,7 @@ impl LungMask {
         let name = "its lung mask";
         let picture = decode(&bytes, name, dataset.limits()).map_err(|error| error.to_string())?;
         let mask = Self::given(&picture);
-        mask.map(Some)
-            .ok_or_else(|| format!("{name}: expected white lungs, found less than 4 %"))
+        mask.map(Some).map_err(|reason| format!("{name}: {reason}"))
     }
 
     fn unless_empty(self) -> Option<Self> {
@@ -299,6 +329,7 @@ fn figures(films_of: String, films: &[&ExplainedFilm]) -> LungFigures {
 mod tests {
     use super::*;
     use crate::Grid;
+    use plainfilm_film::radiograph::Limits;
 
     fn placement() -> Placement {
         Placement {
@@ -398,7 +429,7 @@ mod tests {
         assert!(mask.at(0.1, 0.9) && !mask.at(0.9, 0.1));
         assert_eq!(of(1), Ok(None));
         for (film, expected) in [
-            (2, "expected white lungs, found less"),
+            (2, "expected 4 to 55 % of the film to be lung, found 0 %"),
             (3, "its lung mask: "),
         ] {
             let reason = of(film).expect_err("no lungs");
@@ -440,5 +471,50 @@ mod tests {
         assert!(low < mean / 0.25 && mean / 0.25 < high);
         assert!(close(&summary.groups[1].pointing, 1.0));
         assert_eq!(summarise(&[]).all().gain.value(), None);
+    }
+
+    #[test]
+    fn masks_of_label_numbers_were_refused_and_inverted_ones_believed() {
+        // A third of the film, as it is painted.
+        let painted = |lung: u16, around: u16, bits: u8| {
+            let at = |column: u32| if column < 20 { lung } else { around };
+            let mut png = std::io::Cursor::new(vec![]);
+            let format = image::ImageFormat::Png;
+            match bits {
+                8 => image::GrayImage::from_fn(60, 60, |x, _| image::Luma([at(x) as u8]))
+                    .write_to(&mut png, format),
+                _ => image::ImageBuffer::from_fn(60, 60, |x, _| image::Luma([at(x)]))
+                    .write_to(&mut png, format),
+            }
+            .expect("an encoder that writes to memory");
+            decode(&png.into_inner(), "mask.png", &Limits::default()).expect("a film")
+        };
+        for (picture, is_good) in [
+            (painted(255, 0, 8), true),
+            (painted(1, 0, 8), true),
+            (painted(1, 0, 16), true),
+            (painted(255, 0, 16), true),
+            (painted(65_535, 0, 16), true),
+            (painted(200, 40, 8), true),
+            (painted(0, 255, 8), false),
+            (painted(0, 1, 8), false),
+            (painted(0, 0, 8), false),
+        ] {
+            let mask = LungMask::given(&picture);
+            assert_eq!(
+                mask.is_ok(),
+                is_good,
+                "{:?}: {mask:?}",
+                &picture.pixels[..30]
+            );
+            if let Ok(mask) = mask {
+                assert!((mask.share() - 1.0 / 3.0).abs() < 1e-9);
+            }
+        }
+        let inverted = LungMask::given(&painted(0, 255, 8)).unwrap_err();
+        assert!(
+            inverted.contains("found 67 %; is it white around"),
+            "{inverted}"
+        );
     }
 }

@@ -57,6 +57,13 @@ impl Method {
         Self::Rise,
     ];
 
+    /// Those that need a model's probabilities alone, and so work with any model.
+    pub fn of_probabilities() -> impl Iterator<Item = Self> {
+        Self::ALL
+            .into_iter()
+            .filter(|method| method.needs() == Needs::Scores)
+    }
+
     /// The name on the command line and in files.
     pub fn name(self) -> &'static str {
         match self {

@@ -10,7 +10,7 @@ use super::reading::ReadingArgs;
 /// Draw heat maps of where a network looked.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// Model file or run folder, or `bundled` for the model inside the program
+    /// Model file or run folder, `bundled` for the model inside the program, or an ONNX file with its description
     pub model: String,
     /// Films, folders, patterns such as 'films/*.png', or - for a list of paths on stdin
     #[arg(value_name = "INPUT", required_unless_present = "data")]
@@ -37,14 +37,10 @@ pub struct ExplainArgs {
     #[arg(long, value_name = "DIR", default_value = "explanations")]
     pub output: PathBuf,
     /// grad-cam, grad-cam++, hi-res-cam, eigen-cam, integrated-gradients, smooth-integrated-gradients,
-    /// occlusion, rise, or all
-    #[arg(
-        long,
-        value_name = "A,B",
-        value_delimiter = ',',
-        default_value = "grad-cam"
-    )]
-    pub methods: Vec<String>,
+    /// occlusion, rise, or all; of ONNX models occlusion and rise, which need probabilities alone [default:
+    /// grad-cam; occlusion of ONNX models]
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub methods: Option<Vec<String>>,
     /// The label to find evidence for [default: the predicted one]
     #[arg(long, value_name = "LABEL")]
     pub class: Option<String>,

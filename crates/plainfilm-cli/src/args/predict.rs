@@ -17,7 +17,8 @@ pub struct PredictArgs {
     /// Model file or run folder [default: the bundled model, Covid-19 or anything else]
     #[arg(long, value_name = "FILE")]
     pub model: Option<PathBuf>,
-    /// Also write Grad-CAM heat maps into this folder [without DIR: explanations]; `explain` has more methods
+    /// Also write heat maps (Grad-CAM; occlusion of ONNX models) into this folder [without DIR: explanations]; `explain`
+    /// has more methods
     #[arg(
         long,
         value_name = "DIR",
@@ -60,13 +61,13 @@ pub struct EvaluateArgs {
         conflicts_with = "predictions"
     )]
     pub model: Option<PathBuf>,
-    /// Films: a folder with a sub-folder per label, a manifest (CSV or Parquet), or a zip of either
+    /// Films: a folder with a sub-folder per label, a manifest (CSV, Parquet or Excel), or a zip of either
     #[arg(
         required_unless_present = "predictions",
         conflicts_with = "predictions"
     )]
     pub data: Option<PathBuf>,
-    /// Judge this table (CSV or Parquet) instead of a model: a film's path or id, its true label and a column of
+    /// Judge this table (CSV, Parquet or Excel) instead of a model: a film's path or id, its true label and a column of
     /// probabilities for each label in each row, whatever wrote it
     #[arg(long, value_name = "FILE")]
     pub predictions: Option<PathBuf>,

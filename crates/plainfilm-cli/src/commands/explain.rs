@@ -4,13 +4,12 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use plainfilm::NOT_A_MEDICAL_DEVICE;
-use plainfilm::bundle::ModelFile;
 use plainfilm::dataset::{Dataset, FilmSource, Part, Split, stream_films};
+use plainfilm::device::Precision;
 use plainfilm::explain::{
     CheckDepth, ExplainSettings, ExplainedFilm, Explainer, FilmExplanation, FilmToExplain,
     LungMask, MeanEvidence, Method, MethodCheck, Target, summarise,
 };
-use plainfilm::foreign::is_foreign;
 use plainfilm::lungs::BundledLungs;
 use plainfilm::radiograph::Plane;
 use plainfilm::report::mean_picture;
@@ -21,7 +20,7 @@ use crate::args::ExplainArgs;
 use crate::args::explain::PartArg;
 use crate::args::predict::PredictFormat;
 use crate::exit::{Exit, UsageError};
-use crate::inputs::{expand, model_file, renames};
+use crate::inputs::{Model, expand, renames};
 use crate::maps::{FilmMaps, MapWriter, Masks};
 use crate::print::explained::{ExplainedRecord, Explanations, MethodLungs};
 use crate::print::explained::{explained_csv, explained_text};
@@ -40,9 +39,9 @@ const CHECKED: usize = 8;
 ///
 /// When the model or the data cannot be opened, an argument makes no sense, or a file cannot be written.
 pub fn run(args: &ExplainArgs, printer: &Printer) -> anyhow::Result<Exit> {
-    use_threads(args.threads.unwrap_or_else(available_threads))?;
-    let (file, name) = model(&args.model)?;
-    let methods = methods(&args.methods)?;
+    let threads = args.threads.unwrap_or_else(available_threads);
+    use_threads(threads)?;
+    let (model, name) = model(&args.model)?;
     let settings = ExplainSettings {
         stage: args.stage.clone(),
         stretched: args.stretched,
@@ -50,8 +49,9 @@ pub fn run(args: &ExplainArgs, printer: &Printer) -> anyhow::Result<Exit> {
         seed: args.seed,
         ..ExplainSettings::default()
     };
-    let device = plainfilm::device::parse(&args.device)?;
-    let explainer = Explainer::new(&file, &settings, &device)?;
+    let methods = methods(args.methods.as_deref(), &model)?;
+    let explainer = model.explainer(&settings, &args.device, Precision::Float32, threads)?;
+    explainer.check_methods(&methods)?;
     let target = explainer.target(args.class.as_deref())?;
     let masks = match &args.masks {
         Some(folder) => Masks::of_folder(folder)?,
@@ -67,6 +67,9 @@ pub fn run(args: &ExplainArgs, printer: &Printer) -> anyhow::Result<Exit> {
         Some(dataset) => dataset,
         None => &files,
     };
+    if let Some(folder) = &args.masks {
+        tell_masks(&masks, films, folder, printer);
+    }
     let mut writer = MapWriter::new(&explainer, &methods, &args.output)?;
     writer.raw = args.raw;
     writer.pictures = !args.no_pictures;
@@ -77,8 +80,8 @@ pub fn run(args: &ExplainArgs, printer: &Printer) -> anyhow::Result<Exit> {
         masks: &masks,
         target,
         means: MeanEvidence::of_labels(
-            &explainer.header().labels,
-            explainer.header().preprocessing.size,
+            &explainer.usage().labels,
+            explainer.usage().preprocessing.size,
         ),
         films_by_method: vec![vec![]; methods.len()],
         records: vec![],
@@ -115,7 +118,7 @@ pub fn run(args: &ExplainArgs, printer: &Printer) -> anyhow::Result<Exit> {
     }
     let output = Explanations {
         model: &name,
-        labels: &explainer.header().labels,
+        labels: &explainer.usage().labels,
         settings: &settings,
         films: &work.records,
         lungs,
@@ -141,28 +144,39 @@ pub fn run(args: &ExplainArgs, printer: &Printer) -> anyhow::Result<Exit> {
     Ok(Exit::after(set_aside))
 }
 
+/// How many films have a mask in the folder that was given.
+fn tell_masks(masks: &Masks, films: &dyn FilmSource, folder: &Path, printer: &Printer) {
+    let all = films.len();
+    let given = (0..all)
+        .filter(|&index| masks.has(Path::new(&films.name(index))))
+        .count();
+    let line = format!("{given} of {all} films have a mask in {}", folder.display());
+    match given {
+        0 => printer.warning(&format!(
+            "{line}: expected names as the films', with or without `_mask`"
+        )),
+        _ => printer.line(&line),
+    }
+}
+
 /// The model that an argument names, and how messages call it.
-fn model(argument: &str) -> anyhow::Result<(ModelFile, String)> {
+fn model(argument: &str) -> anyhow::Result<(Model, String)> {
     let name = match argument == "bundled" && !Path::new(argument).exists() {
         true => "the bundled model".to_owned(),
         false => argument.to_owned(),
     };
-    if is_foreign(Path::new(argument)) {
-        return Err(UsageError(format!(
-            "{argument}: models of other programs are scored and judged, but not explained yet\n\
-             hint: `predict --model` and `evaluate` take them"
-        ))
-        .into());
-    }
-    Ok((model_file(Path::new(argument))?, name))
+    Ok((Model::at(Path::new(argument))?, name))
 }
 
-/// Methods by name, each once; `all` is all of them.
-fn methods(names: &[String]) -> anyhow::Result<Vec<Method>> {
+/// Methods by name, each once; `all` is all that the model can be explained by, and no name the usual one.
+fn methods(names: Option<&[String]>, model: &Model) -> anyhow::Result<Vec<Method>> {
+    let Some(names) = names else {
+        return Ok(vec![model.usual_method()]);
+    };
     let mut methods = vec![];
     for name in names.iter().map(|name| name.trim()) {
         let named = if name == "all" {
-            Method::ALL.to_vec()
+            model.methods()
         } else {
             let method = name.parse::<Method>();
             vec![method.map_err(|error| UsageError(format!("--methods: {error}")))?]
@@ -185,12 +199,12 @@ fn open_dataset(
 ) -> anyhow::Result<Dataset> {
     let dataset = Dataset::open(data, &args.reading.options())?;
     print_notes(&dataset, printer);
-    let header = explainer.header();
+    let usage = explainer.usage();
     let renames = renames(&args.map)?;
-    let mut dataset = if header.findings.is_empty() {
-        dataset.with_labels(&header.labels, &renames)?
+    let mut dataset = if usage.findings.is_empty() {
+        dataset.with_labels(&usage.labels, &renames)?
     } else {
-        dataset.with_findings(&header.labels, &renames)?
+        dataset.with_findings(&usage.labels, &renames)?
     };
     let split = RunFolder::at(Path::new(&args.model)).split_path();
     let is_test_part = match args.part {
@@ -228,7 +242,7 @@ impl Work<'_> {
             .filter_map(|index| self.films.film(index).ok())
             .map(|film| {
                 self.explainer
-                    .header()
+                    .usage()
                     .preprocessing
                     .plane(&film, &BundledLungs)
             })
@@ -238,7 +252,7 @@ impl Work<'_> {
         }
         let labels: Vec<usize> = self
             .explainer
-            .explain(&planes, self.target, &[])
+            .explain(&planes, self.target, &[])?
             .iter()
             .map(|film| film.label)
             .collect();
@@ -304,7 +318,7 @@ impl Work<'_> {
         index: usize,
         explained: Result<(FilmExplanation, FilmMaps), String>,
     ) -> ExplainedRecord {
-        let header = self.explainer.header();
+        let usage = self.explainer.usage();
         let path = self.films.name(index);
         let (film, maps) = match explained {
             Ok(film) => film,
@@ -325,12 +339,12 @@ impl Work<'_> {
         let listed = self.dataset.map(|dataset| &dataset.films[index]);
         // Of films with findings one may be right and another wrong.
         let label = listed
-            .filter(|_| header.findings.is_empty())
+            .filter(|_| usage.findings.is_empty())
             .map(|listed| listed.label);
         for (films, &lungs) in self.films_by_method.iter_mut().zip(&film.shares) {
             films.push(ExplainedFilm {
                 patient: listed.map_or_else(|| path.clone(), |listed| listed.patient_id.clone()),
-                truth: label.map(|label| header.labels[label].clone()),
+                truth: label.map(|label| usage.labels[label].clone()),
                 source: listed.and_then(|listed| listed.source.clone()),
                 right: label.map(|label| label == explained.predicted),
                 lungs,
@@ -341,7 +355,7 @@ impl Work<'_> {
             status: Status::Scored,
             label: Some(self.explainer.usage().answer(&explained.probabilities)),
             probabilities: Some(Probabilities::new(
-                &header.labels,
+                &usage.labels,
                 explained.probabilities.clone(),
             )),
             maps: Some(maps),

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use plainfilm::NOT_A_MEDICAL_DEVICE;
 use plainfilm::bundle::bundled;
 use plainfilm::dataset::{FilmFiles, FilmSource, stream_films};
-use plainfilm::explain::{ExplainSettings, Explainer, FilmToExplain, Method, Target};
+use plainfilm::explain::{ExplainSettings, FilmToExplain, Target};
 use plainfilm::likeness::{GroupSample, GroupTest};
 use plainfilm::predict::{
     FilmPrediction, FilmScore, NOT_SURE, OwnFilms, OwnFilmsIn, Predictor, Preparation, Status,
@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::args::PredictArgs;
 use crate::args::predict::PredictFormat;
-use crate::exit::{Exit, UsageError};
+use crate::exit::Exit;
 use crate::inputs::{Model, expand};
 use crate::maps::{FilmMaps, MapWriter, lung_cell};
 use crate::print::doubts::print_doubts;
@@ -26,9 +26,6 @@ use crate::print::table::{Align, render};
 use crate::printer::{Printer, Style};
 use crate::progress::counter;
 use crate::settings::{available_threads, use_threads};
-
-/// How `--explain` makes its maps.
-const METHODS: [Method; 1] = [Method::GradCam];
 
 /// What a film is for which no label means anything.
 const UNLIKE: &str = "unlike the training films";
@@ -94,13 +91,10 @@ pub fn run(args: &PredictArgs, printer: &Printer) -> anyhow::Result<Exit> {
     let Some(folder) = &args.explain else {
         return print_scores(&predictor, &name, &args.inputs, args.format, None, printer);
     };
-    let Model::Ours(file) = &model else {
-        let reason = "--explain: Grad-CAM needs the maps within a network, which an ONNX model does not show";
-        return Err(UsageError(reason.to_owned()).into());
-    };
-    let device = plainfilm::device::parse_with_precision(&args.device, args.precision.into())?;
-    let explainer = Explainer::new(file, &ExplainSettings::default(), &device)?;
-    let mut writer = MapWriter::new(&explainer, &METHODS, folder)?;
+    let settings = ExplainSettings::default();
+    let explainer = model.explainer(&settings, &args.device, args.precision.into(), threads)?;
+    let methods = [model.usual_method()];
+    let mut writer = MapWriter::new(&explainer, &methods, folder)?;
     let exit = print_scores(
         &predictor,
         &name,

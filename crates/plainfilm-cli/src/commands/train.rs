@@ -24,11 +24,24 @@ use crate::settings::{WeightsFile, available_threads, resolve, use_threads};
 /// Trains, or goes on with a training.
 pub fn run(args: &TrainArgs, printer: &Printer) -> anyhow::Result<Exit> {
     let (settings, weights, folder) = match (&args.resume, &args.data) {
-        (Some(run), _) => {
+        (Some(run), data) => {
             let folder = RunFolder::at(run);
-            let settings = folder
+            let mut settings = folder
                 .read_settings()
                 .with_context(|| format!("{} cannot be resumed", run.display()))?;
+            match data {
+                Some(moved) => settings.data.clone_from(moved),
+                None if !settings.data.exists() => {
+                    return Err(UsageError(format!(
+                        "{}: the films of this run are not there any more\n\
+                         hint: say where they are now: `plainfilm train DATA --resume {}`",
+                        settings.data.display(),
+                        run.display()
+                    ))
+                    .into());
+                }
+                None => {}
+            }
             (settings, None, folder)
         }
         (None, Some(data)) => {

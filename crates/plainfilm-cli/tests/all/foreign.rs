@@ -127,14 +127,58 @@ fn what_cannot_be_done_with_such_a_model_is_said() {
             "--device",
         ),
         (
-            &["predict", "--model", model, text(&films), "--explain"],
-            2,
-            "--explain",
+            &["explain", model, text(&films), "--methods", "grad-cam"],
+            1,
+            "hint: occlusion and rise need its probabilities alone",
         ),
-        (&["explain", model, text(&films)], 2, "not explained yet"),
     ] {
         let output = plainfilm(arguments);
         assert_code(&output, code);
         assert!(stderr(&output).contains(expected), "{}", stderr(&output));
     }
+}
+
+#[test]
+fn such_a_model_is_explained_by_methods_that_need_probabilities_alone() {
+    let foreign = Foreign::described("torch-defaults.onnx", LABELS);
+    let (model, films) = (text(&foreign.model), foreign.scratch.path("films"));
+    let maps = foreign.scratch.path("maps");
+    let arguments = [
+        "explain",
+        model,
+        text(&films),
+        "--methods",
+        "all",
+        "--rise-masks",
+        "40",
+    ];
+    let output = plainfilm(&[&arguments[..], &["--check", "--output", text(&maps)]].concat());
+    assert_code(&output, 0);
+    let explained = json(&maps.join("explain.json"));
+    let films_explained = explained["films"].as_array().unwrap();
+    assert_eq!(films_explained.len(), 12);
+    for film in films_explained {
+        let methods: Vec<&str> = film["maps"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|map| map["method"].as_str().unwrap())
+            .collect();
+        assert_eq!(methods, ["occlusion", "rise"], "{film}");
+        for map in film["maps"].as_array().unwrap() {
+            assert!(maps.join(map["raw"].as_str().unwrap()).is_file(), "{map}");
+        }
+    }
+    for check in explained["checks"].as_array().unwrap() {
+        assert_eq!(check["randomised"], serde_json::json!([]));
+        assert!(check["insertion"].is_number() && check["road"].is_number());
+    }
+    let with_maps = format!("--explain={}", text(&maps));
+    let predicted = plainfilm(&["predict", "--model", model, text(&films), &with_maps]);
+    assert_code(&predicted, 0);
+    let pictures = std::fs::read_dir(&maps).unwrap().filter(|entry| {
+        let name = entry.as_ref().unwrap().file_name();
+        name.to_string_lossy().ends_with("-occlusion.png")
+    });
+    assert_eq!(pictures.count(), 12);
 }

@@ -11,9 +11,12 @@ mod foreign;
 mod judging;
 mod predicting;
 mod program;
+mod proving;
 mod quickstart;
 mod recipes;
 mod resuming;
 mod serving;
+#[path = "../../../plainfilm/tests/all/support.rs"]
+mod support;
 mod training;
 mod weights;
