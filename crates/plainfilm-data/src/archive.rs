@@ -11,6 +11,7 @@ use zip::read::ZipFileEntry;
 use zip::{CompressionMethod, ZipArchive};
 
 use super::left_out::is_left_out;
+use super::legacy_names::LegacyNames;
 use super::listing::Listing;
 use super::{DatasetError, Location};
 
@@ -33,6 +34,8 @@ pub(super) struct Archive {
     entries: BTreeMap<String, Entry>,
     /// Entries that are refused: name as stored, reason.
     refused: Vec<(String, String)>,
+    /// What names are read as that are not UTF-8.
+    legacy: LegacyNames,
 }
 
 #[derive(Debug)]
@@ -75,8 +78,10 @@ impl Archive {
             path: path.to_owned(),
             entries: BTreeMap::new(),
             refused: Vec::new(),
+            legacy: LegacyNames::none(),
             zip,
         };
+        archive.legacy = archive.legacy_names().map_err(refuse)?;
         let mut total = 0u64;
         for index in 0..archive.zip.len() {
             total = total.saturating_add(archive.add(index, max_entry_bytes).map_err(refuse)?);
@@ -99,12 +104,17 @@ impl Archive {
             return Ok(0);
         }
         let (size, refused) = (entry.size(), refusal(&entry, max_entry_bytes));
-        let name = entry.name().map(|name| name.into_owned());
-        let stored = String::from_utf8_lossy(entry.name_raw()).into_owned();
-        match name
-            .map_err(|_| "the entry's name cannot be decoded".to_owned())
-            .and_then(|name| clean_path(&name))
-        {
+        let raw = entry.name_raw();
+        let stored = String::from_utf8_lossy(raw).into_owned();
+        let name = match (std::str::from_utf8(raw), self.legacy.decode(raw)) {
+            (Ok(name), _) => Ok(name.to_owned()),
+            (Err(_), Some(name)) => Ok(name),
+            (Err(_), None) => match entry.name() {
+                Ok(name) => Ok(name.into_owned()),
+                Err(_) => Err("the entry's name cannot be decoded".to_owned()),
+            },
+        };
+        match name.and_then(|name| clean_path(&name)) {
             Err(reason) => self.refused.push((stored, reason)),
             Ok(clean) => {
                 let entry = Entry {
@@ -118,6 +128,25 @@ impl Archive {
             }
         }
         Ok(size)
+    }
+
+    /// Looks at the names that are not UTF-8, all together: the more letters, the surer the guess.
+    fn legacy_names(&self) -> Result<LegacyNames, String> {
+        let mut names = Vec::new();
+        for index in 0..self.zip.len() {
+            let entry = self.zip.by_index_data(index);
+            let entry = entry.map_err(|error| error.to_string())?;
+            let raw = entry.name_raw();
+            if std::str::from_utf8(raw).is_err() {
+                names.push(raw.to_vec());
+            }
+        }
+        Ok(LegacyNames::guess(&names))
+    }
+
+    /// What the user should know of names that are not UTF-8; none where all are.
+    pub fn note(&self) -> Option<String> {
+        self.legacy.note(&self.path)
     }
 
     pub fn path(&self) -> &Path {

@@ -20,7 +20,7 @@ pub enum DatasetError {
     },
     /// The path is none of the forms a data set can have.
     #[error(
-        "{} is not a data set: expected a folder, a .csv, .tsv or .parquet manifest, a COVIDx .txt list, or a .zip, found {found}",
+        "{} is not a data set: expected a folder, a .csv, .tsv, .parquet or .xlsx manifest, a COVIDx .txt list, or a .zip, found {found}",
         path.display()
     )]
     NotADataset {

@@ -4,6 +4,8 @@ use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::path::Path;
 
+use unicode_normalization::UnicodeNormalization;
+
 use super::Location;
 use super::archive::clean_path;
 use super::identity::{Identity, file_identity};
@@ -56,8 +58,20 @@ impl<'a> Finder<'a> {
                 identity,
                 absolute: false,
             }),
-            Err(reason) if self.anywhere => {
+            Err(reason) if self.anywhere || !path.is_ascii() => {
                 let below = self.below.get_or_init(|| Below::of(self.root));
+                if let Some(path) = below.spelled_otherwise(&path) {
+                    let (location, identity) = self.root.locate(path)?;
+                    return Ok(Found {
+                        path: path.to_owned(),
+                        location,
+                        identity,
+                        absolute: false,
+                    });
+                }
+                if !self.anywhere {
+                    return Err(reason);
+                }
                 let path = match below.ending_as(&path).as_slice() {
                     [] => return Err(format!("{reason}, nor anywhere below the table's folder")),
                     [one] => (*one).to_owned(),
@@ -99,8 +113,14 @@ fn absolute(folder: &Path, given: &str) -> Result<Found, String> {
     })
 }
 
-/// All files below a root, by name with and without extension.
-struct Below(HashMap<String, Vec<String>>);
+/// All files below a root.
+struct Below {
+    /// By name with and without extension.
+    by_name: HashMap<String, Vec<String>>,
+    /// Paths with other letters than ASCII's, by themselves with all accents composed: macOS takes accents
+    /// apart in the names of files (Unicode Standard Annex 15, form D), and tables mostly do not.
+    composed: HashMap<String, String>,
+}
 
 impl Below {
     fn of(root: &Root) -> Self {
@@ -108,7 +128,11 @@ impl Below {
         // A folder that cannot be listed has no files: every row then says that its film is not there.
         let files = root.files(&mut unused).unwrap_or_default();
         let mut by_name: HashMap<String, Vec<String>> = HashMap::new();
+        let mut composed_paths = HashMap::new();
         for path in runs::without(files, &mut unused) {
+            if !path.is_ascii() {
+                composed_paths.insert(composed(&path), path.clone());
+            }
             let name = file_name(&path);
             if let Some((stem, _)) = name.rsplit_once('.') {
                 by_name
@@ -118,13 +142,24 @@ impl Below {
             }
             by_name.entry(name.to_owned()).or_default().push(path);
         }
-        Self(by_name)
+        Self {
+            by_name,
+            composed: composed_paths,
+        }
+    }
+
+    /// The file whose path differs only in how accents are written.
+    fn spelled_otherwise(&self, given: &str) -> Option<&str> {
+        self.composed.get(&composed(given)).map(String::as_str)
     }
 
     /// Files whose path ends with all of `given`, or with all of which `given` ends where that is
     /// more than a name: names alone such as `view1_frontal.jpg` are those of many films.
     fn ending_as(&self, given: &str) -> Vec<&str> {
-        let named = self.0.get(file_name(given)).map_or(&[][..], Vec::as_slice);
+        let named = self
+            .by_name
+            .get(file_name(given))
+            .map_or(&[][..], Vec::as_slice);
         let fits = |path: &&str| {
             let folder = |path: &str| path.rsplit_once('/').map(|(folder, _)| folder.to_owned());
             match (folder(path), folder(given)) {
@@ -137,6 +172,10 @@ impl Below {
         };
         named.iter().map(String::as_str).filter(fits).collect()
     }
+}
+
+fn composed(path: &str) -> String {
+    path.nfc().collect()
 }
 
 /// Whether the path ends with all parts of `end`.
@@ -194,6 +233,25 @@ mod tests {
         }
         let strict = Finder::new(&root, false);
         assert!(strict.find("1.png").is_err());
+    }
+
+    #[test]
+    fn a_name_whose_accents_macos_took_apart_was_not_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let apart = "Fu\u{308}ße/e\u{301}le\u{300}ve.png";
+        let together = "F\u{fc}ße/\u{e9}l\u{e8}ve.png";
+        std::fs::create_dir(folder.path().join("Fu\u{308}ße")).unwrap();
+        std::fs::write(folder.path().join(apart), "film").unwrap();
+        let root = Root::Folder(folder.path().into());
+        for anywhere in [false, true] {
+            let finder = Finder::new(&root, anywhere);
+            for given in [apart, together] {
+                let found = finder.find(given).unwrap();
+                assert_eq!(found.path, apart);
+                assert_eq!(found.location, Location::File(folder.path().join(apart)));
+            }
+            assert!(finder.find("F\u{fc}ße/eleve.png").is_err());
+        }
     }
 
     #[cfg(unix)]

@@ -1,6 +1,6 @@
 //! Which films there are, which label and patient each has, and how they are split.
 //!
-//! A data set is a folder with one sub-folder per label, a manifest (CSV or Parquet, one row per
+//! A data set is a folder with one sub-folder per label, a manifest (CSV, Parquet or Excel, one row per
 //! film), or a zip archive of either. [`Dataset::open`] lists the films and finds their patients;
 //! it decodes nothing, unless near-duplicate groups must stand in for patients.
 //!
@@ -28,6 +28,7 @@ mod identity;
 mod known_tables;
 mod labels;
 mod left_out;
+mod legacy_names;
 mod listing;
 mod manifest;
 mod near_duplicates;
@@ -43,6 +44,7 @@ mod runs;
 mod source;
 mod spelling;
 mod split;
+mod spreadsheet;
 mod table;
 mod text;
 mod walk;

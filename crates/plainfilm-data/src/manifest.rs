@@ -18,7 +18,7 @@ use super::table::{self, Table};
 use super::{DatasetError, DatasetOptions, columns, findings, known_tables};
 
 /// Names under which a folder's or archive's manifest is looked for, first match first.
-pub(super) const NAMES: [&str; 2] = ["manifest.csv", "manifest.parquet"];
+pub(super) const NAMES: [&str; 3] = ["manifest.csv", "manifest.parquet", "manifest.xlsx"];
 
 /// Largest manifest that is read, in bytes: some ten million rows.
 pub(super) const MAX_BYTES: u64 = 1 << 30;
@@ -39,7 +39,8 @@ pub(super) fn list_if_there(
         let Ok(table) = read_table(root, name) else {
             continue;
         };
-        if let Some(mut reading) = known_tables::read(&table, options.uncertain) {
+        let reading = known(root, name, &table, options)?;
+        if let Some(mut reading) = reading {
             reading
                 .notes
                 .insert(0, format!("films are those of {name}"));
@@ -66,15 +67,32 @@ pub(super) fn list(
     let table = read_table(root, name)?;
     let own = ["path", "label"].map(|column| table.column(column));
     let is_manifest = !matches!(own, [Ok(None), _] | [_, Ok(None)]);
-    let known = match options.columns.is_none() && !is_manifest {
-        true => known_tables::read(&table, options.uncertain),
+    let of_known_set = match options.columns.is_none() && !is_manifest {
+        true => known(root, name, &table, options)?,
         false => None,
     };
-    let reading = match known {
+    let reading = match of_known_set {
         Some(reading) => reading,
         None => columns::read(&table, options.columns.as_ref(), &root.name_of(name))?,
     };
     Ok(list_reading(root, name, &table, reading))
+}
+
+/// The table as one of a known data set, with the others of that set beside it; none where it is none.
+fn known(
+    root: &Root,
+    name: &str,
+    table: &Table,
+    options: &DatasetOptions,
+) -> Result<Option<Reading>, DatasetError> {
+    let beside = |names: &[&str]| {
+        let there = names.iter().find(|name| root.has_file(name))?;
+        read_table(root, there).ok()
+    };
+    known_tables::read(table, options.uncertain, &beside).map_err(|reason| DatasetError::Manifest {
+        manifest: root.name_of(name),
+        reason,
+    })
 }
 
 fn read_table(root: &Root, name: &str) -> Result<Table, DatasetError> {

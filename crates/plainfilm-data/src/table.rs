@@ -1,6 +1,6 @@
-//! CSV and Parquet files as one plain table of text cells.
+//! CSV and Parquet files, and Excel workbooks, as one plain table of text cells.
 
-use super::text;
+use super::{spreadsheet, text};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 
@@ -45,11 +45,15 @@ pub(super) fn normalised(column: &str) -> String {
     column.trim().to_lowercase().replace([' ', '-'], "_")
 }
 
-/// Reads Parquet or CSV, as the name ends. The error is one line.
+/// Reads Parquet, an Excel workbook or CSV, as the name ends. The error is one line.
 pub(super) fn by_name(name: &str, bytes: Vec<u8>) -> Result<Table, String> {
-    match name.to_lowercase().ends_with(".parquet") {
-        true => from_parquet(bytes),
-        false => from_csv(&bytes),
+    let name = name.to_lowercase();
+    if name.ends_with(".parquet") {
+        from_parquet(bytes)
+    } else if name.ends_with(".xlsx") {
+        spreadsheet::read(&bytes)
+    } else {
+        from_csv(&bytes)
     }
 }
 

@@ -10,7 +10,7 @@ use super::reading::ReadingArgs;
 /// Measure what predicts the label besides the lungs.
 #[derive(Debug, Args)]
 pub struct AuditArgs {
-    /// Films: a folder with a sub-folder per label, a manifest (CSV or Parquet), or a zip of either
+    /// Films: a folder with a sub-folder per label, a manifest (CSV, Parquet or Excel), or a zip of either
     pub data: PathBuf,
     /// Labels to use, in order [default: all, by name]
     #[arg(long, value_name = "A,B", value_delimiter = ',')]

@@ -12,9 +12,10 @@ use super::reading::ReadingArgs;
 #[derive(Debug, Args)]
 #[command(args_override_self = true)]
 pub struct TrainArgs {
-    /// Films: a folder with a sub-folder per label, a manifest (CSV or Parquet), or a zip of either. In a
-    /// manifest a label may be a list (`Effusion|Mass`), for a multi-label classifier
-    #[arg(required_unless_present = "resume", conflicts_with = "resume")]
+    /// Films: a folder with a sub-folder per label, a manifest (CSV, Parquet or Excel), or a zip of either. In a
+    /// manifest a label may be a list (`Effusion|Mass`), for a multi-label classifier. With --resume, where the same
+    /// films are now
+    #[arg(required_unless_present = "resume")]
     pub data: Option<PathBuf>,
     /// Labels or findings to use, in order [default: all, by name]
     #[arg(long, value_name = "A,B", value_delimiter = ',')]

@@ -74,6 +74,36 @@ fn ctrl_c_saves_and_ends_with_130() {
     );
 }
 
+#[test]
+fn a_run_goes_on_where_its_films_were_moved_to() {
+    let scratch = Scratch::with_films(40);
+    let films = scratch.path("films");
+    let (whole, broken) = (scratch.path("whole"), scratch.path("broken"));
+    let more = ["--epochs", "12"];
+    assert_code(&train(&films, &whole, &more), 0);
+    let mut child = command(&training(&films, &broken, &more))
+        .spawn()
+        .expect("the program starts");
+    wait_for(&broken.join("history.csv"));
+    child.kill().expect("the child can be killed");
+    child.wait().expect("the child can be waited for");
+
+    let elsewhere = scratch.path("another disk");
+    std::fs::create_dir(&elsewhere).unwrap();
+    let moved = elsewhere.join("films");
+    std::fs::rename(&films, &moved).unwrap();
+    let lost = plainfilm(&["train", "--resume", text(&broken)]);
+    assert_code(&lost, 2);
+    let said = stderr(&lost);
+    assert!(said.contains("plainfilm train DATA --resume"), "{said}");
+    let resumed = plainfilm(&["train", text(&moved), "--resume", text(&broken)]);
+    assert_code(&resumed, 0);
+    assert!(
+        model_bytes(&whole) == model_bytes(&broken),
+        "the models differ"
+    );
+}
+
 fn wait_for(path: &Path) {
     for _ in 0..3000 {
         if path.exists() {

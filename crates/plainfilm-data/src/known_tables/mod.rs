@@ -1,5 +1,9 @@
 //! Tables that the field's data sets come with, told by their columns.
 
+mod mimic;
+mod padchest;
+mod vindr;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -13,12 +17,18 @@ use super::table::{Table, normalised};
 use super::{DatasetError, text};
 
 /// Names of such tables in a folder, beside the films.
-pub(super) const NAMES: [&str; 8] = [
+pub(super) const NAMES: [&str; 14] = [
     "Data_Entry_2017.csv",
     "Data_Entry_2017_v2020.csv",
     "metadata.csv",
     "stage_2_train_labels.csv",
     "stage_2_detailed_class_info.csv",
+    "mimic-cxr-2.0.0-chexpert.csv",
+    "mimic-cxr-2.0.0-negbio.csv",
+    "PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv",
+    "master_spreadsheet_update.csv",
+    "image_labels_train.csv",
+    "image_labels_test.csv",
     "train.csv",
     "valid.csv",
     "test.csv",
@@ -89,16 +99,20 @@ impl fmt::Display for Uncertain {
     }
 }
 
+/// The table of the first of some names that lies beside the one that is read; none where none does.
+pub(super) type Beside<'a> = &'a dyn Fn(&[&str]) -> Option<Table>;
+
 /// Reads a table that belongs to a known data set; none where it is none of these.
-pub(super) fn read(table: &Table, uncertain: Uncertain) -> Option<Reading> {
-    let columns = Named(
-        table
-            .columns
-            .iter()
-            .enumerate()
-            .map(|(index, name)| (normalised(name), index))
-            .collect(),
-    );
+///
+/// # Errors
+///
+/// One line: another table that belongs to it is not beside it.
+pub(super) fn read(
+    table: &Table,
+    uncertain: Uncertain,
+    beside: Beside<'_>,
+) -> Result<Option<Reading>, String> {
+    let columns = Named::of(table);
     let mut reading = if columns.have(&["path", "frontal/lateral", "ap/pa"]) {
         chexpert(table, &columns, uncertain)
     } else if columns.have(&["image_index", "finding_labels"]) {
@@ -107,17 +121,38 @@ pub(super) fn read(table: &Table, uncertain: Uncertain) -> Option<Reading> {
         ieee8023(table, &columns)
     } else if columns.have(&["patientid", "target"]) || columns.have(&["patientid", "class"]) {
         rsna(table, &columns)
+    } else if columns.have(&["pngpath", "patientid", "no_finding"]) {
+        brax(table, &columns, uncertain)
+    } else if columns.have(&["imageid", "imagedir", "labels"]) {
+        padchest::read(table, &columns)
+    } else if columns.have(&["image_id", "rad_id", "class_name"]) {
+        vindr::read_boxes(table, &columns)
+    } else if columns.have(&["image_id", "no_finding"]) {
+        vindr::read(table, &columns)
+    } else if columns.have(&["subject_id", "study_id"])
+        && (columns.have(&["no_finding"]) || columns.have(&["dicom_id", "viewposition"]))
+    {
+        mimic::read(table, uncertain, beside)?
     } else {
-        return None;
+        return Ok(None);
     };
     reading.anywhere = true;
-    Some(reading)
+    Ok(Some(reading))
 }
 
 /// The columns of a table by name.
 struct Named(BTreeMap<String, usize>);
 
 impl Named {
+    fn of(table: &Table) -> Self {
+        let columns = table.columns.iter().enumerate();
+        Self(
+            columns
+                .map(|(index, name)| (normalised(name), index))
+                .collect(),
+        )
+    }
+
     fn have(&self, names: &[&str]) -> bool {
         names.iter().all(|name| self.0.contains_key(*name))
     }
@@ -150,21 +185,26 @@ fn nih(table: &Table, columns: &Named) -> Reading {
     reading
 }
 
-fn chexpert(table: &Table, columns: &Named, uncertain: Uncertain) -> Reading {
-    let findings: Vec<(usize, &str)> = table
-        .columns
-        .iter()
-        .enumerate()
-        .map(|(column, name)| (column, name.trim()))
-        .filter(|(_, name)| CHEXPERT.contains(&normalised(name).as_str()))
-        .collect();
-    let mut reading = Reading::of(table, |cells| {
-        let path = columns.text(cells, "path");
+/// Columns of a table that hold a finding each, as CheXpert's labeller has them: 1 present, 0 denied, -1
+/// uncertain, blank not mentioned.
+struct ReportColumns(Vec<(usize, String)>, Uncertain);
+
+impl ReportColumns {
+    fn of(table: &Table, uncertain: Uncertain) -> Self {
+        let names = table.columns.iter().map(|name| name.trim().to_owned());
+        let findings = names
+            .enumerate()
+            .filter(|(_, name)| CHEXPERT.contains(&normalised(name).as_str()));
+        Self(findings.collect(), uncertain)
+    }
+
+    /// A row's labels, and the findings of which it says that nobody knows.
+    fn labels(&self, cells: &[String]) -> (String, String) {
         let (mut present, mut unknown) = (vec![], vec![]);
-        for &(column, name) in &findings {
-            match (cells[column].trim().parse::<f32>(), uncertain) {
-                (Ok(1.0), _) | (Ok(-1.0), Uncertain::Positive) => present.push(name),
-                (Ok(-1.0), Uncertain::Ignore) => unknown.push(name),
+        for (column, name) in &self.0 {
+            match (cells[*column].trim().parse::<f32>(), self.1) {
+                (Ok(1.0), _) | (Ok(-1.0), Uncertain::Positive) => present.push(name.as_str()),
+                (Ok(-1.0), Uncertain::Ignore) => unknown.push(name.as_str()),
                 // Blank is not mentioned, 0 denied: either way the report names no such finding.
                 _ => {}
             }
@@ -172,13 +212,31 @@ fn chexpert(table: &Table, columns: &Named, uncertain: Uncertain) -> Reading {
         if present.is_empty() {
             present.push("No Finding");
         }
-        let lateral = columns.get(cells, "frontal/lateral") == "Lateral";
         let separator = SEPARATOR.to_string();
+        (present.join(&separator), unknown.join(&separator))
+    }
+
+    /// How uncertain findings count, for a note.
+    fn uncertain_text(&self) -> &'static str {
+        match self.1 {
+            Uncertain::Ignore => "is not known",
+            Uncertain::Positive => "is present",
+            Uncertain::Negative => "is absent",
+        }
+    }
+}
+
+fn chexpert(table: &Table, columns: &Named, uncertain: Uncertain) -> Reading {
+    let findings = ReportColumns::of(table, uncertain);
+    let mut reading = Reading::of(table, |cells| {
+        let path = columns.text(cells, "path");
+        let (label, unknown) = findings.labels(cells);
+        let lateral = columns.get(cells, "frontal/lateral") == "Lateral";
         Record {
             patient_id: patient_in(&path).unwrap_or_default().to_owned(),
             path,
-            label: present.join(&separator),
-            unknown: unknown.join(&separator),
+            label,
+            unknown,
             view: match lateral {
                 true => "Lateral".to_owned(),
                 false => columns.text(cells, "ap/pa"),
@@ -192,11 +250,32 @@ fn chexpert(table: &Table, columns: &Named, uncertain: Uncertain) -> Reading {
     reading.notes.push(format!(
         "read as CheXpert: any number of findings a film, patients from the path, blank is absent, -1 {} \
          (--uncertain)",
-        match uncertain {
-            Uncertain::Ignore => "is not known",
-            Uncertain::Positive => "is present",
-            Uncertain::Negative => "is absent",
+        findings.uncertain_text()
+    ));
+    reading
+}
+
+/// BRAX (Reis et al. 2022, doi:10.1038/s41597-022-01608-8).
+fn brax(table: &Table, columns: &Named, uncertain: Uncertain) -> Reading {
+    let findings = ReportColumns::of(table, uncertain);
+    let mut reading = Reading::of(table, |cells| {
+        let (label, unknown) = findings.labels(cells);
+        Record {
+            path: columns.text(cells, "pngpath"),
+            label,
+            unknown,
+            patient_id: columns.text(cells, "patientid"),
+            view: columns.text(cells, "viewposition"),
+            sex: columns.text(cells, "patientsex"),
+            age: columns.text(cells, "patientage"),
+            ..Record::default()
         }
+    });
+    reading.several = true;
+    reading.notes.push(format!(
+        "read as BRAX: any number of findings a film, films from `PngPath`, blank is absent, -1 {} \
+         (--uncertain)",
+        findings.uncertain_text()
     ));
     reading
 }
@@ -350,5 +429,4 @@ fn listed(line: &str) -> Option<Record> {
 }
 
 #[cfg(test)]
-#[path = "known_tables_tests.rs"]
 mod tests;

@@ -181,6 +181,146 @@ fn rsna_has_a_row_for_each_box() {
     assert_eq!((dataset.films.len(), dataset.set_aside.len()), (2, 0));
 }
 
+/// What a film shows, by name.
+fn shown<'a>(dataset: &'a Dataset, film: &Film) -> Vec<&'a str> {
+    let found = dataset.findings.iter().zip(&film.findings);
+    found
+        .filter(|(_, presence)| **presence == Presence::Present)
+        .map(|(name, _)| name.as_str())
+        .collect()
+}
+
+#[test]
+fn mimic_is_read_from_three_tables() {
+    let findings = "subject_id,study_id,Atelectasis,Cardiomegaly,Edema,No Finding,Pneumonia\n\
+                    10000032,50414267,,,,1.0,\n\
+                    10000764,57375967,,1.0,-1.0,,0.0\n";
+    let films = "dicom_id,subject_id,study_id,PerformedProcedureStepDescription,ViewPosition,Rows,Columns\n\
+                 02aa,10000032,50414267,CHEST (PA AND LAT),PA,3056,2544\n\
+                 174d,10000032,50414267,CHEST (PA AND LAT),LATERAL,3056,2544\n\
+                 096f,10000764,57375967,CHEST (PORTABLE AP),AP,2906,2394\n\
+                 11ff,10000764,59999999,CHEST (PORTABLE AP),AP,2906,2394\n";
+    let parts = "dicom_id,study_id,subject_id,split\n02aa,50414267,10000032,train\n\
+                 174d,50414267,10000032,train\n096f,57375967,10000764,validate\n";
+    let labels = ("mimic-cxr-2.0.0-chexpert.csv", findings);
+    let files = ("mimic-cxr-2.0.0-metadata.csv", films);
+    let paths = [
+        "files/p10/p10000032/s50414267/02aa.jpg",
+        "files/p10/p10000032/s50414267/174d.jpg",
+        "files/p10/p10000764/s57375967/096f.jpg",
+        "files/p10/p10000764/s59999999/11ff.jpg",
+    ];
+    let folder = folder(
+        &paths,
+        &[labels, files, ("mimic-cxr-2.0.0-split.csv", parts)],
+    );
+    for path in [
+        folder.path().to_owned(),
+        folder.path().join(labels.0),
+        folder.path().join(files.0),
+    ] {
+        let dataset = open(&path, Uncertain::Ignore);
+        says(&dataset, "read as MIMIC-CXR-JPG");
+        let first = of(&dataset.films[0]);
+        assert_eq!(first, (paths[0], "10000032", Some("PA"), None, None));
+        assert_eq!(dataset.films.len(), 3, "{:?}", dataset.set_aside);
+        assert!(shown(&dataset, &dataset.films[0]).is_empty());
+        assert_eq!(shown(&dataset, &dataset.films[2]), ["Cardiomegaly"]);
+        assert_eq!(dataset.set_aside.len(), 1);
+        assert!(dataset.set_aside[0].reason.contains("expected a label"));
+    }
+    let alone = self::folder(&paths, &[labels]);
+    let error = Dataset::open(alone.path(), &DatasetOptions::default());
+    let error = error.unwrap_err().to_string();
+    assert!(
+        error.contains("expected mimic-cxr-2.0.0-metadata.csv beside it"),
+        "{error}"
+    );
+}
+
+#[test]
+fn vindr_counts_what_most_of_its_readers_saw() {
+    let by_finding = "image_id,rad_id,Aortic enlargement,Cardiomegaly,Other diseases,No finding\n\
+                      a1,R1,1,0,0,0\na1,R2,1,1,0,0\na1,R3,0,0,0,1\n\
+                      b2,R1,0,0,0,1\nb2,R2,0,0,0,1\nb2,R3,0,1,0,0\n";
+    let by_box = "image_id,class_name,class_id,rad_id,x_min,y_min,x_max,y_max\n\
+                  a1,Aortic enlargement,0,R1,1,2,3,4\na1,Aortic enlargement,0,R1,5,6,7,8\n\
+                  a1,Aortic enlargement,0,R2,1,2,3,4\na1,Cardiomegaly,3,R2,1,2,3,4\na1,No finding,14,R3,,,,\n\
+                  b2,No finding,14,R1,,,,\nb2,No finding,14,R2,,,,\nb2,Cardiomegaly,3,R3,1,2,3,4\n";
+    for (name, table) in [
+        ("image_labels_train.csv", by_finding),
+        ("train.csv", by_box),
+    ] {
+        let folder = folder(&["train/a1.dicom", "train/b2.dicom"], &[(name, table)]);
+        let dataset = open(folder.path(), Uncertain::Ignore);
+        says(&dataset, "read as VinDr-CXR");
+        assert_eq!(dataset.findings, ["Aortic enlargement"], "{name}");
+        assert_eq!(shown(&dataset, &dataset.films[0]), ["Aortic enlargement"]);
+        assert!(shown(&dataset, &dataset.films[1]).is_empty());
+        assert!(
+            dataset
+                .notes
+                .iter()
+                .any(|note| note.contains("differ on 2 films"))
+        );
+    }
+    let test = "image_id,Aortic enlargement,No finding\na1,1,0\nb2,0,1\n";
+    let folder = folder(
+        &["test/a1.png", "test/b2.png"],
+        &[("image_labels_test.csv", test)],
+    );
+    let dataset = open(folder.path(), Uncertain::Ignore);
+    assert_eq!(dataset.films_per_output(), [1]);
+}
+
+#[test]
+fn padchest_lists_are_findings_and_what_it_excludes_is_left_out() {
+    let name = "PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv";
+    let table = "ImageID,ImageDir,StudyDate_DICOM,PatientID,PatientBirth,PatientSex_DICOM,Projection,Labels\n\
+                 a.png,0,20140915,P1,1950.0,M,PA,\"['pleural effusion', 'cardiomegaly', 'pleural effusion']\"\n\
+                 b.png,0,20150101,P2,,F,AP_horizontal,\"['normal']\"\n\
+                 c.png,3,20150101,P3,1990,F,L,\"['unchanged']\"\n\
+                 d.png,3,20150101,P3,1990,F,EXCLUDE,\"['exclude']\"\n";
+    let folder = folder(
+        &["0/a.png", "0/b.png", "3/c.png", "3/d.png"],
+        &[(name, table)],
+    );
+    let dataset = open(folder.path(), Uncertain::Ignore);
+    says(&dataset, "read as PadChest");
+    let [a, b] = &dataset.films[..] else {
+        panic!("{:?}", dataset.films)
+    };
+    assert_eq!(of(a), ("0/a.png", "P1", Some("PA"), Some("M"), Some(64.0)));
+    assert_eq!(shown(&dataset, a), ["cardiomegaly", "pleural effusion"]);
+    assert_eq!(of(b), ("0/b.png", "P2", Some("AP"), Some("F"), None));
+    assert!(shown(&dataset, b).is_empty());
+    assert_eq!(dataset.set_aside.len(), 1, "{:?}", dataset.set_aside);
+    assert!(dataset.set_aside[0].path.ends_with("c.png"));
+}
+
+#[test]
+fn brax_is_read_like_chexpert() {
+    let table = "DicomPath,PngPath,PatientID,PatientSex,PatientAge,StudyDate,No Finding,Cardiomegaly,Lung Opacity,\
+                 ViewPosition,Manufacturer\n\
+                 x/1.dcm,images/id_1/Study_1/Series_1/image-1.png,id_1,M,55,20200101,1,,,PA,M1\n\
+                 x/2.dcm,images/id_2/Study_1/Series_1/image-1.png,id_2,F,85 or more,20200101,,-1,1,L,M1\n";
+    let folder = folder(
+        &[
+            "images/id_1/Study_1/Series_1/image-1.png",
+            "images/id_2/Study_1/Series_1/image-1.png",
+        ],
+        &[("master_spreadsheet_update.csv", table)],
+    );
+    let dataset = open(folder.path(), Uncertain::Positive);
+    says(&dataset, "read as BRAX");
+    assert_eq!(dataset.films[0].age, Some(55.0));
+    assert_eq!(dataset.films[1].patient_id, "id_2");
+    assert_eq!(
+        shown(&dataset, &dataset.films[1]),
+        ["Cardiomegaly", "Lung Opacity"]
+    );
+}
+
 #[test]
 fn covidx_lists_are_read() {
     let list = "3 SARS-10.1148-g04.jpeg pneumonia cohen\n101 covid 19 (1).png COVID-19 sirm\nu1 u1.png normal\nnonsense\n";

@@ -63,7 +63,7 @@ impl Dataset {
     }
 
     /// Opens a folder with one sub-folder per label, a folder that contains `manifest.csv` or
-    /// `manifest.parquet` (the manifest then rules), a `.csv` or `.parquet` manifest, or a `.zip`
+    /// `manifest.parquet` (the manifest then rules), a `.csv`, `.parquet` or `.xlsx` manifest, or a `.zip`
     /// of any of these.
     ///
     /// # Errors
@@ -306,7 +306,7 @@ fn list(data: &Path, options: &DatasetOptions) -> Result<(Root, Listing), Datase
     }
     let extension = data.extension().and_then(|extension| extension.to_str());
     match extension.unwrap_or_default().to_lowercase().as_str() {
-        "csv" | "tsv" | "txt" | "parquet" => {
+        "csv" | "tsv" | "txt" | "parquet" | "xlsx" => {
             let name = data
                 .file_name()
                 .and_then(|name| name.to_str())
@@ -320,11 +320,15 @@ fn list(data: &Path, options: &DatasetOptions) -> Result<(Root, Listing), Datase
             Ok((root, listing))
         }
         "zip" => {
+            let archive = Archive::open(data, options.limits.max_file_bytes)?;
+            let note = archive.note();
             let root = Root::Archive {
-                archive: Arc::new(Archive::open(data, options.limits.max_file_bytes)?),
+                archive: Arc::new(archive),
                 prefix: String::new(),
             };
-            list_folder(root, options)
+            let (root, mut listing) = list_folder(root, options)?;
+            listing.notes.extend(note);
+            Ok((root, listing))
         }
         "" => Err(not_a_dataset("a file without an extension")),
         extension => Err(not_a_dataset(&format!("a .{extension} file"))),

@@ -17,6 +17,9 @@ use plainfilm_figures::{FindingsFilm, Operation, ScoredFilm};
 use plainfilm_model::bundle::{ModelFile, ModelHeader, Precision, Threshold};
 use plainfilm_model::networks::Network;
 
+/// Letters of a finding in the name of its folder; file systems take 255 bytes.
+const MOST_LETTERS: usize = 64;
+
 /// What the network says of every film of the split: nothing of those that are left out.
 struct Table {
     rows: Vec<Option<Vec<f64>>>,
@@ -200,22 +203,28 @@ fn header(trainer: &Trainer<'_>, metrics: &RunMetrics, operations: Vec<Operation
     header
 }
 
-/// `findings/<name>`, in letters that every file system takes; with a number where two become the same.
+/// `findings/<name>`, in letters that every file system takes and no more than it takes; with a number where two
+/// become the same.
 fn folder_name(findings: &[String], finding: usize) -> String {
-    let plain = |name: &String| -> String {
-        name.chars()
+    let mut taken: Vec<String> = Vec::with_capacity(finding + 1);
+    for name in &findings[..=finding] {
+        let plain: String = name
+            .chars()
+            .take(MOST_LETTERS)
             .map(|letter| match letter.is_ascii_alphanumeric() {
                 true => letter.to_ascii_lowercase(),
                 false => '-',
             })
-            .collect()
-    };
-    let own = plain(&findings[finding]);
-    let same = findings[..finding].iter().filter(|name| plain(name) == own);
-    match same.count() {
-        0 => format!("findings/{own}"),
-        more => format!("findings/{own}-{}", more + 1),
+            .collect();
+        let mut own = plain.clone();
+        let mut number = 2;
+        while taken.contains(&own) {
+            own = format!("{plain}-{number}");
+            number += 1;
+        }
+        taken.push(own);
     }
+    format!("findings/{}", taken[finding])
 }
 
 #[cfg(test)]
@@ -224,9 +233,34 @@ mod tests {
 
     #[test]
     fn folders_are_named_for_findings() {
-        let names = ["Pleural Thickening", "Mass", "mass", "Mass "].map(str::to_owned);
-        let folders: Vec<String> = (0..4).map(|finding| folder_name(&names, finding)).collect();
-        let expected = ["pleural-thickening", "mass", "mass-2", "mass-"];
+        let names = [
+            "Pleural Thickening",
+            "Mass",
+            "mass",
+            "Mass ",
+            "mass-2",
+            "正常",
+        ]
+        .map(str::to_owned);
+        let folders: Vec<String> = (0..names.len())
+            .map(|finding| folder_name(&names, finding))
+            .collect();
+        let expected = [
+            "pleural-thickening",
+            "mass",
+            "mass-2",
+            "mass-",
+            "mass-2-2",
+            "--",
+        ];
         assert_eq!(folders, expected.map(|name| format!("findings/{name}")));
+    }
+
+    #[test]
+    fn a_finding_of_300_letters_failed_after_the_training() {
+        let names = ["x".repeat(300), "x".repeat(301)];
+        let short = "x".repeat(MOST_LETTERS);
+        assert_eq!(folder_name(&names, 0), format!("findings/{short}"));
+        assert_eq!(folder_name(&names, 1), format!("findings/{short}-2"));
     }
 }
