@@ -95,6 +95,8 @@ pub enum Verb {
     Recipes(RecipesArgs),
     /// List, fetch, verify or import weights of other libraries
     Weights(WeightsArgs),
+    /// Say what this machine and this build offer, and test whether the program works here
+    Doctor(DoctorArgs),
 }
 
 /// `quickstart`
@@ -164,6 +166,14 @@ pub struct RecipesArgs {
     pub name: Option<String>,
     /// Output format of the list
     #[arg(long, value_enum, default_value_t = TableFormat::Table, conflicts_with = "name")]
+    pub format: TableFormat,
+}
+
+/// `doctor`
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Output format
+    #[arg(long, value_enum, default_value_t = TableFormat::Table)]
     pub format: TableFormat,
 }
 

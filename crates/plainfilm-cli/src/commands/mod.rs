@@ -3,6 +3,7 @@
 mod audit;
 mod compare;
 mod data;
+mod doctor;
 mod evaluate;
 mod explain;
 mod export;
@@ -42,6 +43,7 @@ pub fn run(cli: Cli, printer: &Printer) -> anyhow::Result<Exit> {
         Verb::Model(args) => model::run(&args.verb, printer),
         Verb::Models(args) => models::run(&args, printer),
         Verb::Recipes(args) => recipes::run(&args, printer),
+        Verb::Doctor(args) => doctor::run(&args, printer),
         Verb::Weights(args) => weights::run(args.verb, printer),
     }
 }

@@ -2,6 +2,7 @@
 
 mod auditing;
 mod dicom;
+mod doctoring;
 mod explaining;
 mod exporting;
 mod features;
