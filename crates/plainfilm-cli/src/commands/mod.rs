@@ -3,6 +3,7 @@
 mod audit;
 mod compare;
 mod data;
+mod deidentify;
 mod doctor;
 mod evaluate;
 mod explain;

@@ -6,6 +6,7 @@
 //! DICOM itself has none.
 
 mod choice;
+mod deidentify;
 mod pseudonym;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ use plainfilm_film::radiograph::{Format, Limits, read_bytes, read_header, withou
 use rayon::prelude::*;
 
 use crate::DatasetError;
+pub use deidentify::{DeidentifiedFilms, DeidentifyOptions, deidentify};
 pub use pseudonym::Salt;
 
 /// Which films are taken.
