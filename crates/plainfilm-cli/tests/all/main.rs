@@ -11,6 +11,7 @@ mod folds;
 mod foreign;
 mod judging;
 mod predicting;
+mod privacy;
 mod program;
 mod quickstart;
 mod recipes;

@@ -7,6 +7,7 @@
 
 mod choice;
 mod deidentify;
+mod phi_check;
 mod pseudonym;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ use rayon::prelude::*;
 
 use crate::DatasetError;
 pub use deidentify::{DeidentifiedFilms, DeidentifyOptions, deidentify};
+pub use phi_check::{Finding, PhiCheck, phi_check};
 pub use pseudonym::Salt;
 
 /// Which films are taken.
