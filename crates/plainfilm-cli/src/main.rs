@@ -1,6 +1,7 @@
 //! The program `plainfilm`: arguments become settings, settings a library call, its result text.
 
 mod args;
+mod cache;
 mod commands;
 mod exit;
 mod inputs;

@@ -51,6 +51,7 @@
 //! | how do many layers run at once? | `blocked`, `half`, `chain` |
 //! | how does Burn reach all that? | `extension` |
 //! | what does a model call? | `api`, `inference`, `chain`, `optimiser` |
+//! | does it compute right on this machine? | `self_check` |
 //!
 //! # Unsafe code
 //! Kernels read and write through pointers, after one check of bounds for the whole call. `.ci/sanitize` runs
@@ -78,6 +79,7 @@ mod max_pool;
 mod optimiser;
 mod output_gradient;
 mod pointwise;
+mod self_check;
 mod share;
 mod switches;
 mod tasks;
@@ -96,4 +98,7 @@ pub use inference::{
 };
 pub use max_pool::Windows;
 pub use optimiser::AdamStep;
-pub use switches::{Precision, PrecisionError, enabled, set_enabled, set_precision};
+pub use self_check::{SELF_CHECK_TOLERANCE, self_check};
+pub use switches::{
+    Kernels, Precision, PrecisionError, enabled, kernels, set_enabled, set_precision,
+};

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::kernel::amx;
+use crate::kernel::{amx, lanes};
 
 /// The precision of convolutions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -63,5 +63,31 @@ pub(crate) fn precision() -> Precision {
         Precision::BFloat16
     } else {
         Precision::Float32
+    }
+}
+
+/// Which kernels this CPU is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kernels {
+    /// The instruction set that kernels of 32 bits are compiled for: `AVX-512`, `AVX2 with FMA`, `NEON` or `plain`.
+    pub instructions: &'static str,
+    /// Floats in a register of that set.
+    pub lanes: usize,
+    /// Whether there is AMX, so that [`Precision::BFloat16`] can be asked for.
+    pub bfloat16: bool,
+}
+
+/// The kernels that were chosen for this CPU.
+pub fn kernels() -> Kernels {
+    let lanes = lanes();
+    Kernels {
+        instructions: match lanes {
+            16 => "AVX-512",
+            8 => "AVX2 with FMA",
+            4 if cfg!(target_arch = "aarch64") => "NEON",
+            _ => "plain",
+        },
+        lanes,
+        bfloat16: amx::available(),
     }
 }

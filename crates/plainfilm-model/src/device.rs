@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 
-pub use plainfilm_conv::Precision;
+pub use plainfilm_conv::{Kernels, Precision, SELF_CHECK_TOLERANCE, kernels, self_check};
 
 /// A device name or a precision that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

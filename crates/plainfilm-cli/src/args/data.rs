@@ -61,6 +61,27 @@ pub enum DataVerb {
         #[arg(long)]
         all_views: bool,
     },
+    /// Write a folder of DICOM films anew, without what identifies people (after DICOM PS3.15 Annex E)
+    Deidentify {
+        /// Folder of films; it is only read, but for the salt
+        from: PathBuf,
+        /// Folder for the new files, which are named after hashes; must be new or empty, and elsewhere
+        #[arg(long, value_name = "DIR")]
+        output: PathBuf,
+        /// Secret that is hashed with identifiers, made where it is not there [default: manifest.salt in the films'
+        /// folder, as import-dicom has it]
+        #[arg(long, value_name = "FILE")]
+        salt: Option<PathBuf>,
+        /// Shift dates, back by 1 to 3,650 days, the same number for all films of a patient, and do not empty them
+        #[arg(long)]
+        shift_dates: bool,
+        /// Take films too whose file says that text is drawn into them; the text stays
+        #[arg(long)]
+        allow_burned_in: bool,
+        /// Keep the names of the sub-folders, which are labels; they must not name people
+        #[arg(long)]
+        keep_folders: bool,
+    },
     /// Draw synthetic chest films with labels `opacity` and `clear`
     Phantoms {
         /// Folder for them; must be new or empty

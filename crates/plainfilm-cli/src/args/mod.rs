@@ -95,6 +95,10 @@ pub enum Verb {
     Recipes(RecipesArgs),
     /// List, fetch, verify or import weights of other libraries
     Weights(WeightsArgs),
+    /// Look for what identifies the people on DICOM films in the files of a folder, such as a run
+    PhiCheck(PhiCheckArgs),
+    /// Say what this machine and this build offer, and test whether the program works here
+    Doctor(DoctorArgs),
 }
 
 /// `quickstart`
@@ -164,6 +168,27 @@ pub struct RecipesArgs {
     pub name: Option<String>,
     /// Output format of the list
     #[arg(long, value_enum, default_value_t = TableFormat::Table, conflicts_with = "name")]
+    pub format: TableFormat,
+}
+
+/// `phi-check`
+#[derive(Debug, Args)]
+pub struct PhiCheckArgs {
+    /// Folder whose files are looked into; what is compressed in them (zip, Parquet, PNG) is not unpacked
+    pub folder: PathBuf,
+    /// DICOM films whose names, identifiers and so on are looked for: a folder, or one file
+    #[arg(long, value_name = "DATA")]
+    pub inputs: PathBuf,
+    /// Output format
+    #[arg(long, value_enum, default_value_t = TableFormat::Table)]
+    pub format: TableFormat,
+}
+
+/// `doctor`
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Output format
+    #[arg(long, value_enum, default_value_t = TableFormat::Table)]
     pub format: TableFormat,
 }
 

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use indicatif::ProgressBar;
+use plainfilm::dataset::dicom::DeidentifyOptions;
 use plainfilm::dataset::phantom::{self, PhantomSettings};
 use plainfilm::dataset::public::{self, FetchOptions, FetchProgress};
 use plainfilm::dataset::{Dataset, DatasetOptions, PatientOrigin};
 use plainfilm::evaluate::{Presence, counted};
 
-use super::import_dicom;
+use super::{deidentify, import_dicom};
 use crate::args::DataVerb;
 use crate::exit::Exit;
 use crate::print::many;
@@ -53,6 +54,22 @@ pub fn run(verb: DataVerb, printer: &Printer) -> anyhow::Result<Exit> {
             output,
             all_views,
         } => import_dicom::run(&from, output, all_views, printer),
+        DataVerb::Deidentify {
+            from,
+            output,
+            salt,
+            shift_dates,
+            allow_burned_in,
+            keep_folders,
+        } => {
+            let options = DeidentifyOptions {
+                allow_burned_in,
+                shift_dates,
+                keep_folders,
+                ..DeidentifyOptions::default()
+            };
+            deidentify::run(&from, &output, salt, &options, printer)
+        }
         DataVerb::Phantoms {
             output,
             count,

@@ -3,12 +3,15 @@
 mod audit;
 mod compare;
 mod data;
+mod deidentify;
+mod doctor;
 mod evaluate;
 mod explain;
 mod export;
 mod import_dicom;
 mod model;
 mod models;
+mod phi_check;
 mod predict;
 mod quickstart;
 mod recipes;
@@ -42,6 +45,8 @@ pub fn run(cli: Cli, printer: &Printer) -> anyhow::Result<Exit> {
         Verb::Model(args) => model::run(&args.verb, printer),
         Verb::Models(args) => models::run(&args, printer),
         Verb::Recipes(args) => recipes::run(&args, printer),
+        Verb::PhiCheck(args) => phi_check::run(&args, printer),
+        Verb::Doctor(args) => doctor::run(&args, printer),
         Verb::Weights(args) => weights::run(args.verb, printer),
     }
 }

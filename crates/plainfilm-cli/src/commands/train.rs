@@ -12,6 +12,7 @@ use plainfilm::train::{
 use plainfilm::weights::{ImportOptions, StartingWeights};
 
 use crate::args::{MergeArgs, TrainArgs};
+use crate::cache::feature_cache;
 use crate::exit::{Exit, UsageError};
 use crate::interrupt;
 use crate::print::notes::print_notes;
@@ -157,23 +158,6 @@ pub fn train(
     let outcome = result?;
     print_outcome(&outcome, folder, detail, printer);
     Ok(outcome)
-}
-
-/// Where features are kept between runs: `$PLAINFILM_CACHE`, else `plainfilm/features` among the user's
-/// caches. None when nothing may be kept, or nobody's home is known.
-fn feature_cache(limit: Option<u64>) -> Option<FeatureCache> {
-    let variable = |name: &str| {
-        std::env::var_os(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
-    let folder = variable("PLAINFILM_CACHE").or_else(|| {
-        let caches =
-            variable("XDG_CACHE_HOME").or_else(|| Some(std::env::home_dir()?.join(".cache")))?;
-        Some(caches.join("plainfilm").join("features"))
-    })?;
-    let limit = limit.unwrap_or(FeatureCache::DEFAULT_LIMIT);
-    (limit > 0).then_some(FeatureCache { folder, limit })
 }
 
 /// Lets the training start from a file of weights, with the scaling that they were fitted with unless

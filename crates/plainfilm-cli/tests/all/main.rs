@@ -2,6 +2,7 @@
 
 mod auditing;
 mod dicom;
+mod doctoring;
 mod explaining;
 mod exporting;
 mod features;
@@ -10,6 +11,7 @@ mod folds;
 mod foreign;
 mod judging;
 mod predicting;
+mod privacy;
 mod program;
 mod proving;
 mod quickstart;

@@ -39,6 +39,18 @@ fn dispatch<W: WithSimd>(work: W) -> W::Output {
     ARCH.dispatch(work)
 }
 
+/// Floats in a register of the instruction set that was chosen.
+pub(crate) fn lanes() -> usize {
+    struct Lanes;
+    impl WithSimd for Lanes {
+        type Output = usize;
+        fn with_simd<S: Simd>(self, _: S) -> usize {
+            S::F32_LANES
+        }
+    }
+    dispatch(Lanes)
+}
+
 /// [`Curve::value`] of every value of a register.
 #[inline(always)]
 fn curved<S: Simd>(simd: S, curve: Curve, value: S::f32s) -> S::f32s {

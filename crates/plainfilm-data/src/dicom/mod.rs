@@ -6,6 +6,8 @@
 //! DICOM itself has none.
 
 mod choice;
+mod deidentify;
+mod phi_check;
 mod pseudonym;
 #[cfg(test)]
 mod tests;
@@ -19,6 +21,8 @@ use plainfilm_film::radiograph::{Format, Limits, read_bytes, read_header, withou
 use rayon::prelude::*;
 
 use crate::DatasetError;
+pub use deidentify::{DeidentifiedFilms, DeidentifyOptions, deidentify};
+pub use phi_check::{Finding, PhiCheck, phi_check};
 pub use pseudonym::Salt;
 
 /// Which films are taken.

@@ -83,14 +83,42 @@ impl Salt {
     /// What stands for an identifier: the first 16 bytes of SHA-256 of the salt and the identifier.
     #[must_use]
     pub fn pseudonym(&self, identifier: &str) -> String {
+        let hash = self.hash("", identifier);
+        hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// What stands for a unique identifier (UI): `2.25.` and a UUID of version 8 (RFC 9562) made of the hash, as a
+    /// decimal number (PS3.5, B.2).
+    #[must_use]
+    pub fn uid(&self, uid: &str) -> String {
+        let mut hash = self.hash("uid:", uid);
+        hash[6] = hash[6] & 0x0f | 0x80;
+        hash[8] = hash[8] & 0x3f | 0x80;
+        format!("2.25.{}", u128::from_be_bytes(hash))
+    }
+
+    /// By how many days the dates of a patient are shifted: back, by 1 to 3,650.
+    #[must_use]
+    pub fn days(&self, patient: &str) -> i64 {
+        let hash = u128::from_be_bytes(self.hash("days:", patient));
+        -1 - (hash % 3650) as i64
+    }
+
+    /// What stands for a whole file.
+    pub(super) fn pseudonym_of(&self, file: &[u8]) -> String {
+        let digest = Sha256::digest(file);
+        let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.pseudonym(&digits)
+    }
+
+    /// The first half of SHA-256 of the salt, what the hash is for, and what is hashed.
+    fn hash(&self, purpose: &str, what: &str) -> [u8; 16] {
         let mut hash = Sha256::new();
         hash.update(self.0);
-        hash.update(identifier.as_bytes());
+        hash.update(purpose.as_bytes());
+        hash.update(what.as_bytes());
         let digest = hash.finalize();
-        digest[..16]
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        std::array::from_fn(|index| digest[index])
     }
 }
 
@@ -109,6 +137,11 @@ mod tests {
         assert_ne!(other.pseudonym("4711"), salt.pseudonym("4711"));
         assert_ne!(salt.pseudonym("4712"), salt.pseudonym("4711"));
         assert_eq!(salt.pseudonym("4711").len(), 32);
+        let uid = salt.uid("1.2.3");
+        assert_eq!(uid, kept.uid("1.2.3"));
+        assert!(uid.starts_with("2.25.") && uid.len() <= 64, "{uid}");
+        assert_ne!(uid, salt.uid("1.2.4"));
+        assert!((-3650..0).contains(&salt.days("4711")));
         assert_eq!(format!("{salt:?}"), "Salt(..)");
         #[cfg(unix)]
         {

@@ -191,6 +191,24 @@ pub fn draw(settings: &PhantomSettings, index: usize) -> Result<Radiograph, Phan
     })
 }
 
+/// Film `index` of the set as [`generate`] writes it: a PNG of 8 bits.
+///
+/// # Errors
+/// As [`draw`], and [`PhantomError::Write`] where it cannot be encoded.
+pub fn png(settings: &PhantomSettings, index: usize) -> Result<Vec<u8>, PhantomError> {
+    let films = settings.films()?;
+    let planned = films.get(index).ok_or(PhantomError::Index {
+        index,
+        count: settings.count,
+    })?;
+    picture(settings, planned, index)
+        .to_png()
+        .map_err(|error| PhantomError::Write {
+            path: planned.path().into(),
+            source: io::Error::other(error),
+        })
+}
+
 /// Draws a whole set into `folder`: `clear/` and `opacity/` with PNG films, `manifest.csv` and a
 /// `README.txt` that says what they are. Films are drawn on all threads of the current rayon pool;
 /// the bytes do not depend on how many there are. `progress` is told how many films of how many

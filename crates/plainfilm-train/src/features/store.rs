@@ -40,6 +40,19 @@ pub struct FeatureCache {
 impl FeatureCache {
     /// 2 GiB.
     pub const DEFAULT_LIMIT: u64 = 2 << 30;
+
+    /// Bytes of the features that the folder holds now; 0 where it is not there yet.
+    ///
+    /// # Errors
+    ///
+    /// Where it is there and cannot be listed.
+    pub fn used(&self) -> io::Result<u64> {
+        match files_below(&self.folder) {
+            Ok(files) => Ok(files.iter().map(|file| file.bytes).sum()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 /// A [`FeatureCache`] in use by one run.
@@ -320,6 +333,12 @@ mod tests {
         assert_eq!([0, 1, 2, 3].map(held), [true, false, false, true]);
         first.write(&[9; 32], &VALUES, 3).unwrap();
         assert!(held(9));
+        assert_eq!(first.cache.used().unwrap(), bytes_in(folder.path()));
+        let absent = FeatureCache {
+            folder: folder.path().join("absent"),
+            limit: 1,
+        };
+        assert_eq!(absent.used().unwrap(), 0);
     }
 
     #[test]

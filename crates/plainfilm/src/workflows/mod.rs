@@ -4,6 +4,7 @@ pub mod evaluation;
 mod on_any_page;
 mod run_heat_maps;
 mod run_report;
+pub mod self_test;
 pub mod training;
 
 use plainfilm_train::TrainError;

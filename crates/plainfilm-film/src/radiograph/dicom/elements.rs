@@ -8,10 +8,10 @@ use super::Fault;
 use super::heads::{self, Encoding, Head, head, spelled};
 
 /// (7FE0,0010) Pixel Data.
-const PIXEL_DATA: u32 = 0x7fe0_0010;
-const ITEM: u32 = 0xfffe_e000;
+pub(super) const PIXEL_DATA: u32 = 0x7fe0_0010;
+pub(super) const ITEM: u32 = 0xfffe_e000;
 const ITEM_END: u32 = 0xfffe_e00d;
-const SEQUENCE_END: u32 = 0xfffe_e0dd;
+pub(super) const SEQUENCE_END: u32 = 0xfffe_e0dd;
 const UNDEFINED: u32 = u32::MAX;
 
 /// Sequences within sequences that are followed. Structured reports nest about ten deep, images three.
@@ -39,7 +39,7 @@ pub(super) struct Element<'a> {
     /// Two capital letters; `None` where the encoding does not say.
     pub(super) vr: Option<[u8; 2]>,
     pub(super) bytes: &'a [u8],
-    encoding: Encoding,
+    pub(super) encoding: Encoding,
 }
 
 /// The elements of a file, or of one item of a sequence, by tag.

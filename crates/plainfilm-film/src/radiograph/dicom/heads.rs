@@ -77,8 +77,23 @@ pub(super) fn head(bytes: &[u8], at: usize, encoding: Encoding) -> Option<Head> 
             start: at + 8,
         });
     }
-    let has_short_length = matches!(
-        &letters,
+    let (length, start) = if has_short_length(letters) {
+        (encoding.u16(array(bytes, at + 6)?).into(), at + 8)
+    } else {
+        (encoding.u32(array(bytes, at + 8)?), at + 12)
+    };
+    Some(Head {
+        tag,
+        vr: Some(letters),
+        length,
+        start,
+    })
+}
+
+/// Whether elements of this representation have a length of 16 bits, where they say it (PS3.5, 7.1.2).
+pub(super) fn has_short_length(vr: [u8; 2]) -> bool {
+    matches!(
+        &vr,
         b"AE"
             | b"AS"
             | b"AT"
@@ -100,18 +115,7 @@ pub(super) fn head(bytes: &[u8], at: usize, encoding: Encoding) -> Option<Head> 
             | b"UI"
             | b"UL"
             | b"US"
-    );
-    let (length, start) = if has_short_length {
-        (encoding.u16(array(bytes, at + 6)?).into(), at + 8)
-    } else {
-        (encoding.u32(array(bytes, at + 8)?), at + 12)
-    };
-    Some(Head {
-        tag,
-        vr: Some(letters),
-        length,
-        start,
-    })
+    )
 }
 
 /// A tag as the standard writes it.

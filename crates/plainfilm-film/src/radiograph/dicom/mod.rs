@@ -11,6 +11,8 @@
 //! | `grey_levels`, `table`, `colour` | stored values to grey |
 //! | `directory` | which files a DICOMDIR lists |
 //! | `facts` | view, age, sex, maker: what else the file says |
+//! | `profile`, `deidentify`, `writer` | the file anew, without what identifies a person |
+//! | `identifying` | what of a file identifies a person, to be looked for elsewhere |
 //!
 //! The data set is read by our own code and not by a general library, because a library allocates by what a length
 //! field claims, inflates without bound, and has opinions on what the pixels mean. Only the codecs are others'.
@@ -19,6 +21,7 @@
 
 mod codec;
 mod colour;
+mod deidentify;
 mod description;
 mod directory;
 mod elements;
@@ -27,7 +30,9 @@ mod file;
 mod frames;
 mod grey_levels;
 mod heads;
+mod identifying;
 mod jpeg_says;
+mod profile;
 mod rle;
 mod source;
 mod stored;
@@ -36,9 +41,12 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod values;
+mod writer;
 
+pub use deidentify::{Deidentified, Identities, deidentify};
 pub use directory::{Listed, directory};
 pub use facts::DicomFacts;
+pub use identifying::{IdentifyingValue, identifying_values};
 pub use source::{StoredValues, stored_values};
 
 pub(super) use file::{has_preamble, starts_like_elements};

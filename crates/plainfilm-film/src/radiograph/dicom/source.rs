@@ -16,6 +16,7 @@ use super::syntax::Compression;
 use super::{Fault, codec, stored};
 
 /// What the stored values of a film mean.
+#[derive(PartialEq)]
 enum Meaning {
     Grey(GreyLevels),
     Palette(Palette),
@@ -157,6 +158,15 @@ impl DicomSource<'_> {
             Meaning::Palette(palette) => palette.grey(&bits, &self.layout),
             Meaning::Colour => colour::grey(bits, &self.layout, ybr),
         })
+    }
+
+    /// Whether another file with the same pixels shows the same film.
+    pub(super) fn looks_like(&self, other: &DicomSource<'_>) -> bool {
+        self.layout == other.layout
+            && self.meaning == other.meaning
+            && self.extended == other.extended
+            && self.file.syntax.compression == other.file.syntax.compression
+            && self.file.syntax.encoding.big == other.file.syntax.encoding.big
     }
 
     /// The stored bits of the first frame, interleaved, and whether they are luma and chroma.

@@ -1,5 +1,6 @@
 //! Small DICOM files, written here and read back.
 
+mod anew;
 mod broken;
 mod shown;
 mod written;
