@@ -13,6 +13,7 @@ mod evidence;
 mod faithfulness;
 mod films;
 mod integrated;
+mod label_null;
 mod lung_share;
 mod map_files;
 mod mean;
@@ -30,6 +31,7 @@ pub use evidence::{Evidence, FilmEvidence, Grid};
 pub use faithfulness::{CheckDepth, MethodCheck, Randomised, TOO_ALIKE};
 pub use films::{FilmExplanation, FilmToExplain};
 pub use integrated::IntegratedGradients;
+pub use label_null::LabelNull;
 pub use lung_share::{
     ExplainedFilm, LungFigures, LungMask, LungShare, LungSummary, MaskOrigin, lung_share, summarise,
 };

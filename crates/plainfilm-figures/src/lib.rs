@@ -25,6 +25,7 @@ mod intervals;
 mod left_out;
 mod luck;
 mod metrics;
+mod one_more;
 mod operating;
 mod operation;
 mod order;
@@ -61,6 +62,7 @@ pub use left_out::{Elsewhere, SourceFigures, SourceLeftOut};
 pub use luck::CalibrationLuck;
 pub use metrics::{LabelMetrics, PartMetrics, evaluate};
 pub use metrics::{against_the_rest, ranked_labels};
+pub use one_more::one_more;
 pub use operating::{
     Band, Coverage, PointFigures, ThresholdRule, certainty, choose_band, choose_threshold,
     coverage_curve,

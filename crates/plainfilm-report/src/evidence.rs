@@ -6,8 +6,10 @@ use super::plot::canvas::{Ink, Theme};
 use super::plot::heat::{Frame, Overlay, Tile, draw};
 use super::wording::films;
 use super::{ReportError, ReportInput};
-use plainfilm_explain::{LungFigures, LungShare, LungSummary, MeanEvidence, Method, MethodCheck};
-use plainfilm_figures::Estimate;
+use plainfilm_explain::{
+    LabelNull, LungFigures, LungShare, LungSummary, MeanEvidence, Method, MethodCheck,
+};
+use plainfilm_figures::{Estimate, counted};
 
 /// Films in a row, and the side of each in the picture's units.
 const COLUMNS: usize = 4;
@@ -26,6 +28,8 @@ pub struct EvidenceSection {
     pub means: Vec<MeanEvidence>,
     /// How much of the evidence is on the lungs, over all films that were looked at.
     pub lungs: LungSummary,
+    /// The same beside networks of the same recipe that learned from permuted labels; none where there are none.
+    pub null: Option<LabelNull>,
     /// How many test films were looked at, and how many there are.
     pub looked_at: [usize; 2],
     /// How many networks looked, each at test films of its own: one, or the folds of a cross-validation.
@@ -85,13 +89,13 @@ pub(super) struct EvidenceRow {
 }
 
 impl EvidenceView {
-    pub(super) fn of(section: &EvidenceSection, pictures: &[Picture]) -> Self {
+    pub(super) fn of(section: &EvidenceSection, pictures: &[Picture], audit_failed: bool) -> Self {
         let all = section.lungs.all();
-        let (class, word) = judge(section);
+        let (class, word) = judge(section, audit_failed);
         Self {
             class,
             word,
-            sentence: sentence(all),
+            sentence: sentence(all, section.null.as_ref()),
             method: section.method.title(),
             looked_at: looked_at(section),
             lungs_are: lungs_are(section),
@@ -177,21 +181,26 @@ fn row(group: &LungFigures) -> EvidenceRow {
     }
 }
 
-/// Better than chance, worse, or neither can be said.
-fn judge(section: &EvidenceSection) -> (&'static str, &'static str) {
+/// Better than chance, worse, or neither can be said. Nothing is green where the label can be told without the lungs.
+fn judge(section: &EvidenceSection, audit_failed: bool) -> (&'static str, &'static str) {
     if section.check.as_ref().is_some_and(MethodCheck::failed) {
         return ("unknown", "NOT SHOWN");
     }
     match section.lungs.all().gain.ends() {
-        // Networks that learned nothing of the lungs get here too: see `sentence`.
-        Some((low, _)) if low > 1.0 => ("unknown", "INCONCLUSIVE"),
+        Some((low, _)) if low > 1.0 => match &section.null {
+            // Networks that learned nothing of the lungs get here too: see `sentence`.
+            None => ("unknown", "INCONCLUSIVE"),
+            Some(null) if !null.is_above() => ("warn", "AS WITH RANDOM LABELS"),
+            Some(_) if audit_failed => ("warn", "LUNGS, AND MORE"),
+            Some(_) => ("pass", "LUNGS"),
+        },
         Some((_, high)) if high < 1.0 => ("fail", "NOT THE LUNGS"),
         Some(_) => ("warn", "CHANCE"),
         None => ("unknown", "FEW FILMS"),
     }
 }
 
-fn sentence(all: &LungFigures) -> String {
+fn sentence(all: &LungFigures, null: Option<&LabelNull>) -> String {
     let (Some(_), Some(gain)) = (all.share.value(), all.gain.value()) else {
         return "On no film lungs and evidence were both found, so nothing is known of where the network looks."
             .to_owned();
@@ -200,12 +209,32 @@ fn sentence(all: &LungFigures) -> String {
         ends if ends.is_empty() => String::new(),
         ends => format!(" (95 % interval {ends})"),
     };
-    let above = match all.gain.ends() {
-        Some((low, _)) if low > 1.0 => {
-            " That is no evidence that the lungs were learned: networks trained on random labels of the \
-             reference data reached 1.43, on a planted letter 1.33 and on a planted blur 1.45."
+    let above = match (null, all.gain.ends()) {
+        (Some(null), _) => {
+            let [low, high] = null.range;
+            let compared = match null.is_above() {
+                true => {
+                    "this network looks at the lungs more than that. It does not show that what it sees there is \
+                     disease"
+                }
+                false => "this network looks at them no more than one that learned nothing",
+            };
+            format!(
+                " {} of the same recipe that learned from permuted labels reached {:.2} on average, and one more would \
+                 be expected from {low:.2} to {high:.2}; on the same {} this one has {:.2}: {compared}.",
+                counted(null.gains.len(), "network"),
+                null.gains.iter().sum::<f64>() / null.gains.len() as f64,
+                films(null.films),
+                null.gain
+            )
         }
-        _ => "",
+        (None, Some((low, _))) if low > 1.0 => {
+            " That is no evidence that the lungs were learned: networks trained on random labels of the \
+             reference data reached 1.43, on a planted letter 1.33 and on a planted blur 1.45. Networks on \
+             permuted labels, to compare with, are trained where the backbone is frozen."
+                .to_owned()
+        }
+        _ => String::new(),
     };
     format!(
         "Of the evidence for the predicted label, {} is on the lungs, which are {} of the picture: {gain:.2} times \
@@ -334,6 +363,7 @@ mod tests {
             }],
             means: vec![mean, MeanEvidence::new("clear", 4)],
             lungs: summarise(&films),
+            null: None,
             looked_at: [20, 30],
             networks: 1,
             drawn_lungs: 0,
@@ -359,13 +389,14 @@ mod tests {
             (0.39, "CHANCE"),
         ];
         for (share, word) in cases {
-            assert_eq!(judge(&section(share)).1, word, "{share}");
-            assert_ne!(judge(&section(share)).0, "pass", "{share}");
+            assert_eq!(judge(&section(share), false).1, word, "{share}");
+            assert_ne!(judge(&section(share), false).0, "pass", "{share}");
         }
         assert!(
-            sentence(section(0.6).lungs.all()).contains("no evidence that the lungs were learned")
+            sentence(section(0.6).lungs.all(), None)
+                .contains("no evidence that the lungs were learned")
         );
-        assert!(!sentence(section(0.39).lungs.all()).contains("no evidence"));
+        assert!(!sentence(section(0.39).lungs.all(), None).contains("no evidence"));
         let mut failed = section(0.6);
         failed.check = Some(MethodCheck {
             method: Method::GradCam,
@@ -379,13 +410,13 @@ mod tests {
             road: None,
             failures: vec!["maps stay alike".into()],
         });
-        assert_eq!(judge(&failed).1, "NOT SHOWN");
+        assert_eq!(judge(&failed, false).1, "NOT SHOWN");
         let empty = EvidenceSection {
             lungs: summarise(&[]),
             ..section(0.6)
         };
-        assert_eq!(judge(&empty).1, "FEW FILMS");
-        assert!(sentence(empty.lungs.all()).starts_with("On no film"));
+        assert_eq!(judge(&empty, false).1, "FEW FILMS");
+        assert!(sentence(empty.lungs.all(), None).starts_with("On no film"));
     }
 
     #[test]
@@ -420,6 +451,49 @@ mod tests {
                 folder.path().join("pictures").join(name).is_file(),
                 "{name}"
             );
+        }
+    }
+
+    #[test]
+    fn beside_permuted_labels_the_lungs_count_or_do_not() {
+        let beside = |low: f64, high: f64| EvidenceSection {
+            null: Some(LabelNull {
+                films: 20,
+                gain: 1.52,
+                gains: vec![1.2, 1.3, 1.4],
+                range: [low, high],
+            }),
+            ..section(0.6)
+        };
+        for (high, audit_failed, expected, words) in [
+            (
+                1.51,
+                false,
+                ("pass", "LUNGS"),
+                "looks at the lungs more than that",
+            ),
+            (
+                1.51,
+                true,
+                ("warn", "LUNGS, AND MORE"),
+                "looks at the lungs more than that",
+            ),
+            (
+                1.53,
+                false,
+                ("warn", "AS WITH RANDOM LABELS"),
+                "no more than one that learned nothing",
+            ),
+        ] {
+            let section = beside(1.1, high);
+            assert_eq!(judge(&section, audit_failed), expected);
+            let sentence = sentence(section.lungs.all(), section.null.as_ref());
+            assert!(sentence.contains(words), "{sentence}");
+            assert!(
+                sentence.contains("3 networks of the same recipe"),
+                "{sentence}"
+            );
+            assert!(sentence.contains("reached 1.30 on average"), "{sentence}");
         }
     }
 }

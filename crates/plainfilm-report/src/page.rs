@@ -146,10 +146,10 @@ pub(crate) fn render(
                 ..view
             },
         }),
-        evidence: input
-            .evidence
-            .as_ref()
-            .map(|section| EvidenceView::of(section, evidence)),
+        evidence: input.evidence.as_ref().map(|section| {
+            let audit_failed = input.audit.summary.verdict == plainfilm_audit::Status::Fail;
+            EvidenceView::of(section, evidence, audit_failed)
+        }),
         findings: input.findings.as_ref().map(FindingsView::of),
         charts: charts
             .iter()

@@ -133,6 +133,15 @@ impl LoadedFilms {
         }
     }
 
+    /// The same films with other labels, one index each; pixels are shared.
+    pub(super) fn with_labels(&self, labels: &[usize]) -> Self {
+        let mut films = self.clone();
+        for (film, &label) in films.dataset.films.iter_mut().zip(labels) {
+            film.label = label;
+        }
+        films
+    }
+
     /// SHA-256 of the resized film at `index`: films that the network cannot tell apart share it.
     #[must_use]
     pub fn digest(&self, index: usize) -> &[u8; 32] {

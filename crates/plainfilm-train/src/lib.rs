@@ -24,6 +24,7 @@ pub mod lungs;
 mod merge;
 mod observer;
 mod optimiser;
+mod permuted_labels;
 pub mod recipe;
 mod reporter;
 mod results;
@@ -137,6 +138,7 @@ pub fn train(
         shares: &settings.learning_curve,
         curve: &[],
         elsewhere: None,
+        permuted: &[],
         interrupt,
         reporter,
     };
@@ -183,8 +185,10 @@ pub fn train(
     let (metrics, folds) = match settings.split.folds {
         None => {
             let curve = learning_curve::train(&run, &splits[0], folder, observer)?;
+            let permuted = permuted_labels::train(&run, &splits[0], folder, observer)?;
             let run = Run {
                 curve: &curve,
+                permuted: &permuted,
                 ..run
             };
             (run.train_split(&splits[0], folder, observer)?.0, None)

@@ -40,6 +40,8 @@ pub struct FinishedRun<'a> {
     pub test: &'a [ScoredFilm],
     /// Networks whose heat maps belong here; none for a fold of several or for one finding.
     pub networks: &'a [TestedNetwork],
+    /// Networks of the same recipe that learned from permuted labels; none where that would have taken long.
+    pub permuted: &'a [ModelFile],
     /// Where results go. `metrics.json` is written last, so it is not there yet.
     pub folder: &'a RunFolder,
 }

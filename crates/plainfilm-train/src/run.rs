@@ -18,6 +18,7 @@ use super::trainer::{Trainer, starting_network};
 use plainfilm_audit::Audit;
 use plainfilm_data::{Part, Split, SplitOptions};
 use plainfilm_figures::ScoredFilm;
+use plainfilm_model::bundle::ModelFile;
 use plainfilm_model::device;
 
 /// One training's data and settings.
@@ -34,6 +35,8 @@ pub(crate) struct Run<'a> {
     pub curve: &'a [LearningPoint],
     /// What it reaches on sources that it has not seen; none while that is found out.
     pub elsewhere: Option<&'a ElsewhereEstimate>,
+    /// Networks of the same recipe that learned from permuted labels.
+    pub permuted: &'a [ModelFile],
     pub interrupt: &'a AtomicBool,
     pub reporter: &'a dyn Reporter,
 }
@@ -117,6 +120,7 @@ impl<'a> Run<'a> {
             audit: self.audit,
             curve: self.curve,
             elsewhere: self.elsewhere,
+            permuted: self.permuted,
             settings: self.settings,
             folder,
             device: device::parse(&self.settings.device)?,

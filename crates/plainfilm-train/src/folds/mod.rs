@@ -215,6 +215,7 @@ fn write(
         metrics: &metrics,
         test: &main.films,
         networks: &networks(run, folder, main.folds)?,
+        permuted: &[],
         folder,
     })?;
     whole.write_csv(dataset, &folder.split_path())?;

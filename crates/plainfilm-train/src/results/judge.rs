@@ -128,6 +128,7 @@ pub(crate) fn report(
         metrics,
         test,
         networks,
+        permuted: trainer.permuted,
         folder: trainer.folder,
     })?;
     write_tables(trainer.folder, metrics, test)

@@ -9,10 +9,11 @@ use serde::Serialize;
 use super::cannot_show;
 use plainfilm_data::{Dataset, Film, FilmSubset, Part, stream_films};
 use plainfilm_explain::{
-    CheckDepth, ExplainSettings, ExplainedFilm, Explainer, FilmExplanation, FilmToExplain,
-    LungMask, LungSummary, MaskOrigin, MeanEvidence, Method, MethodCheck, Target, summarise,
+    CheckDepth, ExplainSettings, Explained, ExplainedFilm, Explainer, FilmExplanation,
+    FilmToExplain, LabelNull, LungMask, LungShare, LungSummary, MaskOrigin, MeanEvidence, Method,
+    MethodCheck, Target, lung_share, summarise,
 };
-use plainfilm_film::radiograph::Plane;
+use plainfilm_film::radiograph::{Placement, Plane};
 use plainfilm_model::device;
 use plainfilm_report::{EvidenceFilm, EvidenceSection};
 use plainfilm_seed as seed;
@@ -24,6 +25,8 @@ const METHOD: Method = Method::GradCam;
 const MOST_FILMS: usize = 120;
 /// Films that the method is checked on.
 const CHECKED: usize = 8;
+/// Films on which networks that learned from permuted labels are looked at.
+const COMPARED: usize = 60;
 /// Films that the report shows, right and wrong ones.
 const SHOWN: [usize; 2] = [8, 8];
 /// Side of a film in the report, in pixels, at most.
@@ -39,6 +42,8 @@ struct Record<'a> {
     /// Films whose lungs somebody drew.
     drawn_lungs: usize,
     lungs: &'a LungSummary,
+    /// Beside networks that learned from permuted labels.
+    permuted_labels: &'a Option<LabelNull>,
     check: &'a Option<MethodCheck>,
     notice: &'static str,
 }
@@ -79,7 +84,18 @@ pub(super) fn evidence_section(
             found.check = check(&explainer, planes)?;
         }
     }
+    let explain = ExplainSettings {
+        seed: settings.seed,
+        ..ExplainSettings::default()
+    };
+    let mut permuted = vec![];
+    for model in run.permuted {
+        let explainer = Explainer::new(model, &explain, &device).map_err(cannot_show)?;
+        permuted.push(shares(&explainer, &found.compared)?);
+    }
+    let own: Vec<Option<LungShare>> = found.compared.iter().map(|film| film.share).collect();
     let section = EvidenceSection {
+        null: LabelNull::of(&own, &permuted),
         method: METHOD,
         check: found.check,
         looked_at: [found.films.len(), of_all],
@@ -103,6 +119,29 @@ struct Found {
     /// Right ones and wrong ones.
     shown: [Vec<EvidenceFilm>; 2],
     check: Option<MethodCheck>,
+    /// The first films whose lungs were found, for other networks to look at.
+    compared: Vec<Compared>,
+}
+
+/// A film that other networks look at too.
+struct Compared {
+    plane: Plane,
+    placement: Placement,
+    lungs: LungMask,
+    /// Of this network's map.
+    share: Option<LungShare>,
+}
+
+/// How much of a network's maps is on the lungs of these films.
+fn shares(explainer: &Explainer, films: &[Compared]) -> Result<Vec<Option<LungShare>>, TrainError> {
+    let planes: Vec<Plane> = films.iter().map(|film| film.plane.clone()).collect();
+    let explained = explainer
+        .explain(&planes, Target::Predicted, &[METHOD])
+        .map_err(cannot_show)?;
+    let share = |(explained, film): (&Explained, &Compared)| {
+        lung_share(METHOD, &explained.evidence[0], &film.placement, &film.lungs)
+    };
+    Ok(explained.iter().zip(films).map(share).collect())
 }
 
 impl Found {
@@ -168,6 +207,14 @@ impl Found {
         if self.shown[kind].len() < SHOWN[kind] {
             self.shown[kind].push(picture(&film.path, film.label, &explanation));
         }
+        if let (Some(lungs), true) = (&explanation.lungs, self.compared.len() < COMPARED) {
+            self.compared.push(Compared {
+                plane: explanation.plane.clone(),
+                placement: explanation.placement.clone(),
+                lungs: lungs.clone(),
+                share: explanation.shares[0],
+            });
+        }
         if planes.len() < CHECKED {
             planes.push((explanation.plane, explanation.explained.label));
         }
@@ -199,6 +246,7 @@ fn write(folder: &RunFolder, section: &EvidenceSection) -> Result<(), TrainError
         networks: section.networks,
         drawn_lungs: section.drawn_lungs,
         lungs: &section.lungs,
+        permuted_labels: &section.null,
         check: &section.check,
         notice: plainfilm_film::NOT_A_MEDICAL_DEVICE,
     };
