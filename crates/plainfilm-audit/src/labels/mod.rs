@@ -164,8 +164,8 @@ fn told(
     let besides = besides_the_lungs(others);
     if !besides.is_empty() {
         explanation.push_str(&format!(
-            "; something besides the lungs tells the label here ({}), so a film counts as wrong when it looks like the films of \
-             another source, and a wrong label among films of one source is hardly found",
+            "; something besides the lungs tells the label here ({}), so a film counts as wrong when it is like \
+             the other label's films in that, and a wrong label of a film that is like its own is hardly found",
             besides.join(", ")
         ));
     }

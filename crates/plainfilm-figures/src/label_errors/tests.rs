@@ -56,12 +56,13 @@ fn planted_errors_of_a_good_model_are_found_and_counted() {
 }
 
 #[test]
-fn a_weak_model_claims_much_of_right_labels_and_its_uncertainty_explains_it() {
-    for (skill, at_least) in [(0.4, 0.2), (0.8, 0.08), (1.5, 0.01)] {
+fn right_labels_look_wrong_to_a_weak_model_as_its_uncertainty_explains() {
+    // The weaker the model, the more it claims; one with an AUROC of 0.98 claims next to nothing.
+    for (skill, claimed) in [(0.4, 0.2..0.5), (0.8, 0.08..0.3), (1.5, 0.0..0.03)] {
         let (given, probabilities) = films(1000, skill, 2);
         let found = label_errors(&given, &probabilities, &each_alone(1000)).unwrap();
         let share = found.share.value().unwrap();
-        assert!(share > at_least, "skill {skill}: {share}");
+        assert!(claimed.contains(&share), "skill {skill}: {share}");
         assert!(!found.beyond_uncertainty(), "skill {skill}: {found:?}");
     }
 }
