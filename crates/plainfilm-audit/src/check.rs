@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::labels::SuspectLabel;
 use plainfilm_figures::{Figure, Interval};
 
 /// The checks of an audit; their names are stable.
@@ -30,6 +31,8 @@ pub enum CheckId {
     ColumnsTogether,
     /// Films that are not what they should be.
     ImageQuality,
+    /// Films whose label is probably wrong.
+    Labels,
 }
 
 impl CheckId {
@@ -47,6 +50,7 @@ impl CheckId {
             Self::CohortBalance => "cohort_balance",
             Self::ColumnsTogether => "columns_together",
             Self::ImageQuality => "image_quality",
+            Self::Labels => "labels",
         }
     }
 
@@ -64,6 +68,7 @@ impl CheckId {
             Self::CohortBalance => "Do age, sex or view predict the label?",
             Self::ColumnsTogether => "Do columns of the manifest predict the label together?",
             Self::ImageQuality => "Are the films what they should be?",
+            Self::Labels => "Are labels wrong?",
         }
     }
 
@@ -76,6 +81,7 @@ impl CheckId {
             Self::SourceConfounding | Self::ColumnsTogether => "Cramér's V",
             Self::CohortBalance => "standardised difference",
             Self::ImageQuality => "share of films",
+            Self::Labels => "share of labels",
         }
     }
 
@@ -99,6 +105,7 @@ impl CheckId {
             Self::SourceConfounding | Self::ColumnsTogether => "Zech et al., PLoS Med 2018",
             Self::CohortBalance => "Austin, Commun Stat 2009; Larrazabal et al., PNAS 2020",
             Self::ImageQuality => "Oakden-Rayner, Acad Radiol 2020",
+            Self::Labels => "Northcutt, Jiang & Chuang, J Artif Intell Res 2021",
         }
     }
 }
@@ -339,6 +346,9 @@ pub struct Check {
     /// Pairs that were found.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pairs: Vec<FilmPair>,
+    /// Films whose label is probably wrong, the surest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suspects: Vec<SuspectLabel>,
 }
 
 impl Check {
@@ -361,6 +371,7 @@ impl Check {
             tables: Vec::new(),
             films: Vec::new(),
             pairs: Vec::new(),
+            suspects: Vec::new(),
         }
     }
 

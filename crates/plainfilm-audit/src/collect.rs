@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use rand::seq::SliceRandom;
 
 use super::border::Sketch;
+use super::features::Networks;
 use super::header::FileFacts;
 use super::learner::Subjects;
 use super::quality::{Finding, examine};
@@ -13,7 +14,7 @@ use super::settings::{AuditSettings, LEARNED_FILMS, View};
 use super::traces::Traces;
 use plainfilm_data::Dataset;
 use plainfilm_film::copies::Fingerprint;
-use plainfilm_film::radiograph::{LungFinder, Radiograph};
+use plainfilm_film::radiograph::Radiograph;
 use plainfilm_seed as seed;
 
 /// What is kept of one film.
@@ -37,6 +38,8 @@ pub(super) struct Learned {
     /// The same in the finest detail.
     pub stored_traces: Traces,
     pub after_traces: Option<Traces>,
+    /// What a network sees on it, where there is one.
+    pub features: Option<Vec<f32>>,
 }
 
 impl Learned {
@@ -77,8 +80,9 @@ impl Collector {
     }
 
     /// Looks at film `index` of the data set; a second look at the same film is ignored. A film that
-    /// cannot be read is never looked at. `lungs` finds lungs for a preprocessing that asks for them.
-    pub fn look(&self, index: usize, bytes: &[u8], film: &Radiograph, lungs: &dyn LungFinder) {
+    /// cannot be read is never looked at.
+    pub fn look(&self, index: usize, bytes: &[u8], film: &Radiograph, networks: Networks<'_>) {
+        let lungs = networks.lungs;
         self.slots[index].get_or_init(|| Observation {
             fingerprint: Fingerprint::of(film),
             findings: examine(film),
@@ -90,6 +94,7 @@ impl Collector {
                 stored_traces: Traces::of(film, &View::AsStored, lungs),
                 after_traces: (self.settings.after.clone())
                     .map(|preprocessing| Traces::of(film, &View::After(preprocessing), lungs)),
+                features: networks.features.map(|network| network.features(film)),
             }),
         });
     }

@@ -13,9 +13,11 @@ mod check;
 mod cohort;
 mod collect;
 mod duplicates;
+mod features;
 mod header;
 mod images;
 mod judge;
+mod labels;
 pub mod learner;
 mod patients;
 pub mod quality;
@@ -32,7 +34,9 @@ use rayon::prelude::*;
 
 pub use check::{Check, CheckId, CountTable, Detail, FilmFinding, FilmPair, Remedy, Status};
 pub use collect::Collector;
+pub use features::{FilmFeatures, Networks};
 pub use header::FileFacts;
+pub use labels::SuspectLabel;
 pub use patients::expected_share;
 pub use settings::{AREA_FAILS, AREA_WARNS, AuditSettings, ENOUGH_PATIENTS, LEARNED_FILMS, View};
 pub use verdict::{AfterPreprocessing, Audit, AuditSummary};
@@ -44,7 +48,6 @@ use traces::Traces;
 
 use plainfilm_data::{Dataset, DatasetError, SetAside, Split, SplitMethod, SplitOptions};
 use plainfilm_film::copies::{self, Fingerprint, Likeness};
-use plainfilm_film::radiograph::LungFinder;
 
 /// How far an audit is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +64,7 @@ pub enum AuditProgress {
 }
 
 /// Looks at every film of a data set and judges it. Films that cannot be read are set aside with the
-/// reason. `lungs` finds lungs where the preprocessing that is judged asks for them.
+/// reason.
 ///
 /// # Errors
 ///
@@ -69,7 +72,7 @@ pub enum AuditProgress {
 pub fn audit(
     dataset: &Dataset,
     settings: &AuditSettings,
-    lungs: &dyn LungFinder,
+    networks: Networks<'_>,
     progress: &(dyn Fn(AuditProgress) + Sync),
 ) -> Result<(Audit, Vec<SetAside>), DatasetError> {
     let collector = Collector::new(dataset, settings);
@@ -83,7 +86,7 @@ pub fn audit(
         .for_each(|(index, film)| {
             let looked = dataset
                 .film_with_bytes(film)
-                .map(|(bytes, decoded)| collector.look(index, &bytes, &decoded, lungs));
+                .map(|(bytes, decoded)| collector.look(index, &bytes, &decoded, networks));
             if let Err(reason) = looked {
                 lost.lock()
                     .expect("nothing panics while it holds the lock")
@@ -174,6 +177,8 @@ pub fn conclude(
         .map(|film| film.findings.as_slice())
         .collect();
     checks.push(images::check(&findings, dataset, &everyone));
+    progress(AuditProgress::Check(CheckId::Labels));
+    checks.push(shown.labels_check(dataset, &checks, settings.seed));
     let after = settings.after.as_ref().map(|preprocessing| {
         let view = View::After(preprocessing.clone());
         let checks = shown.checks(&view, settings.seed, progress);
@@ -230,6 +235,19 @@ struct Shown<'a> {
 }
 
 impl<'a> Shown<'a> {
+    /// Whether labels are wrong, as far as the films that the learners are shown tell.
+    fn labels_check(&self, dataset: &Dataset, others: &[Check], seed: u64) -> Check {
+        let judged = labels::Judged {
+            films: &self.films,
+            subjects: &self.subjects,
+            labels: &self.labels,
+            paths: &self.paths,
+            all_films: dataset.films.len(),
+            any_finding: !dataset.findings.is_empty(),
+        };
+        labels::check(&judged, others, seed)
+    }
+
     fn new(
         observations: &'a [collect::Observation],
         everyone: &Subjects,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::check::{Check, CheckId, Remedy, Status};
 use super::judge::percent;
+use super::labels::SuspectLabel;
 
 /// What an audit found. Its JSON is `audit.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -105,6 +106,30 @@ impl Audit {
         serde_json::to_string_pretty(self)
             .expect("an audit holds only text, finite numbers and null")
             + "\n"
+    }
+
+    /// The text of `suspect_labels.csv`: the films whose label is probably wrong, the surest first. None where nothing
+    /// could be said of the labels.
+    pub fn suspect_labels(&self) -> Option<String> {
+        let check = self
+            .check(CheckId::Labels)
+            .filter(|check| check.status != Status::NotChecked)?;
+        let mut rows = csv::WriterBuilder::new()
+            .has_headers(false)
+            .from_writer(Vec::new());
+        let header = SuspectLabel::COLUMNS;
+        let written = rows.write_record(header).and_then(|()| {
+            check
+                .suspects
+                .iter()
+                .try_for_each(|suspect| rows.serialize(suspect))
+        });
+        let bytes = written.ok().and_then(|()| rows.into_inner().ok());
+        Some(
+            bytes
+                .and_then(|bytes| String::from_utf8(bytes).ok())
+                .expect("text and numbers are written to memory"),
+        )
     }
 
     /// What to do, without repetition, in the order of the checks.

@@ -301,6 +301,40 @@ fn platt(positive: usize, counts: &[usize], films: &[&ScoredFilm]) -> Option<(f6
             (logits[positive] - logits[1 - positive], target)
         })
         .collect();
+    let odds = (counts[positive] as f64 + 1.0) / (counts[1 - positive] as f64 + 1.0);
+    logistic(&rows, odds)
+}
+
+/// Slope and intercept by which scores, of any scale, become log odds: Platt's (1999), with his targets. None where
+/// films of either kind are missing, or where the scores rank them the wrong way round.
+///
+/// # Panics
+/// If there is not one score per film.
+#[must_use]
+pub fn platt_of_scores(is_positive: &[bool], scores: &[f64]) -> Option<(f64, f64)> {
+    assert_eq!(is_positive.len(), scores.len(), "one score per film");
+    let positives = is_positive.iter().filter(|is| **is).count();
+    let negatives = is_positive.len() - positives;
+    if positives == 0 || negatives == 0 {
+        return None;
+    }
+    let rows: Vec<(f64, f64)> = is_positive
+        .iter()
+        .zip(scores)
+        .map(|(&is, &score)| {
+            let target = if is {
+                targets(positives).0
+            } else {
+                targets(negatives).1
+            };
+            (score, target)
+        })
+        .collect();
+    logistic(&rows, (positives as f64 + 1.0) / (negatives as f64 + 1.0))
+}
+
+/// Newton's method on scores with their targets, from the odds of a positive film.
+fn logistic(rows: &[(f64, f64)], odds: f64) -> Option<(f64, f64)> {
     let loss = |slope: f64, intercept: f64| -> f64 {
         rows.iter()
             .map(|&(x, target)| {
@@ -310,13 +344,12 @@ fn platt(positive: usize, counts: &[usize], films: &[&ScoredFilm]) -> Option<(f6
             })
             .sum()
     };
-    let odds = (counts[positive] as f64 + 1.0) / (counts[1 - positive] as f64 + 1.0);
     let (mut slope, mut intercept) = (0.0, odds.ln());
     let mut now = loss(slope, intercept);
     for _ in 0..STEPS {
         let (mut ga, mut gb) = (0.0, 0.0);
         let (mut haa, mut hab, mut hbb) = (1e-12, 0.0, 1e-12);
-        for &(x, target) in &rows {
+        for &(x, target) in rows {
             let p = 1.0 / (1.0 + (-(slope * x + intercept)).exp());
             let (gap, weight) = (p - target, p * (1.0 - p));
             ga += gap * x;

@@ -357,7 +357,7 @@ struct AfterRow {
     now: String,
 }
 
-/// Writes `audit.json` and `audit.html` into `folder`, which is made where it is missing.
+/// Writes `audit.json`, `audit.html` and, where labels could be judged, `suspect_labels.csv` into `folder`, which is made where it is missing.
 ///
 /// # Errors
 ///
@@ -375,9 +375,24 @@ pub fn write_audit(
     let section = AuditSection::of(audit.summary(None), Some(audit), Some(dataset));
     let html = page(&section, audit, dataset, set_aside)?;
     save(&folder.join("audit.json"), audit.to_json().as_bytes())?;
+    save_suspects(&folder.join("suspect_labels.csv"), audit)?;
     let path = folder.join("audit.html");
     save(&path, html.as_bytes())?;
     Ok(path)
+}
+
+/// The list of films to read again; a list of an earlier audit that this one cannot make is taken away.
+fn save_suspects(path: &Path, audit: &Audit) -> Result<(), ReportError> {
+    if let Some(rows) = audit.suspect_labels() {
+        return save(path, rows.as_bytes());
+    }
+    match std::fs::remove_file(path) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(ReportError::Write {
+            path: path.to_owned(),
+            source,
+        }),
+        _ => Ok(()),
+    }
 }
 
 fn page(

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use plainfilm_audit::Collector;
+use plainfilm_audit::{Collector, Networks};
 use plainfilm_data::{Dataset, SetAside};
 use plainfilm_film::radiograph::{Plane, Preprocessing};
 use plainfilm_model::bundle::FilmDigest;
@@ -76,7 +76,7 @@ impl LoadedFilms {
             .map(|(index, film)| {
                 let plane = dataset.film_with_bytes(film).map(|(bytes, film)| {
                     if let Some(audit) = audit {
-                        audit.look(index, &bytes, &film, &BundledLungs);
+                        audit.look(index, &bytes, &film, Networks::lungs_only(&BundledLungs));
                     }
                     any_synthetic.fetch_or(film.provenance.synthetic, Ordering::Relaxed);
                     let plane = preprocessing.plane(&film, &BundledLungs);

@@ -81,12 +81,13 @@
 //! # Ask what tells the label without the lungs
 //!
 //! ```no_run
-//! use plainfilm::audit::{AuditSettings, audit};
+//! use plainfilm::audit::{AuditSettings, Networks, audit};
 //! use plainfilm::dataset::{Dataset, DatasetOptions};
 //! use plainfilm::lungs::BundledLungs;
 //!
 //! let dataset = Dataset::open("films".as_ref(), &DatasetOptions::default())?;
-//! let (found, set_aside) = audit(&dataset, &AuditSettings::default(), &BundledLungs, &|_| {})?;
+//! let networks = Networks::lungs_only(&BundledLungs);
+//! let (found, set_aside) = audit(&dataset, &AuditSettings::default(), networks, &|_| {})?;
 //! println!("{:?}: {} ({} set aside)", found.verdict, found.sentence, set_aside.len());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -11,7 +11,7 @@ mod plant;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use plainfilm_audit::{Audit, AuditSettings, Collector, Status, conclude};
+use plainfilm_audit::{Audit, AuditSettings, Collector, Networks, Status, conclude};
 use plainfilm_data::{Dataset, DatasetOptions, Split, SplitOptions};
 use plainfilm_film::radiograph::{Fit, NoLungs, Preprocessing, Radiograph};
 use plainfilm_seed::generator;
@@ -96,7 +96,7 @@ fn look(
         let made = picture.into_film(film);
         // As long as an uncompressed file: its size says nothing.
         let bytes = vec![0; made.pixels.len() + 1078];
-        collector.look(index, &bytes, &made, &NoLungs);
+        collector.look(index, &bytes, &made, Networks::lungs_only(&NoLungs));
     });
     collector
 }

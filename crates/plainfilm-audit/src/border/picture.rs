@@ -49,6 +49,9 @@ pub(crate) struct Sketch {
 }
 
 impl Sketch {
+    /// What it shows, for a sentence.
+    pub const WHAT: &str = "a coarse sketch of the whole film";
+
     /// The sketch of a film: whole and squashed to a square when it is judged as stored, else as the
     /// preprocessing leaves it. The square has [`SIDE`] pixels a side, whatever the network's size.
     pub fn of(film: &Radiograph, view: &View, lungs: &dyn LungFinder) -> Self {

@@ -195,16 +195,15 @@ impl OutOfFold {
     /// How well the scores tell one label from all others.
     pub fn area(&self, label: usize, subjects: &Subjects) -> Option<Interval> {
         let positive: Vec<bool> = subjects.labels.iter().map(|&l| l == label).collect();
-        let scores: Vec<f64> = self
-            .scores
-            .iter()
-            .map(|row| self.margin(row, label))
+        let scores: Vec<f64> = (0..self.scores.len())
+            .map(|film| self.margin(film, label))
             .collect();
         auroc_interval(&positive, &scores, &subjects.patients)
     }
 
     /// The score for a label less the mean of the others', which ranks two labels as their difference.
-    fn margin(&self, row: &[f64], label: usize) -> f64 {
+    pub(crate) fn margin(&self, film: usize, label: usize) -> f64 {
+        let row = &self.scores[film];
         let others = row.iter().sum::<f64>() - row[label];
         row[label] - others / (row.len() as f64 - 1.0).max(1.0)
     }

@@ -18,7 +18,7 @@ pub struct AuditArgs {
     /// Exit with code 4 when the verdict is fail
     #[arg(long)]
     pub strict: bool,
-    /// Also write audit.json and audit.html into this folder
+    /// Also write audit.json, audit.html and suspect_labels.csv into this folder
     #[arg(long, value_name = "DIR")]
     pub output: Option<PathBuf>,
     /// Output format

@@ -1,10 +1,11 @@
 //! `plainfilm audit`
 
 use plainfilm::NOT_A_MEDICAL_DEVICE;
-use plainfilm::audit::{Audit, AuditProgress, AuditSettings, Check, Status, audit};
+use plainfilm::audit::{Audit, AuditProgress, AuditSettings, Check, Networks, Status, audit};
 use plainfilm::dataset::{Dataset, DatasetOptions};
 use plainfilm::evaluate::{Figure, counted};
 use plainfilm::lungs::BundledLungs;
+use plainfilm::predict::BundledFeatures;
 use plainfilm::report::write_audit;
 
 use crate::args::{AuditArgs, TableFormat};
@@ -42,7 +43,12 @@ pub fn run(args: &AuditArgs, printer: &Printer) -> anyhow::Result<Exit> {
     let dataset = Dataset::open(&args.data, &options)?;
     print_notes(&dataset, printer);
     let bar = counter(printer, "looking", dataset.films.len() as u64);
-    let result = audit(&dataset, &settings, &BundledLungs, &|at| match at {
+    let seen = BundledFeatures::new()?;
+    let networks = Networks {
+        lungs: &BundledLungs,
+        features: Some(&seen),
+    };
+    let result = audit(&dataset, &settings, networks, &|at| match at {
         AuditProgress::Films { done, .. } => bar.set_position(done as u64),
         AuditProgress::Check(id) => bar.set_message(id.name()),
     });

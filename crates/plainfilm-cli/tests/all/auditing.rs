@@ -33,7 +33,15 @@ fn a_failed_audit_is_an_error_only_when_asked() {
     assert!(stdout(&output).contains("--after \"--fit crop"));
     let audit = json(&out.join("audit.json"));
     assert_eq!(audit["verdict"], "fail");
-    assert_eq!(audit["checks"].as_array().unwrap().len(), 11);
+    assert_eq!(audit["checks"].as_array().unwrap().len(), 12);
+    let labels = audit["checks"].as_array().unwrap().last().unwrap();
+    assert_eq!(labels["id"], "labels");
+    assert_ne!(labels["status"], "fail");
+    let suspects = std::fs::read_to_string(out.join("suspect_labels.csv")).unwrap();
+    let header = "rank,path,given,suggested,probability_of_given,probability_of_suggested";
+    assert_eq!(suspects.lines().next(), Some(header));
+    let listed = labels["suspects"].as_array().map_or(0, Vec::len);
+    assert_eq!(suspects.lines().count(), 1 + listed);
     let page = std::fs::read_to_string(out.join("audit.html")).unwrap();
     assert!(page.contains("not a medical device") && page.contains("High accuracy means little"));
     let strict = plainfilm(&["audit", films, "--strict", "--format", "json"]);

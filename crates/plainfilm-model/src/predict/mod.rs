@@ -1,5 +1,6 @@
 //! Scoring films with a trained network: the one path that training, evaluation and prediction use.
 
+mod bundled_features;
 mod data_set;
 mod film_prediction;
 mod link;
@@ -11,6 +12,7 @@ mod usage;
 
 use burn::tensor::{Device, Tensor, TensorData};
 
+pub use bundled_features::BundledFeatures;
 pub use data_set::{DatasetLikeness, ScoredDataset, score_dataset, score_findings};
 pub use film_prediction::{FilmPrediction, NOT_SURE, Probabilities, Status};
 pub use link::Link;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use plainfilm::audit::{Audit, AuditSettings, CheckId, Status, audit};
+use plainfilm::audit::{Audit, AuditSettings, CheckId, Networks, Status, audit};
 use plainfilm::dataset::phantom::{PhantomSettings, generate};
 use plainfilm::dataset::{Dataset, DatasetOptions, SplitMethod};
 use plainfilm::lungs::BundledLungs;
@@ -12,7 +12,13 @@ use crate::support::reference_films;
 
 fn audited(folder: &Path, settings: &AuditSettings) -> Audit {
     let dataset = Dataset::open(folder, &DatasetOptions::default()).unwrap();
-    let (found, set_aside) = audit(&dataset, settings, &BundledLungs, &|_| {}).unwrap();
+    let (found, set_aside) = audit(
+        &dataset,
+        settings,
+        Networks::lungs_only(&BundledLungs),
+        &|_| {},
+    )
+    .unwrap();
     assert!(set_aside.is_empty(), "{set_aside:?}");
     found
 }

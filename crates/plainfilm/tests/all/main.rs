@@ -11,6 +11,7 @@ mod augmentation;
 mod dataset;
 mod decode;
 mod explain;
+mod label_errors;
 mod metrics;
 mod models;
 mod planted;

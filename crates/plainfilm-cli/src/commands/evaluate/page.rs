@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use plainfilm::audit::{Audit, AuditProgress, AuditSettings, audit};
+use plainfilm::audit::{Audit, AuditProgress, AuditSettings, Networks, audit};
 use plainfilm::dataset::{Dataset, PatientOrigin, SetAside};
 use plainfilm::evaluate::ScoredFilm;
 use plainfilm::lungs::BundledLungs;
@@ -105,10 +105,15 @@ pub(super) fn audit_films(
     }
     let bar = counter(printer, "auditing", films.films.len() as u64);
     let settings = AuditSettings::default();
-    let result = audit(films, &settings, &BundledLungs, &|at| match at {
-        AuditProgress::Films { done, .. } => bar.set_position(done as u64),
-        AuditProgress::Check(id) => bar.set_message(id.name()),
-    });
+    let result = audit(
+        films,
+        &settings,
+        Networks::lungs_only(&BundledLungs),
+        &|at| match at {
+            AuditProgress::Films { done, .. } => bar.set_position(done as u64),
+            AuditProgress::Check(id) => bar.set_message(id.name()),
+        },
+    );
     bar.finish_and_clear();
     match result {
         Ok((found, _)) => Some(found),
