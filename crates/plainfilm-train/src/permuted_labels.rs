@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rand::seq::SliceRandom;
 
 use super::error::TrainError;
-use super::observer::TrainObserver;
+use super::observer::{Silent, TrainObserver};
 use super::reporter::NoReport;
 use super::run::Run;
 use super::run_folder::RunFolder;
@@ -57,7 +57,7 @@ pub(super) fn train(
         };
         let own = folder.inside(&format!("{FOLDER}/{number}"));
         // Nobody wants to see their epochs.
-        run.train_split(split, &own, &mut Unobserved)?;
+        run.train_split(split, &own, &mut Silent)?;
         models.push(ModelFile::load(&own.model_path())?);
     }
     let path = folder.root().join(FOLDER);
