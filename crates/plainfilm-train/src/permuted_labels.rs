@@ -11,7 +11,7 @@ use super::run::Run;
 use super::run_folder::RunFolder;
 use super::settings::TrainSettings;
 use plainfilm_data::{Dataset, Part, Split};
-use plainfilm_model::bundle::ModelFile;
+use plainfilm_model::networks::NamedTensor;
 use plainfilm_seed as seed;
 
 /// Networks that are trained so.
@@ -19,14 +19,14 @@ const NETWORKS: usize = 5;
 /// Where they are trained; nothing of it stays.
 const FOLDER: &str = "permuted-labels";
 
-/// Trains the recipe on labels dealt anew among the patients. Only where features are kept, so that this takes seconds,
+/// Trains the recipe on labels dealt anew among the patients, and returns the weights. Only where features are kept, so that this takes seconds,
 /// and only of films with one label each; otherwise there is no network.
 pub(super) fn train(
     run: &Run<'_>,
     split: &Split,
     folder: &RunFolder,
     observer: &mut dyn TrainObserver,
-) -> Result<Vec<ModelFile>, TrainError> {
+) -> Result<Vec<Vec<NamedTensor>>, TrainError> {
     let dataset = &run.films.dataset;
     let is_asked = run.features.is_some() && dataset.findings.is_empty();
     if !is_asked || split.indices(Part::Test).is_empty() {
@@ -39,7 +39,7 @@ pub(super) fn train(
     observer.notice(&format!(
         "permuted labels: training {NETWORKS} networks on labels that mean nothing, to compare their heat maps"
     ));
-    let mut models = Vec::with_capacity(NETWORKS);
+    let mut networks = Vec::with_capacity(NETWORKS);
     for number in 1..=NETWORKS {
         let films = run
             .films
@@ -56,13 +56,14 @@ pub(super) fn train(
             ..*run
         };
         let own = folder.inside(&format!("{FOLDER}/{number}"));
+        own.create_for_training()?;
         // Nobody wants to see their epochs.
-        run.train_split(split, &own, &mut Silent)?;
-        models.push(ModelFile::load(&own.model_path())?);
+        let trained = run.trainer(split, &own)?.run(None, &mut Silent)?;
+        networks.push(trained.tensors);
     }
     let path = folder.root().join(FOLDER);
     std::fs::remove_dir_all(&path).map_err(|cause| TrainError::File { path, cause })?;
-    Ok(models)
+    Ok(networks)
 }
 
 /// A label for each film: every patient gets that of another one, drawn without replacement, so that films of a

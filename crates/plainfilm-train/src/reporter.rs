@@ -11,6 +11,7 @@ use plainfilm_audit::Audit;
 use plainfilm_data::Split;
 use plainfilm_figures::ScoredFilm;
 use plainfilm_model::bundle::ModelFile;
+use plainfilm_model::networks::NamedTensor;
 
 /// A trained network and the split whose test films it did not see.
 #[derive(Debug)]
@@ -40,8 +41,8 @@ pub struct FinishedRun<'a> {
     pub test: &'a [ScoredFilm],
     /// Networks whose heat maps belong here; none for a fold of several or for one finding.
     pub networks: &'a [TestedNetwork],
-    /// Networks of the same recipe that learned from permuted labels; none where that would have taken long.
-    pub permuted: &'a [ModelFile],
+    /// Weights of networks of the same recipe that learned from permuted labels; none where that would have taken long.
+    pub permuted: &'a [Vec<NamedTensor>],
     /// Where results go. `metrics.json` is written last, so it is not there yet.
     pub folder: &'a RunFolder,
 }

@@ -18,8 +18,8 @@ use super::trainer::{Trainer, starting_network};
 use plainfilm_audit::Audit;
 use plainfilm_data::{Part, Split, SplitOptions};
 use plainfilm_figures::ScoredFilm;
-use plainfilm_model::bundle::ModelFile;
 use plainfilm_model::device;
+use plainfilm_model::networks::NamedTensor;
 
 /// One training's data and settings.
 pub(crate) struct Run<'a> {
@@ -36,7 +36,7 @@ pub(crate) struct Run<'a> {
     /// What it reaches on sources that it has not seen; none while that is found out.
     pub elsewhere: Option<&'a ElsewhereEstimate>,
     /// Networks of the same recipe that learned from permuted labels.
-    pub permuted: &'a [ModelFile],
+    pub permuted: &'a [Vec<NamedTensor>],
     pub interrupt: &'a AtomicBool,
     pub reporter: &'a dyn Reporter,
 }
@@ -96,6 +96,28 @@ impl<'a> Run<'a> {
         )?)
     }
 
+    /// The epoch loop on one split, in a folder that is there.
+    pub fn trainer<'s>(
+        &'s self,
+        split: &'s Split,
+        folder: &'s RunFolder,
+    ) -> Result<Trainer<'s>, TrainError> {
+        Ok(Trainer {
+            films: self.films,
+            features: self.features,
+            split,
+            audit: self.audit,
+            curve: self.curve,
+            elsewhere: self.elsewhere,
+            permuted: self.permuted,
+            settings: self.settings,
+            folder,
+            device: device::parse(&self.settings.device)?,
+            interrupt: self.interrupt,
+            reporter: self.reporter,
+        })
+    }
+
     /// Trains one split to its end and writes its results.
     pub fn train_split(
         &self,
@@ -113,20 +135,7 @@ impl<'a> Run<'a> {
         }
         folder.create_for_training()?;
         split.write_csv(&self.films.dataset, &folder.split_path())?;
-        let trainer = Trainer {
-            films: self.films,
-            features: self.features,
-            split,
-            audit: self.audit,
-            curve: self.curve,
-            elsewhere: self.elsewhere,
-            permuted: self.permuted,
-            settings: self.settings,
-            folder,
-            device: device::parse(&self.settings.device)?,
-            interrupt: self.interrupt,
-            reporter: self.reporter,
-        };
+        let trainer = self.trainer(split, folder)?;
         let checkpoint = folder.checkpoint_path();
         let resume = checkpoint
             .is_file()

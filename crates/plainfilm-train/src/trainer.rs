@@ -23,7 +23,6 @@ use super::schedule::Position;
 use super::settings::{Selection, TrainSettings};
 use plainfilm_audit::Audit;
 use plainfilm_data::{Part, Split};
-use plainfilm_model::bundle::ModelFile;
 use plainfilm_model::networks::{NamedTensor, Network, state_dict};
 use plainfilm_seed as seed;
 
@@ -45,7 +44,7 @@ pub(super) struct Trainer<'a> {
     /// What the training reaches on sources that it has not seen.
     pub elsewhere: Option<&'a ElsewhereEstimate>,
     /// Networks of the same recipe that learned from permuted labels.
-    pub permuted: &'a [ModelFile],
+    pub permuted: &'a [Vec<NamedTensor>],
     pub settings: &'a TrainSettings,
     pub folder: &'a RunFolder,
     pub device: Device,

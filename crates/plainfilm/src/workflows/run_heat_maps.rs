@@ -14,6 +14,7 @@ use plainfilm_explain::{
     MethodCheck, Target, lung_share, summarise,
 };
 use plainfilm_film::radiograph::{Placement, Plane};
+use plainfilm_model::bundle::ModelFile;
 use plainfilm_model::device;
 use plainfilm_report::{EvidenceFilm, EvidenceSection};
 use plainfilm_seed as seed;
@@ -89,8 +90,17 @@ pub(super) fn evidence_section(
         ..ExplainSettings::default()
     };
     let mut permuted = vec![];
-    for model in run.permuted {
-        let explainer = Explainer::new(model, &explain, &device).map_err(cannot_show)?;
+    for tensors in run.permuted {
+        // Nothing was calibrated or chosen for these networks: the more probable label is the predicted one.
+        let mut header = first.model.header.clone();
+        header.operation = None;
+        header.calibration_temperature = 1.0;
+        header.threshold.value = 0.5;
+        let model = ModelFile {
+            header,
+            tensors: tensors.clone(),
+        };
+        let explainer = Explainer::new(&model, &explain, &device).map_err(cannot_show)?;
         permuted.push(shares(&explainer, &found.compared)?);
     }
     let own: Vec<Option<LungShare>> = found.compared.iter().map(|film| film.share).collect();
