@@ -41,6 +41,12 @@ impl LabelNull {
     pub fn is_above(&self) -> bool {
         self.gain > self.range[1]
     }
+
+    /// Whether the network puts less on the lungs than such networks do.
+    #[must_use]
+    pub fn is_below(&self) -> bool {
+        self.gain < self.range[0]
+    }
 }
 
 fn gain(shares: &[Option<LungShare>]) -> Option<f64> {
@@ -65,12 +71,21 @@ mod tests {
         };
         let permuted: Vec<_> = [0.5, 0.52, 0.54, 0.56, 0.58].map(of).into();
         // The mean of the areas is 0.4, so gains are 1.25 to 1.45: 1.35 plus and minus 2.776 * 0.0791 * 1.095.
-        for (share, above) in [(0.56, false), (0.63, false), (0.64, true)] {
+        for (share, above, below) in [
+            (0.43, false, true),
+            (0.45, false, false),
+            (0.63, false, false),
+            (0.64, true, false),
+        ] {
             let null = LabelNull::of(&of(share), &permuted).unwrap();
             assert_eq!(null.films, 2);
             assert!((null.gain - share / 0.4).abs() < 1e-9);
             assert!((null.range[1] - 1.5905).abs() < 1e-3, "{:?}", null.range);
-            assert_eq!(null.is_above(), above, "{share}");
+            assert_eq!(
+                (null.is_above(), null.is_below()),
+                (above, below),
+                "{share}"
+            );
         }
         assert_eq!(LabelNull::of(&of(0.6), &[]), None);
         assert_eq!(LabelNull::of(&[None], &permuted), None);

@@ -186,6 +186,9 @@ fn judge(section: &EvidenceSection, audit_failed: bool) -> (&'static str, &'stat
     if section.check.as_ref().is_some_and(MethodCheck::failed) {
         return ("unknown", "NOT SHOWN");
     }
+    if section.null.as_ref().is_some_and(LabelNull::is_below) {
+        return ("fail", "NOT THE LUNGS");
+    }
     match section.lungs.all().gain.ends() {
         Some((low, _)) if low > 1.0 => match &section.null {
             // Networks that learned nothing of the lungs get here too: see `sentence`.
@@ -212,12 +215,12 @@ fn sentence(all: &LungFigures, null: Option<&LabelNull>) -> String {
     let above = match (null, all.gain.ends()) {
         (Some(null), _) => {
             let [low, high] = null.range;
-            let compared = match null.is_above() {
-                true => {
-                    "this network looks at the lungs more than that. It does not show that what it sees there is \
-                     disease"
-                }
-                false => "this network looks at them no more than one that learned nothing",
+            let compared = if null.is_above() {
+                "this network looks at the lungs more than that. It does not show that what it sees there is disease"
+            } else if null.is_below() {
+                "this network looks at the lungs less than one that learned nothing"
+            } else {
+                "this network looks at the lungs as much as one that learned nothing"
             };
             format!(
                 " {} of the same recipe that learned from permuted labels reached {:.2} on average, and one more would \
@@ -465,27 +468,16 @@ mod tests {
             }),
             ..section(0.6)
         };
-        for (high, audit_failed, expected, words) in [
-            (
-                1.51,
-                false,
-                ("pass", "LUNGS"),
-                "looks at the lungs more than that",
-            ),
-            (
-                1.51,
-                true,
-                ("warn", "LUNGS, AND MORE"),
-                "looks at the lungs more than that",
-            ),
-            (
-                1.53,
-                false,
-                ("warn", "AS WITH RANDOM LABELS"),
-                "no more than one that learned nothing",
-            ),
+        let more = "looks at the lungs more than that";
+        let same = "as much as one that learned nothing";
+        let less = "less than one that learned nothing";
+        for (low, high, audit_failed, expected, words) in [
+            (1.1, 1.51, false, ("pass", "LUNGS"), more),
+            (1.1, 1.51, true, ("warn", "LUNGS, AND MORE"), more),
+            (1.1, 1.53, false, ("warn", "AS WITH RANDOM LABELS"), same),
+            (1.53, 1.6, false, ("fail", "NOT THE LUNGS"), less),
         ] {
-            let section = beside(1.1, high);
+            let section = beside(low, high);
             assert_eq!(judge(&section, audit_failed), expected);
             let sentence = sentence(section.lungs.all(), section.null.as_ref());
             assert!(sentence.contains(words), "{sentence}");
