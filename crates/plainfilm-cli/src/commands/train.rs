@@ -13,6 +13,7 @@ use plainfilm::weights::{ImportOptions, StartingWeights};
 
 use crate::args::{MergeArgs, TrainArgs};
 use crate::cache::feature_cache;
+use crate::disk::{free, nearest};
 use crate::exit::{Exit, UsageError};
 use crate::interrupt;
 use crate::print::notes::print_notes;
@@ -142,6 +143,7 @@ pub fn train(
     if let Some(weights) = with.weights {
         start_from(&weights, &mut settings, printer)?;
     }
+    refuse_full_disk(&settings, folder)?;
     // The run folder must know where the films are from wherever it is resumed.
     settings.data = std::path::absolute(&settings.data)?;
     describe(&dataset, &settings, folder, printer);
@@ -158,6 +160,40 @@ pub fn train(
     let outcome = result?;
     print_outcome(&outcome, folder, detail, printer);
     Ok(outcome)
+}
+
+/// Refuses a training whose checkpoints and model files would not fit on the disk, before anything is written.
+fn refuse_full_disk(settings: &TrainSettings, folder: &RunFolder) -> anyhow::Result<()> {
+    let Some(free) = free(&nearest(folder.root())) else {
+        return Ok(());
+    };
+    let needed = needed_bytes(settings)?;
+    if free >= needed {
+        return Ok(());
+    }
+    let megabytes = |bytes: u64| bytes.div_ceil(1_000_000);
+    anyhow::bail!(
+        "{}: expected {} MB free for checkpoints and model files, found {} MB\n\
+         hint: free some space, or name a folder on another disk by --run",
+        folder.root().display(),
+        megabytes(needed),
+        megabytes(free)
+    )
+}
+
+/// What a training writes at least: in each fold's folder a model file and a checkpoint (the weights now, the best
+/// ones, their average where it is asked for, and two numbers of the optimiser for each), and beside one of them
+/// the next one before it takes its place.
+fn needed_bytes(settings: &TrainSettings) -> anyhow::Result<u64> {
+    let plan = settings.network().plan()?;
+    let tensors = plan.tensors();
+    let lengths = tensors
+        .iter()
+        .map(|tensor| tensor.shape.iter().product::<usize>());
+    let model = 4 * lengths.sum::<usize>() as u64;
+    let checkpoint = model * (4 + u64::from(settings.ema.is_some()));
+    let folders = settings.split.folds.unwrap_or(1) as u64;
+    Ok(folders * (model + checkpoint) + checkpoint)
 }
 
 /// Lets the training start from a file of weights, with the scaling that they were fitted with unless

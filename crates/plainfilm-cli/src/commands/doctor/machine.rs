@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::disk::{free, nearest};
+
 /// The processor.
 #[derive(Debug, Serialize)]
 pub struct Cpu {
@@ -127,23 +129,6 @@ impl Place {
     }
 }
 
-/// The folder, or the nearest above it that is there: where it would be made.
-pub fn nearest(folder: &Path) -> PathBuf {
-    let above = folder.ancestors().find(|above| above.is_dir());
-    above.map_or_else(|| PathBuf::from("."), Path::to_owned)
-}
-
-#[cfg(unix)]
-fn free(folder: &Path) -> Option<u64> {
-    let disk = rustix::fs::statvfs(folder).ok()?;
-    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
-}
-
-#[cfg(not(unix))]
-fn free(_: &Path) -> Option<u64> {
-    None
-}
-
 /// A path as it may be shown to others: below the home folder from `~` on, and with `...` where a part of it is the
 /// name of the user or of the machine.
 fn nameless(path: &Path) -> String {
@@ -187,12 +172,5 @@ mod tests {
         assert_eq!(kibibytes(text, "MemTotal:"), Some(16_384));
         assert_eq!(kibibytes(text, "MemAvailable:"), Some(4_096));
         assert_eq!(kibibytes(text, "SwapTotal:"), None);
-    }
-
-    #[test]
-    fn the_nearest_folder_is_one_that_is_there() {
-        let folder = tempfile::tempdir().unwrap();
-        assert_eq!(nearest(&folder.path().join("a/b")), folder.path());
-        assert_eq!(nearest(folder.path()), folder.path());
     }
 }

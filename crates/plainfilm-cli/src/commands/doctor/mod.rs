@@ -10,9 +10,10 @@ use serde::Serialize;
 
 use crate::args::{DoctorArgs, TableFormat};
 use crate::cache::feature_cache;
+use crate::disk::nearest;
 use crate::exit::Exit;
 use crate::printer::Printer;
-use machine::{Cpu, Memory, Place, nearest};
+use machine::{Cpu, Memory, Place};
 
 /// Everything that is printed. It holds no name of a person or a machine.
 #[derive(Debug, Serialize)]
