@@ -53,12 +53,18 @@ pub(super) fn detectable(subjects: &Subjects) -> f64 {
         .unwrap_or(1.0)
 }
 
-fn fewest_patients(subjects: &Subjects) -> usize {
+/// Patients of the rarest label.
+pub(super) fn fewest_patients(subjects: &Subjects) -> usize {
     subjects.patients_per_label().into_iter().min().unwrap_or(0)
 }
 
 /// Why a learner could not be tried.
 pub(super) fn too_few(subjects: &Subjects, labels: &[String]) -> String {
+    fewer_than(FOLDS, subjects, labels)
+}
+
+/// The same where so many patients of each label are needed.
+pub(super) fn fewer_than(least: usize, subjects: &Subjects, labels: &[String]) -> String {
     if subjects.classes < 2 {
         return "needs two labels".to_owned();
     }
@@ -69,7 +75,7 @@ pub(super) fn too_few(subjects: &Subjects, labels: &[String]) -> String {
         .min_by_key(|(_, count)| **count)
         .map_or((0, 0), |(label, count)| (label, *count));
     format!(
-        "not enough films to tell: {} has {}, and {FOLDS} are the least",
+        "not enough films to tell: {} has {}, and {least} are the least",
         labels[label],
         counted(count, "patient")
     )

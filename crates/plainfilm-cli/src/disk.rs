@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 
 /// The folder, or the nearest above it that is there: where it would be made.
 pub fn nearest(folder: &Path) -> PathBuf {
-    let above = folder.ancestors().find(|above| above.is_dir());
+    // What is there and no folder stays: whoever writes below it has to be told.
+    let above = folder
+        .ancestors()
+        .find(|above| above.exists() && above != &Path::new(""));
     above.map_or_else(|| PathBuf::from("."), Path::to_owned)
 }
 
@@ -30,5 +33,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(nearest(&folder.path().join("a/b")), folder.path());
         assert_eq!(nearest(folder.path()), folder.path());
+        let file = folder.path().join("file");
+        std::fs::write(&file, "x").unwrap();
+        assert_eq!(nearest(&file.join("a")), file);
     }
 }

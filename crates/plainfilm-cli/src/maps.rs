@@ -1,6 +1,6 @@
 //! Maps as files and as text: what `explain` and `predict --explain` have in common.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -62,7 +62,7 @@ pub struct MapWriter<'a> {
     pub pictures: bool,
     /// Methods that failed their check.
     pub failed: Vec<Method>,
-    taken: HashMap<String, usize>,
+    taken: HashSet<String>,
 }
 
 impl<'a> MapWriter<'a> {
@@ -85,7 +85,7 @@ impl<'a> MapWriter<'a> {
             raw: RawArg::Npy,
             pictures: true,
             failed: vec![],
-            taken: HashMap::new(),
+            taken: HashSet::new(),
         })
     }
 
@@ -143,11 +143,12 @@ impl<'a> MapWriter<'a> {
     /// The film's own name, with a number where another film took it first.
     fn name(&mut self, path: &str) -> String {
         let stem = Path::new(path).file_stem().unwrap_or_default();
-        let mut name = stem.to_string_lossy().into_owned();
-        let count = self.taken.entry(name.clone()).or_insert(0);
-        *count += 1;
-        if *count > 1 {
-            name = format!("{name}-{count}");
+        let own = stem.to_string_lossy().into_owned();
+        let mut name = own.clone();
+        let mut number = 2;
+        while !self.taken.insert(name.clone()) {
+            name = format!("{own}-{number}");
+            number += 1;
         }
         name
     }

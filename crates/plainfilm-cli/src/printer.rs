@@ -1,6 +1,7 @@
 //! The only way out to the terminal: data on stdout, everything else on stderr.
 #![expect(clippy::print_stderr, reason = "this is the one place that prints")]
 
+use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 
 use console::Term;
@@ -38,6 +39,43 @@ pub enum Style {
     Bold,
     /// What may be skipped.
     Dim,
+}
+
+/// A text in which nothing moves the cursor, renames the window or rings a bell: names of films and cells of tables
+/// come from anywhere. Colours and weights stay.
+fn harmless(text: &str) -> Cow<'_, str> {
+    let is_control = |letter: char| letter.is_control() && letter != '\n' && letter != '\t';
+    if !text.contains(is_control) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(letter) = rest.chars().next() {
+        let style = style_length(rest);
+        if style > 0 {
+            shown.push_str(&rest[..style]);
+            rest = &rest[style..];
+            continue;
+        }
+        match is_control(letter) {
+            true => shown.extend(letter.escape_default()),
+            false => shown.push(letter),
+        }
+        rest = &rest[letter.len_utf8()..];
+    }
+    Cow::Owned(shown)
+}
+
+/// The length of the colour or weight (ECMA-48, SGR) that a text begins with, in bytes; 0 where it begins with none.
+fn style_length(text: &str) -> usize {
+    let Some(parameters) = text.strip_prefix("\x1b[") else {
+        return 0;
+    };
+    let end = parameters.find(|letter: char| !letter.is_ascii_digit() && letter != ';');
+    match end.map(|end| (end, &parameters[end..])) {
+        Some((end, after)) if after.starts_with('m') => "\x1b[".len() + end + 1,
+        _ => 0,
+    }
 }
 
 impl Printer {
@@ -85,13 +123,18 @@ impl Printer {
     /// Data for whoever reads stdout, as they are. A closed pipe ends the output in silence.
     pub fn data(&self, text: &str) {
         let mut out = std::io::stdout().lock();
+        // In a pipe or a file they do nothing, and names have to stay what they are.
+        let text = match out.is_terminal() {
+            true => harmless(text),
+            false => Cow::Borrowed(text),
+        };
         // `plainfilm predict … | head` closes the pipe early; that is no failure of ours.
         let _closed = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     }
 
     /// A line for the person who watches, broken between words where it is too wide.
     pub fn line(&self, text: &str) {
-        eprintln!("{}", self.wrapped(text));
+        eprintln!("{}", self.wrapped(&harmless(text)));
     }
 
     /// Text in a style, plain where colour is off.
@@ -127,5 +170,26 @@ impl Printer {
             }
         }
         self.line(&format!("{} {text}", self.styled(Style::Red, "error:")));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_films_are_called_reached_the_terminal_as_it_was() {
+        for (text, expected) in [
+            ("a\tb\n", "a\tb\n"),
+            ("\x1b[33mwarning:\x1b[0m x", "\x1b[33mwarning:\x1b[0m x"),
+            ("a\x07b", "a\\u{7}b"),
+            ("\x1b]0;title\x07.png", "\\u{1b}]0;title\\u{7}.png"),
+            ("\x1b[2Jx", "\\u{1b}[2Jx"),
+            ("x\x1b[", "x\\u{1b}["),
+            ("a\rb", "a\\rb"),
+            ("été", "été"),
+        ] {
+            assert_eq!(harmless(text), expected);
+        }
     }
 }

@@ -52,11 +52,18 @@ impl LegacyNames {
                     .is_some()
             })
         };
+        let reads_well = |encoding: &&'static Encoding| {
+            let texts = names.iter().filter_map(|name| {
+                encoding.decode_without_bom_handling_and_without_replacement(name)
+            });
+            has_words(texts)
+        };
         Self {
             count: names.len(),
             encoding: Some(guessed)
                 .filter(|guessed| BELIEVED.contains(guessed))
-                .filter(is_all),
+                .filter(is_all)
+                .filter(reads_well),
         }
     }
 
@@ -81,6 +88,25 @@ impl LegacyNames {
             archive.display()
         ))
     }
+}
+
+/// Whether most letters beyond ASCII stand beside others of their kind, as in words of these languages: a Western
+/// accent that was taken for one of them stands alone among ASCII letters.
+fn has_words<'a>(texts: impl Iterator<Item = std::borrow::Cow<'a, str>>) -> bool {
+    let (mut together, mut alone) = (0, 0);
+    for text in texts {
+        let foreign: Vec<bool> = text.chars().map(|letter| !letter.is_ascii()).collect();
+        for (place, _) in foreign.iter().enumerate().filter(|(_, foreign)| **foreign) {
+            let beside = |place: Option<usize>| place.and_then(|place| foreign.get(place));
+            match beside(place.checked_sub(1)) == Some(&true)
+                || beside(Some(place + 1)) == Some(&true)
+            {
+                true => together += 1,
+                false => alone += 1,
+            }
+        }
+    }
+    together > alone
 }
 
 #[cfg(test)]
@@ -113,6 +139,8 @@ mod tests {
         // As DOS and the format have it: é is 0x82.
         let western = LegacyNames::guess(&[b"normal/\x82l\x8Ave.png".to_vec()]);
         assert_eq!(western.decode(b"\x82l\x8Ave.png"), None);
+        let umlauts = [&b"Entz\x81ndung/a.png"[..], b"Gr\x81n/b.png"].map(<[u8]>::to_vec);
+        assert_eq!(LegacyNames::guess(&umlauts).decode(&umlauts[0]), None);
         assert_eq!(LegacyNames::none().note(Path::new("a.zip")), None);
     }
 }

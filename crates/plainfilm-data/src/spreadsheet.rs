@@ -12,6 +12,8 @@ use super::table::{Row, Table};
 const MOST_UNPACKED: u64 = 1 << 30;
 /// Columns that a table of films may have; a sheet has up to 16,384.
 const MOST_COLUMNS: u32 = 4_096;
+/// From here on a spreadsheet keeps no longer all digits of a whole number.
+const FIRST_ROUNDED: f64 = 1e15;
 /// Values in all cells together.
 const MOST_CELLS: usize = 50_000_000;
 
@@ -40,11 +42,17 @@ pub(super) fn read(bytes: &[u8]) -> Result<Table, String> {
     let mut rows: BTreeMap<u32, Vec<(u32, String)>> = BTreeMap::new();
     let mut count = 0;
     while let Some(cell) = cells.next_cell().map_err(|error| refuse(&error))? {
-        let text = text(cell.get_value());
+        let (row, column) = cell.get_position();
+        let text = text(cell.get_value()).map_err(|number| {
+            format!(
+                "row {}: expected numbers of at most 15 digits, found {number}, which spreadsheets round\n\
+                 hint: keep identifiers as text",
+                row + 1
+            )
+        })?;
         if text.is_empty() {
             continue;
         }
-        let (row, column) = cell.get_position();
         count += 1;
         if column >= MOST_COLUMNS || count > MOST_CELLS {
             return Err(format!(
@@ -86,8 +94,10 @@ fn spread(cells: Vec<(u32, String)>, width: usize) -> Result<Vec<String>, String
     Ok(row)
 }
 
-fn text(value: &DataRef<'_>) -> String {
-    match value {
+/// A cell's text. The error is a number that is no longer exact.
+fn text(value: &DataRef<'_>) -> Result<String, f64> {
+    Ok(match value {
+        DataRef::Float(number) if number.abs() >= FIRST_ROUNDED => return Err(*number),
         DataRef::Int(number) => number.to_string(),
         DataRef::Float(number) => number.to_string(),
         DataRef::String(text) | DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => {
@@ -98,7 +108,7 @@ fn text(value: &DataRef<'_>) -> String {
         // Days since 1900: nothing that is read of a film is a date.
         DataRef::DateTime(date) => date.as_f64().to_string(),
         DataRef::Error(_) | DataRef::Empty => String::new(),
-    }
+    })
 }
 
 #[cfg(test)]
@@ -195,10 +205,15 @@ mod tests {
     #[test]
     fn what_is_no_workbook_or_claims_too_much_is_refused() {
         let far = workbook("<row r=\"1\"><c r=\"XFD1\"><v>1</v></c></row>", "");
+        let rounded = workbook(
+            "<row r=\"1\"><c r=\"A1\"><v>12345678901234567</v></c></row>",
+            "",
+        );
         let empty = workbook("", "");
         for (bytes, expected) in [
             (&b"path,label\n"[..], "expected an Excel workbook"),
             (&far, "expected at most 4096 columns"),
+            (&rounded, "row 1: expected numbers of at most 15 digits"),
             (&empty, "found an empty sheet"),
             (&far[..far.len() / 2], "expected an Excel workbook"),
         ] {

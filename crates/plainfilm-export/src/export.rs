@@ -111,6 +111,12 @@ pub fn description(header: &ModelHeader, file_name: &str) -> String {
         labels: header.labels.clone(),
         positive: header.positive_label.clone(),
         threshold: header.threshold.value,
+        thresholds: header
+            .labels
+            .iter()
+            .cloned()
+            .zip(header.findings.iter().map(|finding| finding.threshold))
+            .collect(),
         input: Input {
             name: onnx::INPUT.to_owned(),
             layout: Layout::Nchw,

@@ -1,5 +1,6 @@
 //! The TOML file beside an ONNX file: what the graph does not say.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,9 @@ pub struct Description {
     /// The probability from which a film gets that label, or a finding is called: 0 to 1.
     #[serde(default = "half")]
     pub threshold: f64,
+    /// The same for single findings, by name, where they differ.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub thresholds: BTreeMap<String, f64>,
     /// Where pixels go in.
     pub input: Input,
     /// Where answers come out.
@@ -190,6 +194,23 @@ impl Description {
         {
             let expected = format!("one of {}", self.labels.join(", "));
             return refuse("positive", &expected, format!("{label:?}"));
+        }
+        if let Some(label) = self
+            .thresholds
+            .keys()
+            .find(|label| !self.labels.contains(label))
+        {
+            let expected = format!("names among {}", self.labels.join(", "));
+            return refuse("thresholds", &expected, format!("{label:?}"));
+        }
+        if !self.thresholds.is_empty() && self.output.link == LinkName::Softmax {
+            let expected = "none, as a film has one of the labels: `threshold` is for these";
+            return refuse("thresholds", expected, self.thresholds.len().to_string());
+        }
+        let outside = |threshold: &&f64| !(0.0..=1.0).contains(*threshold);
+        if let Some(threshold) = self.thresholds.values().find(outside) {
+            let expected = "probabilities, 0 to 1";
+            return refuse("thresholds", expected, threshold.to_string());
         }
         if !(0.0..=1.0).contains(&self.threshold) {
             return refuse(

@@ -73,6 +73,8 @@ labels = [{labels}]
 # positive = \"label 1\"
 # From this probability of it on, a film gets it.
 threshold = 0.5
+# Where each label is for itself, thresholds of single ones:
+# thresholds = {{ \"label 1\" = 0.3 }}
 
 # Seen: {input_shape}
 [input]

@@ -206,6 +206,11 @@ impl ForeignModel {
                 labels.to_string(),
             ));
         }
+        if found.shares_one_output() && !found.description.thresholds.is_empty() {
+            let expected = "none, as two labels share one output: `threshold` is for these";
+            let count = found.description.thresholds.len();
+            return Err(refuse("thresholds", expected.to_owned(), count.to_string()));
+        }
         Ok(found)
     }
 
@@ -219,18 +224,21 @@ impl ForeignModel {
     #[must_use]
     pub fn usage(&self) -> Usage {
         let Description {
-            labels, threshold, ..
+            labels,
+            threshold,
+            thresholds,
+            ..
         } = &self.description;
         let chosen = "as its description says".to_owned();
-        let finding = || Operation {
+        let finding = |label: &String| Operation {
             calibration: Calibration::none(NOT_CALIBRATED),
-            threshold: *threshold,
+            threshold: thresholds.get(label).copied().unwrap_or(*threshold),
             chosen: chosen.clone(),
             points: Vec::new(),
             not_sure: None,
         };
         let findings = match self.has_findings() {
-            true => labels.iter().map(|_| finding()).collect(),
+            true => labels.iter().map(finding).collect(),
             false => Vec::new(),
         };
         let producer = match self.runtime.scan.producer.as_str() {

@@ -174,6 +174,14 @@ fn findings_and_labels_are_told_apart() {
         findings.called(&[0.4, 0.6, 0.5, 0.1]),
         [false, true, true, false]
     );
+    let comment = "# thresholds = { \"label 1\" = 0.3 }";
+    let own = "thresholds = { \"label 1\" = 0.7, \"label 3\" = 0.05 }";
+    let model = Copied::described("torch-findings.onnx", &[(comment, own)]);
+    let usage_with_own = model.open().unwrap().usage();
+    assert_eq!(
+        usage_with_own.called(&[0.4, 0.6, 0.5, 0.1]),
+        [false, false, true, true]
+    );
     let labels = usage("keras-tf2onnx.onnx");
     assert!(labels.findings.is_empty() && labels.kind.starts_with("ONNX"));
     assert!(
@@ -196,7 +204,7 @@ fn softmax_of_old_operator_sets_is_refused_where_it_means_something_else() {
 #[test]
 fn what_does_not_fit_is_named_by_its_key() {
     type Changes<'a> = &'a [(&'a str, &'a str)];
-    let cases: [(&str, Changes<'_>, &str); 9] = [
+    let cases: [(&str, Changes<'_>, &str); 13] = [
         (
             "torch-script.onnx",
             &[("\"film\"", "\"image\"")],
@@ -236,6 +244,29 @@ fn what_does_not_fit_is_named_by_its_key() {
             "keras-tf2onnx.onnx",
             &[("link = \"sigmoid\"", "link = \"softmax\"")],
             "`labels`",
+        ),
+        (
+            "torch-findings.onnx",
+            &[("# thresholds = { \"label 1\"", "thresholds = { \"label 9\"")],
+            "`thresholds`: expected names among",
+        ),
+        (
+            "torch-findings.onnx",
+            &[(
+                "# thresholds = { \"label 1\" = 0.3",
+                "thresholds = { \"label 1\" = 3",
+            )],
+            "`thresholds`: expected probabilities",
+        ),
+        (
+            "keras-tf2onnx.onnx",
+            &[("# thresholds = ", "thresholds = ")],
+            "`thresholds`: expected none",
+        ),
+        (
+            "torch-script.onnx",
+            &[("# thresholds = ", "thresholds = ")],
+            "`thresholds`: expected none",
         ),
         (
             "torch-script.onnx",

@@ -59,7 +59,7 @@ export function modelView() {
         fact('How it decides', model.operation),
         fact('Heat maps', model.methods.map(({ name }) => name).join(', ') || 'none'),
         fact('Tells unlike films', model.knows_unlike ? 'yes' : 'no: it answers for any picture'),
-        fact('Parameters', whole(model.parameters)),
+        model.parameters === null ? null : fact('Parameters', whole(model.parameters)),
         model.bytes ? fact('Size', bytes(model.bytes)) : null)),
       h('div', { class: 'stack' },
         h('section', { class: 'card' }, h('h2', {}, 'Figures'), figures(model)),

@@ -2,12 +2,13 @@
 
 use std::fmt::Write;
 
+use plainfilm::NOT_A_MEDICAL_DEVICE;
 use plainfilm::audit::Status;
-use plainfilm::bundle::{ModelFile, ModelHeader};
-use plainfilm::predict::positive_of;
+use plainfilm::bundle::ModelHeader;
+use plainfilm::predict::Usage;
 use serde_json::{Map, Value, json};
 
-use crate::queue::METHODS;
+use crate::models::ModelRead;
 
 /// Figures in the order in which they are read.
 const FIGURES: [(&str, &str); 5] = [
@@ -18,52 +19,78 @@ const FIGURES: [(&str, &str); 5] = [
     ("brier", "Brier score"),
 ];
 
-/// The object of a model in `GET /v1/models`.
-pub(crate) fn about(name: &str, file: &ModelFile, bytes: Option<u64>, operation: &str) -> Value {
-    let header = &file.header;
-    let has_findings = !header.findings.is_empty();
-    let positive = (!has_findings).then(|| header.labels[positive_of(header)].clone());
+/// The object of a model in `GET /v1/models`. Of a model of another program no more is known than its description says.
+pub(crate) fn about(name: &str, read: &ModelRead, usage: &Usage, bytes: Option<u64>) -> Value {
+    let has_findings = !usage.findings.is_empty();
+    let positive = (!has_findings).then(|| usage.labels[usage.positive].clone());
     let thresholds: Map<String, Value> = match &positive {
-        Some(label) => [(label.clone(), json!(header.threshold.value))]
+        Some(label) => [(label.clone(), json!(usage.threshold.value))]
             .into_iter()
             .collect(),
-        None => header
+        None => usage
             .labels
             .iter()
             .cloned()
-            .zip(&header.findings)
+            .zip(&usage.findings)
             .map(|(label, operation)| (label, json!(operation.threshold)))
             .collect(),
     };
-    let not_sure = header.operation.as_ref().and_then(|one| one.not_sure);
-    let parameters: usize = file.tensors.iter().map(|tensor| tensor.values.len()).sum();
+    let not_sure = usage.operation.as_ref().and_then(|one| one.not_sure);
+    let operation = usage.operation_text();
+    let file = match read {
+        ModelRead::Ours(file) => Some(file),
+        ModelRead::Foreign(_) => None,
+    };
+    let header = file.map(|file| &file.header);
+    let metrics = header.map_or(&Value::Null, |header| &header.metrics);
+    let parameters = file.map(|file| -> usize {
+        let tensors = file.tensors.iter();
+        tensors.map(|tensor| tensor.values.len()).sum()
+    });
     json!({
         "name": name,
-        "architecture": header.network.architecture.to_string(),
-        "size": header.preprocessing.size,
-        "labels": header.labels,
+        "architecture": usage.kind,
+        "size": usage.preprocessing.size,
+        "labels": usage.labels,
         "positive": positive,
         "findings": has_findings,
         "thresholds": thresholds,
         "not_sure": not_sure.map(|band| json!({ "from": band.low, "to": band.high })),
         "operation": operation,
-        "methods": METHODS
+        "methods": read
+            .methods()
             .iter()
             .map(|method| json!({ "id": method.name(), "name": method.title() }))
             .collect::<Vec<_>>(),
-        "audit": header.audit.as_ref().map(|audit| json!({
+        "audit": usage.audit.as_ref().map(|audit| json!({
             "verdict": audit.verdict,
             "sentence": audit.sentence,
         })),
-        "elsewhere": elsewhere(&header.metrics),
-        "figures": figures(&header.metrics),
-        "sources": sources(&header.metrics),
-        "card": card(name, header, operation),
-        "test_predictions": header.test_predictions,
-        "knows_unlike": header.likeness.is_some(),
+        "elsewhere": elsewhere(metrics),
+        "figures": figures(metrics),
+        "sources": sources(metrics),
+        "card": match header {
+            Some(header) => card(name, header, &operation),
+            None => card_of_foreign(name, usage, &operation),
+        },
+        "test_predictions": header.and_then(|header| header.test_predictions.as_ref()),
+        "knows_unlike": usage.likeness.is_some(),
         "parameters": parameters,
         "bytes": bytes,
     })
+}
+
+/// A page of Markdown on a model that another program made.
+fn card_of_foreign(name: &str, usage: &Usage, operation: &str) -> String {
+    format!(
+        "# {name}\n\n**{NOT_A_MEDICAL_DEVICE}**\n\n- **Network:** {} for films of {size} x {size} pixels, made by another \
+         program\n- **Labels:** {}\n- **How it answers:** {operation}\n- **What is not known of it:** the films it was \
+         trained on, and so whether a film is one of them or unlike them, how good it is, and whether these films were \
+         audited. `plainfilm evaluate` judges it on films of yours.\n",
+        usage.kind,
+        usage.labels.join(", "),
+        size = usage.preprocessing.size,
+    )
 }
 
 /// An estimate `{value, low, high}` of the figures; none where it could not be computed.

@@ -25,6 +25,9 @@ pub enum ServeError {
     /// A model that cannot be used.
     #[error(transparent)]
     Model(#[from] BundleError),
+    /// An ONNX model, or the description of one, that cannot be used.
+    #[error(transparent)]
+    Foreign(#[from] plainfilm::foreign::ForeignError),
     /// A model that cannot be explained.
     #[error(transparent)]
     Explain(#[from] plainfilm::explain::ExplainError),

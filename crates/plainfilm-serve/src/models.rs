@@ -1,33 +1,89 @@
 //! The models that are served, and how they are read again while requests go on.
 
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, RwLock};
 use std::time::SystemTime;
 
-use plainfilm::bundle::{ModelFile, ModelHeader};
+use plainfilm::bundle::ModelFile;
 use plainfilm::device;
-use plainfilm::explain::{ExplainSettings, Explainer};
-use plainfilm::predict::{Predictor, Preparation};
+use plainfilm::explain::{ExplainSettings, Explainer, Method};
+use plainfilm::foreign::ForeignModel;
+use plainfilm::predict::{Predictor, Preparation, Usage};
 use serde_json::Value;
 
 use crate::about::about;
 use crate::error::ServeError;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
-use crate::queue::{MapQueue, ScoreQueue};
+use crate::queue::{METHODS, MapQueue, ScoreQueue};
 use crate::settings::{ModelToServe, ServeLimits};
 
 /// A model as requests use it. Requests that began with it keep it, whatever is read meanwhile.
 pub(crate) struct ServedModel {
     pub(crate) name: String,
-    pub(crate) header: ModelHeader,
+    pub(crate) usage: Usage,
     pub(crate) preparation: Preparation,
     pub(crate) queue: ScoreQueue,
     /// What the page and `GET /v1/models` say of it.
     pub(crate) about: Value,
     maps: OnceLock<MapQueue>,
     /// What heat maps are drawn with, once somebody asks for one.
-    file: ModelFile,
+    read: ModelRead,
     device: String,
+}
+
+/// A model as it lies on disk.
+pub(crate) enum ModelRead {
+    /// One of ours.
+    Ours(Box<ModelFile>),
+    /// An ONNX file with its description, opened anew by whoever computes with it.
+    Foreign(PathBuf),
+}
+
+fn cannot_use(error: impl std::fmt::Display) -> ServeError {
+    ServeError::Device(error.to_string())
+}
+
+impl ModelRead {
+    /// Ready to score films.
+    fn predictor(&self, device: &str) -> Result<Predictor, ServeError> {
+        match self {
+            Self::Ours(file) => {
+                let on = device::parse(device).map_err(cannot_use)?;
+                Ok(Predictor::new(file, &on)?)
+            }
+            Self::Foreign(path) => {
+                if device != "cpu" {
+                    let reason = "ONNX models are computed by the CPU".to_owned();
+                    return Err(ServeError::Device(reason));
+                }
+                Ok(ForeignModel::open(path, None)?.into_predictor())
+            }
+        }
+    }
+
+    /// Ready to say where it looked.
+    fn explainer(&self, device: &str) -> Result<Explainer, ServeError> {
+        let settings = ExplainSettings::default();
+        match self {
+            Self::Ours(file) => {
+                let on = device::parse(device).map_err(cannot_use)?;
+                Ok(Explainer::new(file, &settings, &on)?)
+            }
+            Self::Foreign(_) => {
+                let predictor = self.predictor(device)?;
+                Ok(Explainer::of_probabilities(predictor, &settings)?)
+            }
+        }
+    }
+
+    /// How it may be explained, the usual way first: what answers within seconds.
+    pub(crate) fn methods(&self) -> &'static [Method] {
+        match self {
+            Self::Ours(_) => &METHODS,
+            Self::Foreign(_) => &[Method::Occlusion],
+        }
+    }
 }
 
 impl ServedModel {
@@ -37,20 +93,24 @@ impl ServedModel {
         limits: &ServeLimits,
         metrics: &Arc<Metrics>,
     ) -> Result<Self, ServeError> {
-        let file = source.read()?;
-        let on = device::parse(device).map_err(|error| ServeError::Device(error.to_string()))?;
-        let predictor = Predictor::new(&file, &on)?;
-        let operation = predictor.usage().operation_text();
+        let read = source.read()?;
+        let predictor = read.predictor(device)?;
+        let usage = predictor.usage().clone();
         Ok(Self {
             name: source.name.clone(),
-            about: about(&source.name, &file, source.bytes(), &operation),
-            header: file.header.clone(),
+            about: about(&source.name, &read, &usage, source.bytes()),
+            usage,
             preparation: Preparation::of(&predictor),
             queue: ScoreQueue::start(predictor, limits, metrics.clone())?,
             maps: OnceLock::new(),
-            file,
+            read,
             device: device.to_owned(),
         })
+    }
+
+    /// How its heat maps may be drawn, the usual way first.
+    pub(crate) fn methods(&self) -> &'static [Method] {
+        self.read.methods()
     }
 
     /// What draws its heat maps.
@@ -59,9 +119,8 @@ impl ServedModel {
             return Ok(maps);
         }
         let failed = |error: &dyn std::fmt::Display| Problem::internal(error.to_string());
-        let on = device::parse(&self.device).map_err(|error| failed(&error))?;
-        let explainer = Explainer::new(&self.file, &ExplainSettings::default(), &on)
-            .map_err(|error| failed(&error))?;
+        let explainer = self.read.explainer(&self.device);
+        let explainer = explainer.map_err(|error| failed(&error))?;
         let maps = MapQueue::start(explainer).map_err(|error| failed(&error))?;
         Ok(self.maps.get_or_init(|| maps))
     }

@@ -98,7 +98,7 @@ impl Service {
         };
         let of = model.clone();
         let work = move || {
-            let fitted_on = of.header.fitted_on.as_ref();
+            let fitted_on = of.usage.fitted_on.as_ref();
             let seen = fitted_on.and_then(|fitted| fitted.part_of(FilmDigest::of(&film)));
             let prepared = of.preparation.prepare(&film);
             let thumbnail = thumbnail.and_then(|side| data_uri(&film, side).ok());

@@ -5,6 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use plainfilm::bundle::ModelFile;
+use plainfilm::foreign::is_foreign;
+
+use crate::error::ServeError;
+use crate::models::ModelRead;
 
 /// Everything that `plainfilm serve` can be told.
 #[derive(Debug, Clone)]
@@ -153,10 +157,11 @@ impl ModelToServe {
     }
 
     /// Reads it.
-    pub(crate) fn read(&self) -> Result<ModelFile, plainfilm::bundle::BundleError> {
-        match &self.path {
-            Some(path) => ModelFile::load(path),
-            None => plainfilm::bundle::bundled(),
-        }
+    pub(crate) fn read(&self) -> Result<ModelRead, ServeError> {
+        Ok(match &self.path {
+            Some(path) if is_foreign(path) => ModelRead::Foreign(path.clone()),
+            Some(path) => ModelRead::Ours(Box::new(ModelFile::load(path)?)),
+            None => ModelRead::Ours(Box::new(plainfilm::bundle::bundled()?)),
+        })
     }
 }

@@ -13,6 +13,7 @@ use super::check::{Check, CheckId, Detail, FilmFinding, Remedy, Status};
 use super::collect::Learned;
 use super::judge;
 use super::learner::Subjects;
+use super::settings::ENOUGH_PATIENTS;
 use plainfilm_figures::{Interval, LabelErrors, counted, label_errors};
 use predicted::{Predicted, predict};
 
@@ -69,6 +70,10 @@ pub(super) fn check(judged: &Judged<'_>, others: &[Check], seed: u64) -> Check {
     let mut check = Check::new(CheckId::Labels);
     check.warns_above = WARNS.into();
     let (subjects, labels) = (judged.subjects, judged.labels);
+    if judge::fewest_patients(subjects) < ENOUGH_PATIENTS {
+        // A learner of fewer contradicts labels by chance, or agrees with them by heart.
+        return check.cannot(judge::fewer_than(ENOUGH_PATIENTS, subjects, labels));
+    }
     let Some(tried) = predict(judged.films, subjects, seed) else {
         return check.cannot(judge::too_few(subjects, labels));
     };

@@ -8,8 +8,8 @@ use clap::Args;
 /// Serve models over HTTP, with a page for the browser.
 #[derive(Debug, Args)]
 pub struct ServeArgs {
-    /// Model files or run folders, each as FILE or NAME=FILE; requests that name none get the first [default: the
-    /// bundled model]
+    /// Model files, run folders or described ONNX files, each as FILE or NAME=FILE; requests that name none get the
+    /// first [default: the bundled model]
     #[arg(value_name = "MODEL")]
     pub models: Vec<String>,
     /// Address and port; others than this machine can reach it only with --token-file

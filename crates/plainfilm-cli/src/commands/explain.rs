@@ -50,6 +50,10 @@ pub fn run(args: &ExplainArgs, printer: &Printer) -> anyhow::Result<Exit> {
         ..ExplainSettings::default()
     };
     let methods = methods(args.methods.as_deref(), &model)?;
+    if matches!(model, Model::Foreign(_)) && (args.stage.is_some() || args.stretched) {
+        let reason = "--stage and --stretched: an ONNX model does not show the maps within it";
+        return Err(UsageError(reason.to_owned()).into());
+    }
     let explainer = model.explainer(&settings, &args.device, Precision::Float32, threads)?;
     explainer.check_methods(&methods)?;
     let target = explainer.target(args.class.as_deref())?;

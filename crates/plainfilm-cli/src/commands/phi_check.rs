@@ -5,7 +5,7 @@ use plainfilm::evaluate::counted;
 use plainfilm::radiograph::Limits;
 
 use crate::args::{PhiCheckArgs, TableFormat};
-use crate::exit::Exit;
+use crate::exit::{Exit, UsageError};
 use crate::print::table::{Align, render};
 use crate::printer::Printer;
 
@@ -15,6 +15,15 @@ use crate::printer::Printer;
 ///
 /// Where a folder cannot be read, or there is nothing to look for.
 pub fn run(args: &PhiCheckArgs, printer: &Printer) -> anyhow::Result<Exit> {
+    for path in [&args.folder, &args.inputs] {
+        if !path.exists() {
+            return Err(UsageError(format!(
+                "{}: there is no such file or folder",
+                path.display()
+            ))
+            .into());
+        }
+    }
     let check = phi_check(&args.folder, &args.inputs, &Limits::default())?;
     match args.format {
         TableFormat::Json => printer.data(&json(&check)?),

@@ -100,6 +100,7 @@ fn model(text: &str) -> ModelToServe {
     let own = path.file_name().unwrap_or_default().to_string_lossy();
     let own = own.strip_suffix(".safetensors").unwrap_or(&own);
     let own = own.strip_suffix(".plainfilm").unwrap_or(own);
+    let own = own.strip_suffix(".onnx").unwrap_or(own);
     let name = own
         .chars()
         .map(|letter| match letter {

@@ -68,9 +68,10 @@ pub fn explained_text(methods: &[Method], output: &Explanations<'_>) -> String {
                             .or_else(|| probabilities.of(&maps.explained_label))
                             .map_or(String::new(), |p| format!("{p:.3}")),
                         maps.explained_label.clone(),
-                        area.map_or("not found".to_owned(), |area| {
-                            format!("{:.0} %", 100.0 * area.share.area)
-                        }),
+                        area.map_or_else(
+                            || without_share(maps).to_owned(),
+                            |area| format!("{:.0} %", 100.0 * area.share.area),
+                        ),
                     ]);
                     row.extend(maps.maps.iter().map(|map| lung_cell(map.lungs.as_ref())));
                 }
@@ -97,6 +98,14 @@ pub fn explained_text(methods: &[Method], output: &Explanations<'_>) -> String {
         text.push_str(&check_table(&output.checks));
     }
     text
+}
+
+/// Why a film has no share on the lungs.
+fn without_share(maps: &FilmMaps) -> &'static str {
+    match maps.lungs_from {
+        Some(_) => "no evidence",
+        None => "not found",
+    }
 }
 
 fn check_table(checks: &[MethodCheck]) -> String {

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use crate::program::{Scratch, assert_code, json, plainfilm, stderr, stdout, text};
 
 /// A file of `reference/foreign` in a scratch folder with twelve films, described with the films' labels.
-struct Foreign {
-    scratch: Scratch,
-    model: PathBuf,
+pub struct Foreign {
+    pub scratch: Scratch,
+    pub model: PathBuf,
 }
 
 impl Foreign {
@@ -23,7 +23,7 @@ impl Foreign {
         Self { scratch, model }
     }
 
-    fn described(name: &str, labels: &str) -> Self {
+    pub fn described(name: &str, labels: &str) -> Self {
         let foreign = Self::of(name);
         let drafted = plainfilm(&["model", "describe", text(&foreign.model)]);
         assert_code(&drafted, 0);
@@ -39,7 +39,7 @@ impl Foreign {
     }
 }
 
-const LABELS: &str = "labels = [\"clear\", \"opacity\"]";
+pub const LABELS: &str = "labels = [\"clear\", \"opacity\"]";
 
 #[test]
 fn an_onnx_model_is_described_once_and_then_judged_like_ours() {

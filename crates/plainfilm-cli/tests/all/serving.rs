@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::foreign::{Foreign, LABELS};
 use crate::program::{Scratch, command, plainfilm, stdout, text};
 
 /// A service on a port of its own; it is ended when this is dropped.
@@ -606,6 +607,50 @@ fn a_model_that_changes_on_disk_is_read_again_and_a_broken_one_is_not() {
     assert_eq!(threshold(), Some(0.75));
     let log = service.end();
     assert!(log.contains("stays in use"), "{log}");
+}
+
+#[test]
+fn a_model_of_another_program_is_served_like_ours() {
+    let foreign = Foreign::described("torch-defaults.onnx", LABELS);
+    let model = text(&foreign.model);
+    let service = Service::start(&[model]);
+    let about = service.get("/v1/models").json()["models"][0].clone();
+    assert_eq!(about["name"], "torch-defaults");
+    assert_eq!(about["labels"], serde_json::json!(["clear", "opacity"]));
+    assert!(about["parameters"].is_null() && about["audit"].is_null());
+    let methods = about["methods"].as_array().unwrap();
+    assert_eq!(methods.len(), 1);
+    assert_eq!(methods[0]["id"], "occlusion");
+    assert!(
+        about["card"]
+            .as_str()
+            .unwrap()
+            .contains("not a medical device")
+    );
+
+    let film = films(&foreign.scratch).remove(0);
+    let bytes = std::fs::read(&film).unwrap();
+    let served = service.post("/v1/predict", &bytes).json();
+    let predicted = plainfilm(&["predict", "--model", model, "--format", "json", text(&film)]);
+    let predicted: Value = serde_json::from_str(&stdout(&predicted)).expect("a line of JSON");
+    for label in ["clear", "opacity"] {
+        assert_close(
+            &served["probabilities"][label],
+            &predicted["probabilities"][label],
+        );
+    }
+    let map = service.post("/v1/explain", &bytes).json();
+    assert_eq!(map["method"], "occlusion");
+    assert!(map["map"].as_str().unwrap().starts_with("data:image/png"));
+    let refused = service.post("/v1/explain?method=grad-cam", &bytes);
+    assert_eq!(refused.status, 400);
+    assert!(
+        refused.json()["detail"]
+            .as_str()
+            .unwrap()
+            .contains("one of occlusion")
+    );
+    service.end();
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::path::Path;
 use plainfilm_film::radiograph::dicom::identifying_values;
 use plainfilm_film::radiograph::{Format, Limits, read_bytes};
 use rayon::prelude::*;
+use unicode_normalization::UnicodeNormalization;
 
 use super::below;
 use crate::DatasetError;
@@ -45,7 +46,7 @@ pub struct PhiCheck {
 }
 
 /// Looks for the identifying values of the DICOM films in `inputs` (a folder or one file) in every file below
-/// `folder`, and in the files' names: as UTF-8, Latin 1 and UTF-16 (little endian), whatever the case of ASCII letters.
+/// `folder`, and in the files' names: as UTF-8, Latin 1 and UTF-16, in capitals, small letters or as names are written.
 /// What is compressed (zip, Parquet, the text of a PNG) is not unpacked.
 ///
 /// # Errors
@@ -119,9 +120,20 @@ fn values(
     let mut short = BTreeSet::new();
     for one in found.into_iter().flatten() {
         let mut parts = vec![one.value.clone()];
+        // As a person writes it, and not as DICOM does.
         if one.kind.contains("name") {
+            let written = one.value.split('^').filter(|part| !part.is_empty());
+            parts.push(written.collect::<Vec<_>>().join(" "));
             let words = one.value.split(|c: char| !c.is_alphabetic());
             parts.extend(words.map(str::to_owned));
+        }
+        if one.value.len() == 8 && one.value.bytes().all(|byte| byte.is_ascii_digit()) {
+            let (year, day) = one.value.split_at(4);
+            let (month, day) = day.split_at(2);
+            parts.extend([
+                format!("{year}-{month}-{day}"),
+                format!("{day}.{month}.{year}"),
+            ]);
         }
         for part in parts.into_iter().filter(|part| !part.is_empty()) {
             if part.chars().count() >= SHORTEST {
@@ -135,6 +147,49 @@ fn values(
     Ok(values)
 }
 
+/// A value as it may be written: as it is, in capitals, in small letters and as a name, each with accents composed and
+/// taken apart.
+fn spellings(value: &str) -> BTreeSet<String> {
+    let small = value.to_lowercase();
+    let mut begins = true;
+    let as_name = small.chars().flat_map(|letter| {
+        let first = begins && letter.is_alphabetic();
+        begins = !letter.is_alphabetic();
+        let letters: Vec<char> = match first {
+            true => letter.to_uppercase().collect(),
+            false => vec![letter],
+        };
+        letters
+    });
+    let cases = [
+        value.to_owned(),
+        value.to_uppercase(),
+        as_name.collect(),
+        small,
+    ];
+    let forms = cases
+        .iter()
+        .flat_map(|case| [case.nfc().collect(), case.nfd().collect()]);
+    forms.collect()
+}
+
+/// A text in UTF-8, Latin 1 where that has its letters, and UTF-16 in both orders of bytes; with small letters of
+/// ASCII, as the bytes that are looked into are made.
+fn encoded(text: &String) -> Vec<Vec<u8>> {
+    let latin1: Option<Vec<u8>> = text
+        .chars()
+        .map(|c| u8::try_from(u32::from(c)).ok())
+        .collect();
+    let little = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let big = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let mut forms = vec![text.clone().into_bytes(), little, big];
+    forms.extend(latin1);
+    forms
+        .iter_mut()
+        .for_each(|form| form.make_ascii_lowercase());
+    forms
+}
+
 /// Byte strings to be looked for, by their first four bytes, in small letters.
 struct Needles {
     by_start: std::collections::HashMap<[u8; 4], Vec<(Vec<u8>, &'static str)>>,
@@ -145,14 +200,7 @@ impl Needles {
     fn of(values: &BTreeSet<(String, &'static str)>) -> Self {
         let mut by_start: std::collections::HashMap<_, Vec<_>> = std::collections::HashMap::new();
         for (value, kind) in values {
-            let value = value.to_ascii_lowercase();
-            let latin1: Option<Vec<u8>> = value
-                .chars()
-                .map(|c| u8::try_from(u32::from(c)).ok())
-                .collect();
-            let utf16 = value.encode_utf16().flat_map(u16::to_le_bytes).collect();
-            let mut forms = vec![value.clone().into_bytes(), utf16];
-            forms.extend(latin1.filter(|latin1| *latin1 != forms[0]));
+            let forms: BTreeSet<Vec<u8>> = spellings(value).iter().flat_map(encoded).collect();
             for form in forms {
                 if let Some(&start) = form.first_chunk::<4>() {
                     by_start.entry(start).or_default().push((form, *kind));
@@ -229,10 +277,13 @@ mod tests {
     fn values_are_found_in_three_encodings_and_any_case() {
         let needles = needles(&[("Müller", "name"), ("4711-X", "id")]);
         let utf16: Vec<u8> = "MüLLER".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let big: Vec<u8> = "MÜLLER".encode_utf16().flat_map(u16::to_be_bytes).collect();
         for (bytes, kind, count) in [
             ("a Müller, a müller".as_bytes(), "name", 2),
             (b"M\xfcller".as_slice(), "name", 1),
             (&utf16, "name", 1),
+            (&big, "name", 1),
+            ("MÜLLER, mu\u{308}ller".as_bytes(), "name", 2),
             (b"x4711-xx", "id", 1),
         ] {
             assert_eq!(needles.count(bytes), BTreeMap::from([(kind, count)]));

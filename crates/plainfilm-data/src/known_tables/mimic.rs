@@ -4,11 +4,24 @@
 use std::collections::HashMap;
 
 use super::{Beside, Named, Reading, Record, ReportColumns, Uncertain};
+use crate::findings::SEPARATOR;
 use crate::table::{Row, Table};
 
 const FINDINGS: [&str; 2] = ["mimic-cxr-2.0.0-chexpert.csv", "mimic-cxr-2.0.0-negbio.csv"];
 const FILMS: [&str; 1] = ["mimic-cxr-2.0.0-metadata.csv"];
 const PARTS: [&str; 1] = ["mimic-cxr-2.0.0-split.csv"];
+
+/// Adds the names of one list to another: a study may have several rows.
+fn add(list: &mut String, more: &str) {
+    for name in more.split(SEPARATOR).filter(|name| !name.is_empty()) {
+        if !list.split(SEPARATOR).any(|known| known == name) {
+            if !list.is_empty() {
+                list.push(SEPARATOR);
+            }
+            list.push_str(name);
+        }
+    }
+}
 
 /// Reads whichever of the tables was named, and the others beside it; films without a row of findings have no label.
 ///
@@ -42,12 +55,13 @@ pub(super) fn read(
     let reported = ReportColumns::of(findings, uncertain);
     let columns = Named::of(findings);
     let cells = |row: &Row| row.cells.clone().ok();
-    let labels: HashMap<String, (String, String)> = findings
-        .rows
-        .iter()
-        .filter_map(cells)
-        .map(|cells| (columns.text(&cells, "study_id"), reported.labels(&cells)))
-        .collect();
+    let mut labels: HashMap<String, (String, String)> = HashMap::new();
+    for cells in findings.rows.iter().filter_map(cells) {
+        let (label, unknown) = reported.labels(&cells);
+        let of_study = labels.entry(columns.text(&cells, "study_id")).or_default();
+        add(&mut of_study.0, &label);
+        add(&mut of_study.1, &unknown);
+    }
     let parts = beside(&PARTS);
     let part_of: HashMap<String, String> = parts
         .iter()

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::{Named, Reading, Record};
 use crate::findings::SEPARATOR;
 use crate::table::Table;
+use plainfilm_figures::counted;
 
 /// Columns of `image_labels_*.csv` that are no findings.
 const NO_FINDINGS: [&str; 3] = ["image_id", "rad_id", "no_finding"];
@@ -102,7 +103,8 @@ fn by_most(table: &Table, columns: &Named, seen: impl Fn(&[String]) -> Vec<Strin
     reading.several = true;
     reading.notes.push(format!(
         "read as VinDr-CXR: any number of findings a film, those that more than half of its readers saw \
-         (they differ on {split_votes} films); each film counts as a patient, since the table names none"
+         (they differ on {split_votes} of {}); each film counts as a patient, since the table names none",
+        counted(films.len(), "film")
     ));
     reading
 }

@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use axum::extract::{Query, Request, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use plainfilm::explain::{Method, Target};
+use plainfilm::explain::Target;
 use plainfilm::radiograph::Radiograph;
 use plainfilm::report::{film_png, heat_map_png};
 use serde::Deserialize;
@@ -17,7 +17,6 @@ use tokio::task::spawn_blocking;
 use crate::films::{FilmArchive, Room, Sent, SentFile, clean, is_archive, receive};
 use crate::pictures::{as_data_uri, data_uri, outlines};
 use crate::problem::Problem;
-use crate::queue::METHODS;
 use crate::scoring::Service;
 
 /// Longest side of a film beside its map, and of a film alone.
@@ -45,24 +44,26 @@ pub(super) async fn explain(
 ) -> Result<Json<Value>, Problem> {
     let Query(wanted) = wanted.map_err(|error| Problem::bad_request(error.body_text()))?;
     let model = service.models.get(wanted.model.as_deref())?;
-    let method: Method = wanted
-        .method
-        .as_deref()
-        .unwrap_or("grad-cam")
-        .parse()
-        .map_err(|error: plainfilm::explain::ExplainError| {
-            Problem::bad_request(error.to_string())
-        })?;
-    if !METHODS.contains(&method) {
-        let names = METHODS.map(Method::name).join(", ");
+    let methods = model.methods();
+    let method = match &wanted.method {
+        None => methods[0],
+        Some(name) => name
+            .parse()
+            .map_err(|error: plainfilm::explain::ExplainError| {
+                Problem::bad_request(error.to_string())
+            })?,
+    };
+    if !methods.contains(&method) {
+        let names: Vec<&str> = methods.iter().map(|method| method.name()).collect();
         return Err(Problem::bad_request(format!(
-            "method: expected one of {names}"
+            "method: expected one of {}",
+            names.join(", ")
         )));
     }
     let target = match &wanted.label {
         None => Target::Predicted,
         Some(name) => {
-            let labels = &model.header.labels;
+            let labels = &model.usage.labels;
             let found = labels.iter().position(|label| label == name);
             Target::Label(found.ok_or_else(|| {
                 Problem::bad_request(format!("label: expected one of {}", labels.join(", ")))
@@ -90,7 +91,7 @@ pub(super) async fn explain(
         .first()
         .is_some_and(|map| map.greatest() <= 0.0);
     Ok(Json(json!({
-        "label": model.header.labels[said.label],
+        "label": model.usage.labels[said.label],
         "method": method.name(),
         "probability": said.probabilities[said.label],
         "width": size[0],

@@ -53,7 +53,7 @@ pub(super) async fn model(
 ) -> Result<Json<Value>, Problem> {
     let model = service.models.get(Some(&name))?;
     let side = model.preparation.preprocessing.size;
-    let labels = model.header.labels.len();
+    let labels = model.usage.labels.len();
     Ok(Json(json!({
         "name": model.name,
         "versions": [VERSION],
@@ -228,7 +228,7 @@ async fn infer_films(
         labels.push(film.label.or(film.reason).unwrap_or_default());
     }
     Ok(json!({ "outputs": [
-        output("probabilities", "FP32", &[count, model.header.labels.len()], probabilities),
+        output("probabilities", "FP32", &[count, model.usage.labels.len()], probabilities),
         output("label", "BYTES", &[count], labels),
     ] }))
 }
@@ -294,7 +294,7 @@ async fn infer_planes(
             .collect();
         rows.extend(model.queue.score_planes(planes).await?);
     }
-    let labels = model.header.labels.len();
+    let labels = model.usage.labels.len();
     let flat: Vec<f64> = rows.into_iter().flatten().collect();
     Ok(json!({ "outputs": [output("probabilities", "FP32", &[count, labels], flat)] }))
 }

@@ -12,6 +12,7 @@ use super::elements::{DataSet, Element, Pixels};
 use super::facts::DicomFacts;
 use super::file::File;
 use super::heads::Encoding;
+use super::identifying;
 use super::profile::{Action, Row, kept};
 use super::source;
 use super::syntax::TransferSyntax;
@@ -116,6 +117,7 @@ fn anew(
             .as_deref()
             .and_then(|patient| identities.days(patient)),
         patient: facts.patient_id.as_deref(),
+        names: names_in(data),
         encoding: syntax.encoding,
     };
     let mut elements = cleaner.data_set(data)?;
@@ -241,11 +243,20 @@ struct Cleaner<'i> {
     /// By how much dates are shifted, if they are.
     days: Option<i64>,
     patient: Option<&'i str>,
+    /// Of people whom the file names, in small letters.
+    names: Vec<String>,
     /// What is written.
     encoding: Encoding,
 }
 
 impl Cleaner<'_> {
+    /// Whether a value that would stay names somebody whom the file names elsewhere: a maker's name, say, into which
+    /// somebody wrote the patient's.
+    fn names_somebody(&self, bytes: &[u8]) -> bool {
+        let text = String::from_utf8_lossy(bytes).to_lowercase();
+        self.names.iter().any(|name| text.contains(name))
+    }
+
     fn data_set<'a>(&self, data: &DataSet<'a>) -> Result<Vec<Written<'a>>, Fault> {
         let mut written = Vec::new();
         for (&tag, element) in &data.elements {
@@ -271,6 +282,10 @@ impl Cleaner<'_> {
         let anew = |text: String| Some(Value::Bytes(Cow::Owned(text.into_bytes())));
         let is = |fits: bool| fits.then(as_it_is).flatten();
         Ok(match row.action {
+            Action::Code | Action::Text if self.names_somebody(bytes) => match row.action {
+                Action::Text => anew(String::new()),
+                _ => None,
+            },
             Action::Code => is(ascii(bytes).is_some_and(|text| text.split('\\').all(is_code))),
             Action::Number => is(ascii(bytes).is_some_and(|text| text.split('\\').all(is_number))),
             Action::Words if element.encoding.big != self.encoding.big => None,
@@ -306,6 +321,18 @@ impl Cleaner<'_> {
             }
         })
     }
+}
+
+/// The parts of the names of people in a data set, in small letters, as far as they have four letters or more.
+fn names_in(data: &DataSet<'_>) -> Vec<String> {
+    let mut values = Vec::new();
+    identifying::collect(data, 0, &mut values);
+    let names = values.iter().filter(|value| value.kind.contains("name"));
+    let words = names.flat_map(|name| name.value.split(|c: char| !c.is_alphabetic()));
+    words
+        .filter(|word| word.chars().count() >= 4)
+        .map(str::to_lowercase)
+        .collect()
 }
 
 /// The representation that is written: the list's, or the file's own where the standard leaves a choice.

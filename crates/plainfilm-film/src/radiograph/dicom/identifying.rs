@@ -72,7 +72,8 @@ pub fn identifying_values(
     Ok(found)
 }
 
-fn collect(data: &DataSet<'_>, depth: usize, found: &mut Vec<IdentifyingValue>) {
+/// Adds the values of a data set, and of the sequences in it.
+pub(super) fn collect(data: &DataSet<'_>, depth: usize, found: &mut Vec<IdentifyingValue>) {
     for (&tag, element) in &data.elements {
         if (tag >> 16) % 2 == 1 {
             continue;

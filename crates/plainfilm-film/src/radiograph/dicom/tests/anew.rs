@@ -58,6 +58,7 @@ fn full() -> Written {
         .with(0x0008_0030, b"TM", Value::text("101112"))
         .with(0x0008_0016, b"UI", Value::text("1.2.840.10008.5.1.4.1.1.1"))
         .with(0x0008_0070, b"LO", Value::text("Some Maker"))
+        .with(0x0008_1090, b"LO", Value::text("MODEL CANARY 3"))
         .with(0x0008_1030, b"LO", Value::text("CANARY thorax"))
         .with(0x0008_1140, b"SQ", Value::Items(vec![film_of_canaries()]))
         .with(0x0010_0020, b"LO", Value::text("CANARY-1"))
