@@ -32,9 +32,10 @@ pub(super) fn list_if_there(
         return list(root, name, options).map(Some);
     }
     for name in known_tables::NAMES {
-        if !root.has_file(name) {
+        let Some(name) = plain_or_packed(root, name) else {
             continue;
-        }
+        };
+        let name = name.as_str();
         // A file that only has such a name says nothing about the films.
         let Ok(table) = read_table(root, name) else {
             continue;
@@ -78,6 +79,13 @@ pub(super) fn list(
     Ok(list_reading(root, name, &table, reading))
 }
 
+/// The name under which a table is there, as it is or packed by gzip; none where it is not.
+fn plain_or_packed(root: &Root, name: &str) -> Option<String> {
+    [name.to_owned(), format!("{name}.gz")]
+        .into_iter()
+        .find(|name| root.has_file(name))
+}
+
 /// The table as one of a known data set, with the others of that set beside it; none where it is none.
 fn known(
     root: &Root,
@@ -86,8 +94,8 @@ fn known(
     options: &DatasetOptions,
 ) -> Result<Option<Reading>, DatasetError> {
     let beside = |names: &[&str]| {
-        let there = names.iter().find(|name| root.has_file(name))?;
-        read_table(root, there).ok()
+        let there = names.iter().find_map(|name| plain_or_packed(root, name))?;
+        read_table(root, &there).ok()
     };
     known_tables::read(table, options.uncertain, &beside).map_err(|reason| DatasetError::Manifest {
         manifest: root.name_of(name),

@@ -1,5 +1,10 @@
 //! CSV and Parquet files, and Excel workbooks, as one plain table of text cells.
 
+use std::io::Read;
+
+use flate2::read::MultiGzDecoder;
+
+use super::manifest::MAX_BYTES;
 use super::{spreadsheet, text};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
@@ -41,13 +46,32 @@ impl Table {
     }
 }
 
+/// What a gzip file holds, all its members (RFC 1952).
+fn unpacked(bytes: &[u8]) -> Result<Vec<u8>, String> {
+    let mut table = Vec::new();
+    MultiGzDecoder::new(bytes)
+        .take(MAX_BYTES + 1)
+        .read_to_end(&mut table)
+        .map_err(|error| format!("expected a gzip file: {error}"))?;
+    match table.len() as u64 > MAX_BYTES {
+        true => Err(format!(
+            "expected a table of at most {MAX_BYTES} bytes when unpacked, found more"
+        )),
+        false => Ok(table),
+    }
+}
+
 pub(super) fn normalised(column: &str) -> String {
     column.trim().to_lowercase().replace([' ', '-'], "_")
 }
 
-/// Reads Parquet, an Excel workbook or CSV, as the name ends. The error is one line.
+/// Reads Parquet, an Excel workbook or CSV, as the name ends, with `.gz` after it where it is packed. The error is one
+/// line.
 pub(super) fn by_name(name: &str, bytes: Vec<u8>) -> Result<Table, String> {
     let name = name.to_lowercase();
+    if let Some(name) = name.strip_suffix(".gz") {
+        return by_name(name, unpacked(&bytes)?);
+    }
     if name.ends_with(".parquet") {
         from_parquet(bytes)
     } else if name.ends_with(".xlsx") {

@@ -227,7 +227,12 @@ fn time(folder: &str) -> Result<(), Failure> {
 
 fn tell_all(dataset: &Dataset) -> Result<(), Failure> {
     let begun = Instant::now();
-    let (audit, _) = plainfilm_audit::audit(dataset, &AuditSettings::default(), &NoLungs, &|_| {})?;
+    let (audit, _) = plainfilm_audit::audit(
+        dataset,
+        &AuditSettings::default(),
+        Networks::lungs_only(&NoLungs),
+        &|_| {},
+    )?;
     println!(
         "{} films: {:.1} s, {}",
         audit.films,

@@ -72,22 +72,9 @@ fn calibrated(scores: &OutOfFold, subjects: &Subjects, folds: &[usize]) -> Vec<V
         subjects.classes
     };
     for label in 0..asked {
-        let margins: Vec<f64> = (0..films).map(|film| scores.margin(film, label)).collect();
-        for fold in 0..FOLDS {
-            let others: Vec<usize> = (0..films).filter(|&film| folds[film] != fold).collect();
-            let truth: Vec<bool> = others
-                .iter()
-                .map(|&f| subjects.labels[f] == label)
-                .collect();
-            let seen: Vec<f64> = others.iter().map(|&film| margins[film]).collect();
-            let fitted = platt_of_scores(&truth, &seen);
-            // Scores that say nothing leave the label's share.
-            let share = truth.iter().filter(|is| **is).count() as f64 / truth.len().max(1) as f64;
-            for film in (0..films).filter(|&film| folds[film] == fold) {
-                probabilities[film][label] = fitted.map_or(share, |(slope, intercept)| {
-                    1.0 / (1.0 + (-(slope * margins[film] + intercept)).exp())
-                });
-            }
+        let column = calibrated_label(scores, subjects, folds, label);
+        for (row, p) in probabilities.iter_mut().zip(column) {
+            row[label] = p;
         }
     }
     for row in &mut probabilities {
@@ -102,6 +89,35 @@ fn calibrated(scores: &OutOfFold, subjects: &Subjects, folds: &[usize]) -> Vec<V
         }
     }
     probabilities
+}
+
+/// The probability of one label for each film, before those of the others are known.
+fn calibrated_label(
+    scores: &OutOfFold,
+    subjects: &Subjects,
+    folds: &[usize],
+    label: usize,
+) -> Vec<f64> {
+    let films = subjects.len();
+    let margins: Vec<f64> = (0..films).map(|film| scores.margin(film, label)).collect();
+    let mut column = vec![0.0; films];
+    for fold in 0..FOLDS {
+        let others: Vec<usize> = (0..films).filter(|&film| folds[film] != fold).collect();
+        let truth: Vec<bool> = others
+            .iter()
+            .map(|&film| subjects.labels[film] == label)
+            .collect();
+        let seen: Vec<f64> = others.iter().map(|&film| margins[film]).collect();
+        let fitted = platt_of_scores(&truth, &seen);
+        // Scores that say nothing leave the label's share.
+        let share = truth.iter().filter(|is| **is).count() as f64 / truth.len().max(1) as f64;
+        for film in (0..films).filter(|&film| folds[film] == fold) {
+            column[film] = fitted.map_or(share, |(slope, intercept)| {
+                1.0 / (1.0 + (-(slope * margins[film] + intercept)).exp())
+            });
+        }
+    }
+    column
 }
 
 #[cfg(test)]

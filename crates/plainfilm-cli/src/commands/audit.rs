@@ -65,7 +65,7 @@ pub fn run(args: &AuditArgs, printer: &Printer) -> anyhow::Result<Exit> {
             printer.styled(Style::Bold, &page.display().to_string())
         ));
     }
-    print_set_aside(&set_aside, printer);
+    print_set_aside(&set_aside, false, printer);
     printer.line(&printer.styled(Style::Dim, NOT_A_MEDICAL_DEVICE));
     Ok(if args.strict && found.verdict == Status::Fail {
         Exit::AuditFailed

@@ -157,7 +157,7 @@ fn fetch(
         public::LOCK_FILE,
     ));
     print_names("missing at the address", &report.missing, printer);
-    print_set_aside(&report.failed, printer);
+    print_set_aside(&report.failed, false, printer);
     Ok(Exit::after(report.missing.len() + report.failed.len()))
 }
 
@@ -174,7 +174,7 @@ fn verify(name: &str, folder: &Path, printer: &Printer) -> anyhow::Result<Exit> 
         report.changed.len(),
     ));
     print_names("missing", &report.missing, printer);
-    print_set_aside(&report.changed, printer);
+    print_set_aside(&report.changed, false, printer);
     Ok(if report.is_sound() {
         Exit::Done
     } else {
@@ -270,6 +270,6 @@ fn describe(dataset: &Dataset, printer: &Printer) -> Exit {
         let text = format!("{} other files were not looked at", dataset.ignored.len());
         printer.line(&printer.styled(Style::Dim, &text));
     }
-    print_set_aside(&dataset.set_aside, printer);
+    print_set_aside(&dataset.set_aside, false, printer);
     Exit::after(dataset.set_aside.len())
 }

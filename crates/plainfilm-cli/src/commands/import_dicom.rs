@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use plainfilm::dataset::dicom::{DicomChoice, Salt, films};
+use plainfilm::evaluate::counted;
 
 use crate::exit::Exit;
 use crate::print::set_aside::print_lines;
@@ -84,14 +85,14 @@ pub fn run(
     let nameless = found.rows.iter().filter(|row| row.patient_id.is_empty());
     let nameless = match nameless.count() {
         0 => String::new(),
-        count => format!(", {count} films of nobody that is named"),
+        count => format!(", {} of nobody that is named", counted(count, "film")),
     };
     printer.data(&format!(
-        "{}\n{} films of {} patients{nameless}; {} files left out ({LEFT_OUT})\n",
+        "{}\n{} of {}{nameless}; {} left out ({LEFT_OUT})\n",
         manifest.display(),
-        found.rows.len(),
-        patients.len(),
-        found.left_out.len(),
+        counted(found.rows.len(), "film"),
+        counted(patients.len(), "patient"),
+        counted(found.left_out.len(), "file"),
     ));
     let reasons = found
         .left_out

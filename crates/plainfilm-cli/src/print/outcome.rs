@@ -38,7 +38,7 @@ pub fn print_outcome(outcome: &Outcome, folder: &RunFolder, detail: Detail, prin
     let metrics = &outcome.metrics;
     let verbose = detail == Detail::Tables;
     if verbose {
-        print_set_aside(&outcome.set_aside, printer);
+        print_set_aside(&outcome.set_aside, true, printer);
         print_tables(outcome, printer);
     } else {
         print_set_aside_briefly(&outcome.set_aside, printer);

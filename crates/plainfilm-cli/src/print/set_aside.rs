@@ -7,13 +7,17 @@ use crate::printer::Printer;
 /// How many films of a list are named on the terminal.
 pub const NAMED: usize = 5;
 
-/// Names the first few films that were set aside.
-pub fn print_set_aside(set_aside: &[SetAside], printer: &Printer) {
+/// Names the first few films that were set aside, and says that the others are in `set_aside.csv` where they are.
+pub fn print_set_aside(set_aside: &[SetAside], is_written: bool, printer: &Printer) {
     let lines = set_aside
         .iter()
         .map(|film| format!("{}: {}", film.path, film.reason));
     let what = format!("{} set aside", files(set_aside.len()));
-    print_lines(&what, lines, ", in set_aside.csv", printer);
+    let elsewhere = match is_written {
+        true => ", in set_aside.csv",
+        false => "",
+    };
+    print_lines(&what, lines, elsewhere, printer);
 }
 
 /// Says how many films were set aside, and names one, in one sentence.

@@ -19,6 +19,7 @@ mod recipes;
 mod resuming;
 mod serving;
 #[path = "../../../plainfilm/tests/all/support.rs"]
+#[expect(clippy::print_stderr, reason = "a test that skips says so")]
 mod support;
 mod training;
 mod weights;

@@ -175,14 +175,14 @@ fn spellings(value: &str) -> BTreeSet<String> {
 
 /// A text in UTF-8, Latin 1 where that has its letters, and UTF-16 in both orders of bytes; with small letters of
 /// ASCII, as the bytes that are looked into are made.
-fn encoded(text: &String) -> Vec<Vec<u8>> {
+fn encoded(text: &str) -> Vec<Vec<u8>> {
     let latin1: Option<Vec<u8>> = text
         .chars()
         .map(|c| u8::try_from(u32::from(c)).ok())
         .collect();
     let little = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let big = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
-    let mut forms = vec![text.clone().into_bytes(), little, big];
+    let mut forms = vec![text.as_bytes().to_vec(), little, big];
     forms.extend(latin1);
     forms
         .iter_mut()
@@ -200,7 +200,10 @@ impl Needles {
     fn of(values: &BTreeSet<(String, &'static str)>) -> Self {
         let mut by_start: std::collections::HashMap<_, Vec<_>> = std::collections::HashMap::new();
         for (value, kind) in values {
-            let forms: BTreeSet<Vec<u8>> = spellings(value).iter().flat_map(encoded).collect();
+            let forms: BTreeSet<Vec<u8>> = spellings(value)
+                .iter()
+                .flat_map(|text| encoded(text))
+                .collect();
             for form in forms {
                 if let Some(&start) = form.first_chunk::<4>() {
                     by_start.entry(start).or_default().push((form, *kind));

@@ -36,7 +36,7 @@ pub(super) fn read(
     let fetch = |names: &[&str], what: &str| {
         beside(names).ok_or_else(|| {
             format!(
-                "read as MIMIC-CXR-JPG: expected {} beside it, {what} (unpacked), found none",
+                "read as MIMIC-CXR-JPG: expected {} beside it, {what}, found none",
                 names.join(" or ")
             )
         })

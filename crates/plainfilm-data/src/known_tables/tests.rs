@@ -233,6 +233,17 @@ fn mimic_is_read_from_three_tables() {
         assert_eq!(dataset.set_aside.len(), 1);
         assert!(dataset.set_aside[0].reason.contains("expected a label"));
     }
+    // As the set is handed out: each table packed.
+    let packed = self::folder(&paths, &[]);
+    for (name, text) in [labels, files] {
+        let file = fs::File::create(packed.path().join(format!("{name}.gz"))).unwrap();
+        let mut gz = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+        std::io::Write::write_all(&mut gz, text.as_bytes()).unwrap();
+        gz.finish().unwrap();
+    }
+    let dataset = open(packed.path(), Uncertain::Ignore);
+    says(&dataset, "read as MIMIC-CXR-JPG");
+    assert_eq!(dataset.films.len(), 3);
     let alone = self::folder(&paths, &[labels]);
     let error = Dataset::open(alone.path(), &DatasetOptions::default());
     let error = error.unwrap_err().to_string();

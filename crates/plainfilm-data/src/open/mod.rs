@@ -306,7 +306,7 @@ fn list(data: &Path, options: &DatasetOptions) -> Result<(Root, Listing), Datase
     }
     let extension = data.extension().and_then(|extension| extension.to_str());
     match extension.unwrap_or_default().to_lowercase().as_str() {
-        "csv" | "tsv" | "txt" | "parquet" | "xlsx" => {
+        "csv" | "tsv" | "txt" | "parquet" | "xlsx" | "gz" => {
             let name = data
                 .file_name()
                 .and_then(|name| name.to_str())

@@ -82,7 +82,8 @@ fn random_labels_against_a_good_model_are_half_wrong() {
 #[test]
 fn what_is_no_label_or_probability_is_refused() {
     let half = || vec![0.5, 0.5];
-    let cases: [(&[usize], Vec<Vec<f64>>, usize, &str); 6] = [
+    type Case<'a> = (&'a [usize], Vec<Vec<f64>>, usize, &'a str);
+    let cases: [Case<'_>; 6] = [
         (
             &[0, 1],
             vec![half()],

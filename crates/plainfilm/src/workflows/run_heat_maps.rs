@@ -220,7 +220,7 @@ impl Found {
         if let (Some(lungs), true) = (&explanation.lungs, self.compared.len() < COMPARED) {
             self.compared.push(Compared {
                 plane: explanation.plane.clone(),
-                placement: explanation.placement.clone(),
+                placement: explanation.placement,
                 lungs: lungs.clone(),
                 share: explanation.shares[0],
             });

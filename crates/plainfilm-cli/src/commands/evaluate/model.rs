@@ -239,7 +239,7 @@ pub(super) fn score<F>(
         bar.set_position(done as u64)
     })?;
     bar.finish_and_clear();
-    print_set_aside(&scored.set_aside, printer);
+    print_set_aside(&scored.set_aside, args.output.is_some(), printer);
     print_own_films(
         predictor.usage(),
         &scored.own_films,

@@ -46,7 +46,7 @@ pub(super) fn run(args: &EvaluateArgs, file: &Path, printer: &Printer) -> anyhow
             printer.warning(&doubt);
         }
     }
-    print_set_aside(&table.set_aside, printer);
+    print_set_aside(&table.set_aside, args.output.is_some(), printer);
     let joined = match &args.films {
         Some(data) => Some(join(&mut table, data, args, printer)?),
         None => None,
