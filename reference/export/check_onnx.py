@@ -15,9 +15,10 @@ import onnx
 import onnxruntime
 
 # Greatest difference of a probability, as for TensorFlow Lite.
-TOLERANCE = {"f32": 1e-5, "f16": 2e-3, "int8": 0.1}
+TOLERANCE = {"f32": 5e-5, "f16": 4e-3, "int8": 0.15}
 # Drawn weights of these leave maps of very uneven ranges, which 256 levels hold badly.
-UNEVEN = {"densenet121": 0.25, "xrv-densenet121": 0.25}
+UNEVEN = {"densenet121": 0.35, "xrv-densenet121": 0.35}
+
 
 
 def main():

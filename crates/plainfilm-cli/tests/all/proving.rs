@@ -88,7 +88,12 @@ fn other_interpreters_answer_as_the_model_does() {
         let file = folder.join(format!("model.{to}"));
         let start = ["export", text(&model), "--to", to, "--precision", precision];
         let written = plainfilm(&[&start[..], more, &["--output", text(&file)]].concat());
-        assert_code(&written, 0);
+        // Of so few films one at the threshold may get the other label in whole numbers, and `export` then says so.
+        let is_written = match precision {
+            "int8" => matches!(written.status.code(), Some(0 | 1)),
+            _ => written.status.success(),
+        };
+        assert!(is_written && file.is_file(), "{}", stderr(&written));
         let checked = Command::new(&python)
             .arg(folder.join("check.py"))
             .arg(&file)
