@@ -124,6 +124,29 @@ mod tests {
     }
 
     #[test]
+    fn what_was_found_once_stays_mended() {
+        let found = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("found");
+        let mut tried = 0;
+        for target in all() {
+            let Ok(inputs) = std::fs::read_dir(found.join(target.name)) else {
+                continue;
+            };
+            for input in inputs {
+                let path = input.unwrap().path();
+                let bytes = std::fs::read(&path).unwrap();
+                let result = catch_unwind(|| (target.read)(&bytes));
+                assert!(
+                    matches!(result, Ok(Ok(_))),
+                    "{}: {result:?}",
+                    path.display()
+                );
+                tried += 1;
+            }
+        }
+        assert!(tried > 0);
+    }
+
+    #[test]
     fn one_seed_damages_alike() {
         let seeds = vec![b"path,label\na.png,x\n".to_vec(), vec![0; 40]];
         let inputs = |seed| {

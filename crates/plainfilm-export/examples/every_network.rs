@@ -1,7 +1,7 @@
 //! Every network as ONNX and TensorFlow Lite files, with films and what the network says of them, for the checks in
 //! `reference/export`:
 //!
-//!     cargo build --workspace --features plainfilm-export/samples --example every_network
+//!     cargo build --workspace --bins --example every_network
 //!     target/debug/examples/every_network FOLDER [NAME]
 
 use std::error::Error;
@@ -11,9 +11,13 @@ use std::time::Instant;
 
 use burn::tensor::Device;
 use plainfilm_export::graph::{Graph, Operation, Ranges};
-use plainfilm_export::samples::sample_model;
 use plainfilm_export::{Card, Interface, Precision, onnx, tflite, waves};
 use plainfilm_model::networks::{Architecture, NetworkSettings};
+
+#[path = "../src/samples.rs"]
+mod samples;
+
+use samples::sample_model;
 
 /// How many films each network is shown.
 const FILMS: usize = 4;

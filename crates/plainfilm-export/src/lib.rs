@@ -18,8 +18,8 @@ pub mod graph;
 pub mod onnx;
 pub mod preprocessing;
 pub mod quantisation;
-#[cfg(any(test, feature = "samples"))]
-pub mod samples;
+#[cfg(test)]
+mod samples;
 pub mod tflite;
 
 mod card;
