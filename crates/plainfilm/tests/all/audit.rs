@@ -197,6 +197,7 @@ fn the_seed_alone_decides_and_json_reads_back() {
             "cohort_balance",
             "columns_together",
             "image_quality",
+            "labels",
         ]
     );
     let back: Audit = serde_json::from_str(&text).unwrap();
