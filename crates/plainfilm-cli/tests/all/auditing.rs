@@ -24,7 +24,7 @@ fn confounded(films: usize) -> Scratch {
 
 #[test]
 fn a_failed_audit_is_an_error_only_when_asked() {
-    let scratch = confounded(80);
+    let scratch = confounded(120);
     let (films, out) = (scratch.path("films"), scratch.path("out"));
     let films = text(&films);
     let output = plainfilm(&["audit", films, "--output", text(&out)]);
