@@ -49,4 +49,18 @@ impl Reading {
             ..Self::default()
         }
     }
+
+    /// Leaves out the rows of which `why` has a reason, and says how many they are. A row that cannot be read stays.
+    pub fn leave_out(&mut self, table: &Table, why: impl Fn(&[String]) -> Option<String>) -> usize {
+        let before = self.left_out.len();
+        let records = std::mem::take(&mut self.records);
+        for (row, (number, record)) in table.rows.iter().zip(records) {
+            let reason = row.cells.as_ref().ok().and_then(|cells| why(cells));
+            match (record, reason) {
+                (Ok(record), Some(reason)) => self.left_out.push((record.path, reason)),
+                (record, _) => self.records.push((number, record)),
+            }
+        }
+        self.left_out.len() - before
+    }
 }

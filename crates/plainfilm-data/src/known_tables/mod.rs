@@ -309,22 +309,11 @@ fn ieee8023(table: &Table, columns: &Named) -> Reading {
             ..Record::default()
         }
     });
-    let mut kept = vec![];
-    for (row, (number, record)) in table.rows.iter().zip(reading.records) {
-        let modality = row
-            .cells
-            .as_ref()
-            .map(|cells| columns.get(cells, "modality"));
-        match (&record, modality) {
-            (Ok(record), Ok(modality)) if !is_radiograph(modality) => reading.left_out.push((
-                record.path.clone(),
-                format!("its modality is {modality}, not X-ray"),
-            )),
-            _ => kept.push((number, record)),
-        }
-    }
-    reading.records = kept;
-    let others = match reading.left_out.len() {
+    let others = reading.leave_out(table, |cells| {
+        let modality = columns.get(cells, "modality");
+        (!is_radiograph(modality)).then(|| format!("its modality is {modality}, not X-ray"))
+    });
+    let others = match others {
         0 => String::new(),
         count => format!(", {count} rows of another modality than X-ray left out"),
     };

@@ -1,7 +1,5 @@
 //! PadChest (Bustos et al. 2020, arXiv:1901.07441).
 
-use std::collections::BTreeSet;
-
 use super::{Named, Reading, Record};
 use crate::findings::SEPARATOR;
 use crate::table::Table;
@@ -33,26 +31,15 @@ pub(super) fn read(table: &Table, columns: &Named) -> Reading {
             ..Record::default()
         }
     });
-    let mut excluded = BTreeSet::new();
-    for (row, (_, record)) in table.rows.iter().zip(&reading.records) {
-        let is_excluded = row.cells.as_ref().is_ok_and(|cells| {
-            labels(columns.get(cells, "labels")).contains(&"exclude")
-                || columns.get(cells, "projection") == "EXCLUDE"
-        });
-        if let (Ok(record), true) = (record, is_excluded) {
-            excluded.insert(record.path.clone());
-        }
-    }
-    reading
-        .records
-        .retain(|(_, record)| !matches!(record, Ok(record) if excluded.contains(&record.path)));
-    let count = match excluded.len() {
+    let excluded = reading.leave_out(table, |cells| {
+        let is_excluded = labels(columns.get(cells, "labels")).contains(&"exclude")
+            || columns.get(cells, "projection") == "EXCLUDE";
+        is_excluded.then(|| "PadChest excludes it".to_owned())
+    });
+    let count = match excluded {
         0 => String::new(),
         count => format!(", {count} that PadChest excludes left out"),
     };
-    let reason = "PadChest excludes it".to_owned();
-    let left_out = excluded.into_iter().map(|path| (path, reason.clone()));
-    reading.left_out.extend(left_out);
     reading.several = true;
     reading.notes.push(format!(
         "read as PadChest: any number of findings a film, from `Labels`; patients from `PatientID`, views from \
