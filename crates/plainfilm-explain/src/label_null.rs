@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::LungShare;
 
+/// Networks below which their spread says nothing.
+const FEWEST: usize = 3;
+
 /// A network's gain beside those of networks of the same recipe whose labels meant nothing, on the same films.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LabelNull {
@@ -21,13 +24,14 @@ pub struct LabelNull {
 
 impl LabelNull {
     /// Compares the shares of one network on some films with those of the others on the same; a film without
-    /// evidence has none. None where that leaves nothing to compare.
+    /// evidence has none. None where that leaves fewer than three networks.
     #[must_use]
     pub fn of(shares: &[Option<LungShare>], permuted: &[Vec<Option<LungShare>>]) -> Option<Self> {
-        let gains: Vec<f64> = permuted
-            .iter()
-            .map(|shares| gain(shares))
-            .collect::<Option<_>>()?;
+        // A network for which nothing speaks for a label looks nowhere.
+        let gains: Vec<f64> = permuted.iter().filter_map(|shares| gain(shares)).collect();
+        if gains.len() < FEWEST {
+            return None;
+        }
         Some(Self {
             films: shares.iter().flatten().count(),
             gain: gain(shares)?,
@@ -87,7 +91,10 @@ mod tests {
                 "{share}"
             );
         }
-        assert_eq!(LabelNull::of(&of(0.6), &[]), None);
+        let some_see_nothing = [&permuted[..], &[vec![None]]].concat();
+        let null = LabelNull::of(&of(0.6), &some_see_nothing).unwrap();
+        assert_eq!(null.gains.len(), 5);
+        assert_eq!(LabelNull::of(&of(0.6), &permuted[..2]), None);
         assert_eq!(LabelNull::of(&[None], &permuted), None);
     }
 }
