@@ -162,8 +162,12 @@ pub fn train(
     Ok(outcome)
 }
 
-/// Refuses a training whose checkpoints and model files would not fit on the disk, before anything is written.
+/// Refuses a new training whose checkpoints and model files would not fit on the disk, before anything is written. One
+/// that goes on, or is put together out of shards, has most of them already.
 fn refuse_full_disk(settings: &TrainSettings, folder: &RunFolder) -> anyhow::Result<()> {
+    if folder.settings_path().exists() {
+        return Ok(());
+    }
     let Some(free) = free(&nearest(folder.root())) else {
         return Ok(());
     };
@@ -182,16 +186,17 @@ fn refuse_full_disk(settings: &TrainSettings, folder: &RunFolder) -> anyhow::Res
 }
 
 /// What a training writes at least: in each fold's folder a model file and a checkpoint (the weights now, the best
-/// ones, their average where it is asked for, and two numbers of the optimiser for each), and beside one of them
-/// the next one before it takes its place.
+/// ones, their average where it is asked for, and two numbers of the optimiser for each that is trained), and beside
+/// one of them the next one before it takes its place.
 fn needed_bytes(settings: &TrainSettings) -> anyhow::Result<u64> {
     let plan = settings.network().plan()?;
-    let tensors = plan.tensors();
-    let lengths = tensors
-        .iter()
-        .map(|tensor| tensor.shape.iter().product::<usize>());
-    let model = 4 * lengths.sum::<usize>() as u64;
-    let checkpoint = model * (4 + u64::from(settings.ema.is_some()));
+    let (mut model, mut trained) = (0, 0);
+    for tensor in plan.tensors() {
+        let bytes = 4 * tensor.elements() as u64;
+        model += bytes;
+        trained += if tensor.trainable { bytes } else { 0 };
+    }
+    let checkpoint = model * (2 + u64::from(settings.ema.is_some())) + 2 * trained;
     let folders = settings.split.folds.unwrap_or(1) as u64;
     Ok(folders * (model + checkpoint) + checkpoint)
 }
