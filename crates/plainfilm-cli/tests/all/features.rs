@@ -75,7 +75,7 @@ fn where_the_network_looks_is_compared_with_networks_of_permuted_labels() {
         .get("permuted_labels")
         .expect("it is said, or null");
     if let Some(gains) = null["gains"].as_array() {
-        assert_eq!(gains.len(), 5, "{evidence}");
+        assert!((3..=5).contains(&gains.len()), "{evidence}");
         let [low, high] = [0, 1].map(|end| null["range"][end].as_f64().unwrap());
         for gain in gains {
             assert!((low..=high).contains(&gain.as_f64().unwrap()), "{null}");
